@@ -1,0 +1,267 @@
+"""What crosses a border: S3 keys, Lambda events, job files and HTTP answers, with the wire's own field names.
+
+Loads nothing but the standard library, because it travels into Lambda, into the container and to the operator.
+Sources: SageMaker's "use your own training / inference code" pages, EventBridge's "Amazon S3 events" page, and
+the data object of the AWS Machine Learning Engineer course for `ImageData`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NotRequired, TypedDict
+
+# S3 prefixes, one bucket per project.
+DATA: Final = "data/"
+ARRIVALS: Final = "arrivals/"
+MODELS: Final = "models/"
+EVALUATIONS: Final = "evaluations/"
+CAPTURES: Final = "captures/"
+DECISIONS: Final = "decisions/"
+LABELS: Final = "labels/"
+CODE: Final = "code/"
+
+SPLITS: Final = ("train", "validation", "test")
+IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
+
+# The endpoint's content types.
+JSON: Final = "application/json"
+INFERENCE_JSON: Final = "application/vnd.scones.inference+json"
+IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "application/x-image")
+
+# Limits. `image_data` is a convenience for small pictures: 64 KiB raw is 86 KiB of base64, well under the
+# 256 KiB that Step Functions allows for a state.
+INLINE_IMAGE_BYTES: Final = 64 * 1024
+IMAGE_BYTES: Final = 25 * 1024 * 1024
+IMAGE_PIXELS: Final = 50_000_000
+
+# The environment variable that moves a container's root away from /opt/ml.
+ML_ROOT_VARIABLE: Final = "SCONES_ML_ROOT"
+ML_ROOT: Final = "/opt/ml"
+
+
+class ImageData(TypedDict):
+    """The data object that the delivery state machine carries; `s3_bucket`/`s3_key` are the truth."""
+
+    image_data: str
+    s3_bucket: str
+    s3_key: str
+    inferences: list[float]
+
+
+class Inference(TypedDict):
+    """The endpoint's full answer (`INFERENCE_JSON`); `probabilities` is in the order of `labels`."""
+
+    labels: list[str]
+    probabilities: list[float]
+    decision: Literal["accept", "review"]
+    label: str
+    thresholds: list[float]
+    novelty: float | None
+    model: str
+
+
+Outcome = Literal["ACCEPTED", "REVIEW", "REJECTED", "FAILED"]
+
+
+class Decision(TypedDict):
+    """One object under `decisions/`: what became of one arrival. `decided_at` is ISO 8601 in UTC."""
+
+    outcome: Outcome
+    s3_bucket: str
+    s3_key: str
+    label: str | None
+    confidence: float | None
+    inferences: list[float]
+    threshold: float | None
+    error: str | None
+    cause: str | None
+    execution: str
+    decided_at: str
+
+
+class ManifestImage(TypedDict):
+    """One image of a data set; `key` is relative to the data set's root: `<split>/<class>/<name>`."""
+
+    key: str
+    sha256: str
+
+
+class Manifest(TypedDict):
+    """`manifest.json`. `digest` is the SHA-256 of the sorted `key sha256` lines: it names the data set.
+
+    `source` says where the images came from in a person's words; `sketches` is true for images that we drew.
+    `counts` is split -> class -> n; `left_out` is file -> reason; `duplicates` lists groups of near-equal files.
+    """
+
+    digest: str
+    source: str
+    sketches: bool
+    classes: list[str]
+    counts: dict[str, dict[str, int]]
+    images: list[ManifestImage]
+    left_out: dict[str, str]
+    duplicates: list[list[str]]
+
+
+class Epoch(TypedDict):
+    """One line of the training curve; losses are mean cross-entropy in nats, accuracies are shares of 1."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+class Metrics(TypedDict):
+    """`metrics.json` in model.tar.gz; `seconds` is the wall time of the fit."""
+
+    epochs: list[Epoch]
+    best_epoch: int
+    seconds: float
+    parameters: int
+    seed: int
+
+
+class ModelDescription(TypedDict):
+    """`model.json` in model.tar.gz. `size` is the input's side in pixels; `mean` and `std` are per RGB channel, of [0, 1]."""
+
+    classes: list[str]
+    size: int
+    mean: list[float]
+    std: list[float]
+    temperature: float
+    thresholds: list[float]
+    manifest: str
+    version: str
+
+
+class Interval(TypedDict):
+    """A proportion with its 95 % Wilson score interval (Wilson 1927); `n` trials, `value` = successes / n."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class ClassScore(TypedDict):
+    recall: Interval
+    precision: float | None
+
+
+class Prediction(TypedDict):
+    """One test image as `evaluate` saw it; `key` is relative to the test channel: `<class>/<name>`."""
+
+    key: str
+    truth: str
+    predicted: str
+    probabilities: list[float]
+
+
+class Evaluation(TypedDict):
+    """`evaluation.json`. `confusion[i][j]` counts truth i predicted as j; `calibration_error` is the expected one."""
+
+    classes: list[str]
+    accuracy: Interval
+    per_class: dict[str, ClassScore]
+    confusion: list[list[int]]
+    calibration_error: float
+    predictions: list[Prediction]
+    model: str
+    seconds: float
+
+
+class ReleaseInput(TypedDict):
+    """Input of the release state machine; `name` becomes the name of every job, model and config it creates."""
+
+    name: str
+    data: str
+    hyperparameters: dict[str, str]
+    minimum_accuracy: NotRequired[float]
+
+
+class TimedState(TypedDict):
+    """How one state of a machine ran over some executions; `seconds` has one entry for each time it was left."""
+
+    entered: int
+    failed: int
+    seconds: list[float]
+
+
+class MachineRun(TypedDict):
+    """A state machine and what its executions did; `definition` is the ASL as deployed."""
+
+    name: str
+    definition: dict[str, object]
+    states: dict[str, TimedState]
+    executions: list[ExecutionRun]
+
+
+class ExecutionRun(TypedDict):
+    """One execution; `started_at` is ISO 8601 in UTC."""
+
+    name: str
+    status: str
+    started_at: str
+    seconds: float
+
+
+class LambdaRun(TypedDict):
+    """One function's REPORT lines: milliseconds of init (cold starts) and of each warm invocation, megabytes."""
+
+    name: str
+    init_ms: list[float]
+    warm_ms: list[float]
+    cold_ms: list[float]
+    memory_mb: int
+    max_memory_mb: int
+
+
+class SampleImage(TypedDict):
+    """A picture for the report: `data_uri` is a whole `data:image/...;base64,` address."""
+
+    label: str
+    caption: str
+    data_uri: str
+
+
+class CostLine(TypedDict):
+    """One line of the bill; `usd` = `quantity` x `usd_per_unit`. `confirmed` is false for third-party prices."""
+
+    service: str
+    item: str
+    quantity: float
+    unit: str
+    usd_per_unit: float
+    usd: float
+    confirmed: bool
+    source: str
+
+
+class Run(TypedDict):
+    """All that `report.html` shows, gathered by `steps/report.py` and drawn by `report/`.
+
+    `where` is "laptop" or an AWS region; `notice` is shown on top where the figures are not of real images.
+    `wrong` holds test images that the model got wrong; `samples` some staged images of each class.
+    `instance_types` is what AWS would have run: keys "train" and "evaluate"; `serverless_mb` is the endpoint's memory.
+    `seconds` is step -> wall seconds, in the order in which the steps ran.
+    """
+
+    id: str
+    project: str
+    where: str
+    started_at: str
+    notice: str | None
+    manifest: Manifest
+    samples: list[SampleImage]
+    metrics: Metrics | None
+    evaluation: Evaluation | None
+    wrong: list[SampleImage]
+    release: MachineRun | None
+    delivery: MachineRun | None
+    lambdas: list[LambdaRun]
+    decisions: list[Decision]
+    threshold: float
+    instance_types: dict[str, str]
+    serverless_mb: int
+    seconds: dict[str, float]

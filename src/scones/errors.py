@@ -1,0 +1,135 @@
+"""Every error that Scones raises on purpose. Only `cli.main` catches them: one line on stderr and an exit code.
+
+    SconesError                      exit code 1
+    |-- UsageError                   exit code 2: the command was given wrongly
+    |-- DataError                    the images or the folder that holds them
+    |   |-- DataNotFoundError          nothing there to stage
+    |   |-- TooFewClassesError         one class, or none
+    |   |-- TooFewImagesError          a class without enough images to split
+    |   |-- TooManyBadImagesError      more unreadable files than allowed
+    |   `-- DownloadError              the archive could not be fetched whole
+    |-- JobError                     raised inside a container; its text becomes the job's FailureReason
+    |   |-- HyperparameterError        a hyperparameter that is unknown or out of range
+    |   |-- TrainingDivergedError      the loss is not a number
+    |   `-- ModelArtifactError         model.tar.gz is not what `train` wrote
+    |-- ImageError                   an arrival's picture; state machines match these names
+    |   |-- ImageNotFoundError         the object is gone
+    |   `-- ImageRejectedError         it is no image that the model can read
+    |-- EventError                   a Lambda event that holds no arrival
+    |-- EndpointUnavailableError     the endpoint is missing, throttling or broken; worth a retry
+    |-- ThresholdConfidenceNotMet    the model is not sure enough; a person decides
+    |-- ModelBelowGateError          the evaluation is below the release gate
+    |-- CredentialsError             AWS does not know us
+    |-- StackError                   CloudFormation could not do what the template says
+    |-- ReleaseError                 the release state machine did not end in SUCCEEDED
+    |-- DeliveryError                deliveries did not end, or ended without a decision
+    |-- LocalAwsError                the laptop's AWS did not start or went away
+    |-- AlreadyRunningError          another run holds the lock
+    `-- LeftBehindError              cleanup found something still there
+"""
+
+
+class SconesError(Exception):
+    """Base of the tree; the message says what, why and what to do, in one line."""
+
+    exit_code = 1
+
+
+class UsageError(SconesError):
+    exit_code = 2
+
+
+class DataError(SconesError):
+    pass
+
+
+class DataNotFoundError(DataError):
+    pass
+
+
+class TooFewClassesError(DataError):
+    pass
+
+
+class TooFewImagesError(DataError):
+    pass
+
+
+class TooManyBadImagesError(DataError):
+    pass
+
+
+class DownloadError(DataError):
+    pass
+
+
+class JobError(SconesError):
+    pass
+
+
+class HyperparameterError(JobError):
+    pass
+
+
+class TrainingDivergedError(JobError):
+    pass
+
+
+class ModelArtifactError(JobError):
+    pass
+
+
+class ImageError(SconesError):
+    pass
+
+
+class ImageNotFoundError(ImageError):
+    pass
+
+
+class ImageRejectedError(ImageError):
+    pass
+
+
+class EventError(SconesError):
+    pass
+
+
+class EndpointUnavailableError(SconesError):
+    pass
+
+
+class ThresholdConfidenceNotMet(SconesError):  # noqa: N818 - the name is the course's wire format
+    pass
+
+
+class ModelBelowGateError(SconesError):
+    pass
+
+
+class CredentialsError(SconesError):
+    pass
+
+
+class StackError(SconesError):
+    pass
+
+
+class ReleaseError(SconesError):
+    pass
+
+
+class DeliveryError(SconesError):
+    pass
+
+
+class LocalAwsError(SconesError):
+    pass
+
+
+class AlreadyRunningError(SconesError):
+    pass
+
+
+class LeftBehindError(SconesError):
+    pass

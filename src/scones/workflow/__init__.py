@@ -1,0 +1,1 @@
+"""What runs in Lambda and Step Functions: one handler a module, and the two state machines as ASL."""
