@@ -1,1 +1,1 @@
-"""x"""
+"""The laptop's AWS: ministack in a process of its own, where Lambdas, training jobs and endpoints really run."""
