@@ -1,0 +1,129 @@
+"""What the run would have cost on AWS in us-east-1. Runs where the operator sits; asks no price service.
+
+The seconds are those measured here, the prices those of `prices.json`, each with its source and whether AWS itself
+was seen to say so. Quantities are rounded up to what AWS bills by, and the free tier is never taken off. Not counted:
+the image in ECR, data transfer, alarms and dashboards.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+from typing import TypedDict
+
+from scones.contract import SPLITS, CostLine, MachineRun, Run
+
+# Not measured, so assumed generously.
+LOG_BYTES_PER_INVOCATION = 4096
+GETS_PER_DELIVERY = 2
+OBJECTS_BESIDE_IMAGES = 10
+
+NO_PRICE = "no price known, not in the total"
+
+
+class Price(TypedDict):
+    """One row of `prices.json`; `status` is "confirmed" where a copy of AWS's own page was read."""
+
+    service: str
+    item: str
+    unit: str
+    usd: float
+    source: str
+    source_date: str
+    status: str
+
+
+def bill(run: Run) -> list[CostLine]:
+    """What AWS would have charged for `run`, line by line, in US dollars; lines of nothing are left out."""
+    lines = [*_jobs(run), _inference(run), *_functions(run), _transitions(run), *_storage(run)]
+    return [line for line in lines if line["quantity"] > 0]
+
+
+def total(lines: list[CostLine], *, fixed: bool = False) -> float:
+    """US dollars of the lines paid per use, or of the `fixed` ones, which are per month."""
+    return math.fsum(line["usd"] for line in lines if line["fixed"] is fixed)
+
+
+@cache
+def prices() -> dict[tuple[str, str], Price]:
+    """The rows of `prices.json` by service and item."""
+    rows: list[Price] = json.loads((Path(__file__).parent / "prices.json").read_text("utf-8"))["rows"]
+    return {(row["service"], row["item"]): row for row in rows}
+
+
+def _line(service: str, item: str, quantity: float, what: str | None = None) -> CostLine:
+    price = prices().get((service, item))
+    if price is None:
+        price = Price(
+            service=service, item=item, unit="hour", usd=0.0, source=NO_PRICE, source_date="—", status="unconfirmed"
+        )
+    return CostLine(
+        service=service,
+        item=what or item,
+        quantity=quantity,
+        unit=price["unit"],
+        usd_per_unit=price["usd"],
+        usd=quantity * price["usd"],
+        confirmed=price["status"] == "confirmed",
+        source=price["source"],
+        source_date=price["source_date"],
+        fixed=price["unit"].endswith("-month"),
+    )
+
+
+def _state_seconds(machine: MachineRun | None, state: str) -> list[float]:
+    timed = machine["states"].get(state) if machine else None
+    return timed["seconds"] if timed else []
+
+
+def _jobs(run: Run) -> list[CostLine]:
+    lines = []
+    for step, state in (("train", "Train"), ("evaluate", "Evaluate")):
+        instance = run["instance_types"].get(step, "unknown")
+        seconds = sum(math.ceil(taken) for taken in _state_seconds(run["release"], state))
+        lines.append(_line("SageMaker", instance, seconds / 3600, f"{step} on {instance}"))
+    return lines
+
+
+def _inference(run: Run) -> CostLine:
+    # The state waits for the endpoint, so its time is an upper bound of what the endpoint would bill.
+    seconds = sum(math.ceil(taken * 1000) / 1000 for taken in _state_seconds(run["delivery"], "Classify"))
+    memory = run["serverless_mb"] / 1024
+    return _line("SageMaker", "serverless inference", seconds * memory, f"serverless inference, {memory:g} GB")
+
+
+def _functions(run: Run) -> list[CostLine]:
+    """Lambda's requests, GB-seconds (init phases are billed too) and what the functions log."""
+    requests, gb_seconds = 0, 0.0
+    for function in run["lambdas"]:
+        billed = [math.ceil(ms) for ms in (*function["init_ms"], *function["cold_ms"], *function["warm_ms"])]
+        gb_seconds += sum(billed) / 1000 * function["memory_mb"] / 1024
+        requests += len(function["cold_ms"]) + len(function["warm_ms"])
+    hundredths = math.ceil(requests * LOG_BYTES_PER_INVOCATION * 100 / 2**30)
+    return [
+        _line("Lambda", "requests", requests / 1e6),
+        _line("Lambda", "duration, arm64", gb_seconds),
+        _line("CloudWatch Logs", "ingestion", hundredths / 100, "ingestion, 4 KB an invocation assumed"),
+    ]
+
+
+def _transitions(run: Run) -> CostLine:
+    machines = [machine for machine in (run["release"], run["delivery"]) if machine]
+    entered = sum(state["entered"] for machine in machines for state in machine["states"].values())
+    return _line("Step Functions", "state transitions", entered / 1000)
+
+
+def _storage(run: Run) -> list[CostLine]:
+    counts = run["manifest"]["counts"]
+    images = sum(sum(counts.get(split, {}).values()) for split in SPLITS)
+    arrivals = len(run["delivery"]["executions"]) if run["delivery"] else 0
+    puts = images + arrivals + len(run["decisions"]) + OBJECTS_BESIDE_IMAGES
+    gets = images + GETS_PER_DELIVERY * arrivals + OBJECTS_BESIDE_IMAGES
+    return [
+        _line("EventBridge", "opt-in service events", arrivals / 1e6),
+        _line("S3", "PUT and LIST requests", math.ceil(puts / 1000)),
+        _line("S3", "GET requests", math.ceil(gets / 1000)),
+        _line("S3", "storage", 1, "storage, rounded up to 1 GB"),
+    ]

@@ -1,0 +1,137 @@
+"""`report.html`: the run on one page that needs nothing else. Runs where the operator sits; writes no file.
+
+Prepares what the page shows and leaves how to `templates/`. Everything is inline, nothing is loaded from anywhere,
+and no text of the run can become markup: the templates escape it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TypedDict
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from scones.contract import SPLITS, CostLine, Run
+from scones.report import cost, figures, layout, machine, plots
+from scones.report.figures import percentile
+from scones.report.summary import workflow
+
+
+class Tile(TypedDict):
+    """One headline figure."""
+
+    name: str
+    value: str
+    detail: str
+
+
+class Latency(TypedDict):
+    """One Lambda's row; times in seconds, None where there was no such invocation."""
+
+    name: str
+    cold: int
+    init_p50: float | None
+    warm: int
+    warm_p50: float | None
+    warm_p95: float | None
+    memory: str
+
+
+def render(run: Run) -> str:
+    """The whole page as HTML5 text; parts of `run` that are None or empty become a sentence."""
+    lines = cost.bill(run)
+    scored = [decision for decision in run["decisions"] if decision["confidence"] is not None]
+    executions = [one["seconds"] for one in run["delivery"]["executions"]] if run["delivery"] else []
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            tiles=_tiles(run, lines, executions),
+            counts=_counts(run),
+            curve=Markup(plots.training_curve(run["metrics"]["epochs"], run["metrics"]["best_epoch"]))  # noqa: S704
+            if run["metrics"] and run["metrics"]["epochs"]
+            else None,
+            confidences=Markup(plots.confidences(scored, run["threshold"])) if scored else None,  # noqa: S704
+            machines=[
+                (title, drawn, machine.draw(drawn) if drawn else None)
+                for title, drawn in (("The release", run["release"]), ("The deliveries", run["delivery"]))
+            ],
+            latencies=_latencies(run),
+            executions=executions,
+            lines=lines,
+            no_price=cost.NO_PRICE,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "duration": figures.duration,
+        "percent": figures.percent,
+        "dollars": figures.dollars,
+        "quantity": figures.quantity,
+        "percentile": percentile,
+    }
+    environment.globals |= {
+        "style": Markup((folder / "style.css").read_text("utf-8")),  # noqa: S704
+        "total": cost.total,
+        "box_width": layout.WIDTH,
+        "box_height": layout.HEIGHT,
+    }
+    return environment
+
+
+def _tiles(run: Run, lines: list[CostLine], executions: list[float]) -> list[Tile]:
+    ended = workflow(run)
+    images = sum(sum(split.values()) for split in run["manifest"]["counts"].values())
+    tiles = [Tile(name="images", value=f"{images:,}", detail=" and ".join(run["manifest"]["classes"]))]
+    if run["evaluation"]:
+        accuracy = run["evaluation"]["accuracy"]
+        span = f"{figures.percent(accuracy['low'])} to {figures.percent(accuracy['high'])}, n = {accuracy['n']}"
+        tiles.append(Tile(name="accuracy", value=figures.percent(accuracy["value"]), detail=span))
+    others = f"{ended['review']} to review, {ended['rejected']} rejected, {ended['failed']} failed"
+    tiles.append(Tile(name="accepted", value=f"{ended['accepted']} of {ended['executions']}", detail=others))
+    if executions:
+        half, most = percentile(executions, 50), percentile(executions, 95)
+        tiles.append(Tile(name="delivery", value=figures.duration(half), detail=f"p50; p95 {figures.duration(most)}"))
+    tiles.append(Tile(name="whole run", value=figures.duration(sum(run["seconds"].values())), detail=run["where"]))
+    tiles.append(Tile(name="on AWS", value=figures.dollars(cost.total(lines)), detail="estimate, prices unconfirmed"))
+    return tiles
+
+
+def _counts(run: Run) -> list[tuple[str, list[int]]]:
+    """Rows of the data table: split and n of each class, in the manifest's order."""
+    manifest = run["manifest"]
+    return [
+        (split, [manifest["counts"].get(split, {}).get(name, 0) for name in manifest["classes"]]) for split in SPLITS
+    ]
+
+
+def _latencies(run: Run) -> list[Latency]:
+    def seconds(milliseconds: list[float], percent: float) -> float | None:
+        return percentile([value / 1000 for value in milliseconds], percent)
+
+    return [
+        Latency(
+            name=function["name"],
+            cold=len(function["cold_ms"]),
+            init_p50=seconds(function["init_ms"], 50),
+            warm=len(function["warm_ms"]),
+            warm_p50=seconds(function["warm_ms"], 50),
+            warm_p95=seconds(function["warm_ms"], 95),
+            memory=f"{function['max_memory_mb']} of {function['memory_mb']} MB",
+        )
+        for function in run["lambdas"]
+    ]

@@ -1,0 +1,189 @@
+"""Places a directed graph in rows, top to bottom, so that its arcs are easy to follow. Pure; draws nothing.
+
+The layered method of Sugiyama, Tagawa & Toda (1981): turn round the arcs that close a cycle, rank by the longest
+path, cut long arcs at each row, order the rows by barycentre, then move every row as near to its neighbours as its
+order and the gaps allow (least squares by pooling adjacent violators).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from itertools import pairwise
+
+Arc = tuple[str, str]
+Point = tuple[float, float]
+
+WIDTH, HEIGHT = 188.0, 62.0
+COLUMN_GAP, ROW_GAP = 26.0, 56.0
+BEND_WIDTH = 34.0
+PORT_GAP = 22.0
+SWEEPS = 8
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Centres of the boxes (each WIDTH x HEIGHT) and, per arc, its points from the source's edge to the target's.
+
+    An arc from a box to itself has no points: it is a loop at the box's side. Lengths are in pixels.
+    """
+
+    boxes: dict[str, Point]
+    routes: dict[Arc, list[Point]]
+    width: float
+    height: float
+
+
+def layered(names: Sequence[str], arcs: Sequence[Arc]) -> Layout:
+    """Place `names` (the first on top) and route `arcs`, whose ends must all be among `names`."""
+    wanted = list(dict.fromkeys(arc for arc in arcs if arc[0] != arc[1]))
+    backward = _backward(names, wanted)
+    downward = {arc: arc[::-1] if arc in backward else arc for arc in wanted}
+    grid = _Grid(names, downward)
+    grid.order()
+    grid.place()
+    routes = {arc: list(grid.points(arc)) for arc in wanted}
+    routes = {arc: points[::-1] if arc in backward else points for arc, points in routes.items()}
+    loops: dict[Arc, list[Point]] = {arc: [] for arc in arcs if arc[0] == arc[1]}
+    boxes = {name: (grid.x[index], grid.y(index)) for index, name in enumerate(names)}
+    return Layout(boxes, routes | loops, grid.width, len(grid.rows) * (HEIGHT + ROW_GAP) - ROW_GAP)
+
+
+def _backward(names: Sequence[str], arcs: Sequence[Arc]) -> set[Arc]:
+    """The arcs that lead back to where a depth-first walk came from: without them there is no cycle."""
+    following = defaultdict(list)
+    for source, target in arcs:
+        following[source].append(target)
+    found: set[Arc] = set()
+    seen: set[str] = set()
+    for root in names:
+        path = [] if root in seen else [(root, iter(following[root]))]
+        on_path = {root}
+        seen.add(root)
+        while path:
+            name, rest = path[-1]
+            ahead = next(rest, None)
+            if ahead is None:
+                on_path.discard(name)
+                path.pop()
+            elif ahead in on_path:
+                found.add((name, ahead))
+            elif ahead not in seen:
+                seen.add(ahead)
+                on_path.add(ahead)
+                path.append((ahead, iter(following[ahead])))
+    return found
+
+
+class _Grid:
+    """Rows of vertices: the boxes, numbered as named, then a bend for every row that an arc passes through."""
+
+    def __init__(self, names: Sequence[str], downward: dict[Arc, Arc]) -> None:
+        number = {name: index for index, name in enumerate(names)}
+        ends = {arc: (number[top], number[bottom]) for arc, (top, bottom) in downward.items()}
+        self._boxes = len(names)
+        self._row = _ranks(self._boxes, list(ends.values()))
+        self._chains: dict[Arc, list[int]] = {}
+        self._above: dict[int, dict[Arc, int]] = defaultdict(dict)
+        self._below: dict[int, dict[Arc, int]] = defaultdict(dict)
+        for arc, (top, bottom) in ends.items():
+            bends = range(len(self._row), len(self._row) + self._row[bottom] - self._row[top] - 1)
+            self._row += range(self._row[top] + 1, self._row[bottom])
+            self._chains[arc] = [top, *bends, bottom]
+            for upper, lower in pairwise(self._chains[arc]):
+                self._below[upper][arc] = lower
+                self._above[lower][arc] = upper
+        self.rows: list[list[int]] = [[] for _ in range(max(self._row, default=-1) + 1)]
+        for vertex, row in enumerate(self._row):
+            self.rows[row].append(vertex)
+        self.x = [0.0] * len(self._row)
+        self.width = 0.0
+
+    def y(self, vertex: int) -> float:
+        return self._row[vertex] * (HEIGHT + ROW_GAP) + HEIGHT / 2
+
+    def order(self) -> None:
+        """Sort each row by where its neighbours stand, downwards and upwards in turn."""
+        place: dict[int, float] = {vertex: at for row in self.rows for at, vertex in enumerate(row)}
+        for rows, neighbours in self._sweeps():
+            for row in rows:
+                row.sort(
+                    key=lambda vertex: _mean([place[other] for other in neighbours[vertex].values()], place[vertex])
+                )
+                place.update((vertex, at) for at, vertex in enumerate(row))
+
+    def place(self) -> None:
+        """Give each vertex the x nearest to its neighbours' that keeps the order and the gaps."""
+        offsets = [self._offsets(row) for row in self.rows]
+        for row, offset in zip(self.rows, offsets, strict=True):
+            for vertex, left in zip(row, offset, strict=True):
+                self.x[vertex] = left - offset[-1] / 2
+        for rows, neighbours in self._sweeps():
+            for row in rows:
+                offset = self._offsets(row)
+                wished = [
+                    _mean([self.x[other] for other in neighbours[vertex].values()], self.x[vertex]) for vertex in row
+                ]
+                fitted = isotonic([wish - left for wish, left in zip(wished, offset, strict=True)])
+                for vertex, fit, left in zip(row, fitted, offset, strict=True):
+                    self.x[vertex] = fit + left
+        first = min((self.x[vertex] - self._span(vertex) / 2 for vertex in range(len(self.x))), default=0.0)
+        self.x = [x - first for x in self.x]
+        self.width = max((self.x[vertex] + self._span(vertex) / 2 for vertex in range(len(self.x))), default=0.0)
+
+    def points(self, arc: Arc) -> Iterator[Point]:
+        """From the upper box's lower edge, straight through each row on the way, to the lower box's upper edge."""
+        chain = self._chains[arc]
+        top, bottom = chain[0], chain[-1]
+        yield self._port(top, arc, self._below[top]), self.y(top) + HEIGHT / 2
+        for bend in chain[1:-1]:
+            yield self.x[bend], self.y(bend) - HEIGHT / 2
+            yield self.x[bend], self.y(bend) + HEIGHT / 2
+        yield self._port(bottom, arc, self._above[bottom]), self.y(bottom) - HEIGHT / 2
+
+    def _port(self, vertex: int, arc: Arc, neighbours: dict[Arc, int]) -> float:
+        ranked = sorted(neighbours, key=lambda other: self.x[neighbours[other]])
+        gap = min(PORT_GAP, (WIDTH - PORT_GAP) / len(ranked))
+        return self.x[vertex] + (ranked.index(arc) - (len(ranked) - 1) / 2) * gap
+
+    def _span(self, vertex: int) -> float:
+        return WIDTH if vertex < self._boxes else BEND_WIDTH
+
+    def _offsets(self, row: list[int]) -> list[float]:
+        offsets = [0.0]
+        for left, right in pairwise(row):
+            offsets.append(offsets[-1] + (self._span(left) + self._span(right)) / 2 + COLUMN_GAP)
+        return offsets
+
+    def _sweeps(self) -> Iterator[tuple[list[list[int]], dict[int, dict[Arc, int]]]]:
+        for sweep in range(SWEEPS):
+            yield (self.rows[::-1], self._below) if sweep % 2 else (self.rows, self._above)
+
+
+def _ranks(count: int, arcs: Sequence[tuple[int, int]]) -> list[int]:
+    """Each vertex one row below the lowest of those that lead to it."""
+    before: dict[int, list[int]] = {vertex: [] for vertex in range(count)}
+    for source, target in arcs:
+        before[target].append(source)
+    ranks = [0] * count
+    for vertex in TopologicalSorter(before).static_order():
+        ranks[vertex] = max((ranks[source] + 1 for source in before[vertex]), default=0)
+    return ranks
+
+
+def _mean(values: list[float], otherwise: float) -> float:
+    return sum(values) / len(values) if values else otherwise
+
+
+def isotonic(values: Sequence[float]) -> list[float]:
+    """The never-falling sequence nearest to `values` in least squares (pool adjacent violators)."""
+    blocks: list[tuple[float, int]] = []
+    for value in values:
+        mean, count = value, 1
+        while blocks and blocks[-1][0] > mean:
+            before, number = blocks.pop()
+            mean, count = (before * number + mean * count) / (number + count), number + count
+        blocks.append((mean, count))
+    return [mean for mean, count in blocks for _ in range(count)]

@@ -1,0 +1,97 @@
+"""The two plots that need axes, as inline SVG. Pure; matplotlib is loaded by the first plot, not by the import.
+
+Colours are those of `style.css`: matplotlib draws with stand-ins, which become CSS variables, so that one plot reads
+well on light and on dark.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from scones.contract import Decision, Epoch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404"
+OUTCOMES = {"ACCEPTED": "#050505", "REVIEW": "#060606", "REJECTED": "#070707", "FAILED": "#080808"}
+VARIABLES = {
+    INK: "--muted",
+    FAINT: "--line",
+    FIRST: "--accent",
+    SECOND: "--second",
+    **{colour: f"--{outcome.lower()}" for outcome, colour in OUTCOMES.items()},
+}
+
+
+def training_curve(epochs: Sequence[Epoch], best_epoch: int) -> str:
+    """Loss (nats) and accuracy against the epoch, of the training and the validation set; the best epoch marked."""
+    figure = _figure(7.6, 2.7)
+    number = [epoch["epoch"] for epoch in epochs]
+    loss, accuracy = figure.subplots(1, 2)
+    loss.plot(number, [epoch["train_loss"] for epoch in epochs], color=SECOND, label="train")
+    loss.plot(number, [epoch["validation_loss"] for epoch in epochs], color=FIRST, label="validation")
+    accuracy.plot(number, [epoch["train_accuracy"] * 100 for epoch in epochs], color=SECOND, label="train")
+    accuracy.plot(number, [epoch["validation_accuracy"] * 100 for epoch in epochs], color=FIRST, label="validation")
+    for axes, title in ((loss, "loss (cross-entropy, nats)"), (accuracy, "accuracy (%)")):
+        axes.axvline(best_epoch, color=INK, linewidth=0.8, linestyle=":")
+        axes.set_xlabel("epoch")
+        axes.locator_params(axis="x", integer=True)
+        _dress(axes, title)
+    loss.legend(frameon=False, labelcolor=INK, fontsize=9)
+    return _svg(figure, "training")
+
+
+def confidences(decisions: Sequence[Decision], threshold: float) -> str:
+    """The model's confidence in each delivered image against the seconds since the first, coloured by outcome."""
+    figure = _figure(7.6, 2.7)
+    axes = figure.subplots()
+    times = [datetime.fromisoformat(decision["decided_at"]) for decision in decisions]
+    for outcome, colour in OUTCOMES.items():
+        shown = [
+            ((time - min(times)).total_seconds(), decision["confidence"] or 0.0)
+            for time, decision in zip(times, decisions, strict=True)
+            if decision["outcome"] == outcome
+        ]
+        if shown:
+            x, y = zip(*shown, strict=True)
+            axes.scatter(x, y, s=26, color=colour, label=f"{outcome.lower()} ({len(shown)})")
+    axes.axhline(threshold, color=INK, linewidth=1, linestyle="--", label=f"threshold {threshold:g}")
+    axes.set_ylim(0, 1.04)
+    axes.set_xlabel("seconds since the first decision")
+    _dress(axes, "confidence")
+    axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right")
+    return _svg(figure, "confidence")
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _dress(axes: Axes, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.xaxis.label.set_color(INK)
+    axes.xaxis.label.set_fontsize(9)
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+
+
+def _svg(figure: Figure, name: str) -> str:
+    """The figure as an `<svg>` element without outside references; `name` keeps its ids apart from other figures'."""
+    from matplotlib import rc_context
+
+    drawn = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+    svg = re.sub(r"<metadata>.*?</metadata>", "", drawn.getvalue(), flags=re.DOTALL)
+    svg = re.sub(r' (xmlns(:xlink)?|version)="[^"]*"', "", svg[svg.index("<svg") :])
+    return re.sub("|".join(VARIABLES), lambda match: f"var({VARIABLES[match[0]]})", svg)

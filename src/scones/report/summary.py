@@ -1,0 +1,52 @@
+"""The run in one small JSON object, for machines. Runs where the operator sits; writes no file."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from scones.contract import Run
+from scones.report.figures import percentile
+
+
+def summarise(run: Run, left: list[str]) -> dict[str, object]:
+    """`summary.json`: what was staged, how good the model is, what the workflow did, what cleanup `left`, and seconds.
+
+    `workflow.failed` counts executions that were decided as FAILED or ended in another way without a decision.
+    Shares are of 1, `interval` is the 95 % Wilson interval, times without executions are null.
+    """
+    manifest, evaluation, metrics = run["manifest"], run["evaluation"], run["metrics"]
+    return {
+        "data": {
+            "source": manifest["source"],
+            "digest": manifest["digest"],
+            "counts": manifest["counts"],
+        },
+        "model": {
+            "accuracy": evaluation["accuracy"]["value"] if evaluation else None,
+            "interval": [evaluation["accuracy"]["low"], evaluation["accuracy"]["high"]] if evaluation else None,
+            "per_class": evaluation["per_class"] if evaluation else {},
+            "seconds": metrics["seconds"] if metrics else None,
+        },
+        "workflow": workflow(run),
+        "cleanup": {"left": left},
+        "seconds": run["seconds"],
+    }
+
+
+def workflow(run: Run) -> dict[str, int | float | None]:
+    """How many executions the delivery machine ran, how they ended, and their p50 and p95 in milliseconds."""
+    executions = run["delivery"]["executions"] if run["delivery"] else []
+    outcomes = Counter(decision["outcome"] for decision in run["decisions"])
+    # A decision names its execution by name or by ARN, which ends in the name.
+    decided = {decision["execution"].rsplit(":", 1)[-1] for decision in run["decisions"]}
+    lost = [one for one in executions if one["status"] not in ("SUCCEEDED", "RUNNING") and one["name"] not in decided]
+    milliseconds = [one["seconds"] * 1000 for one in executions]
+    return {
+        "executions": len(executions),
+        "accepted": outcomes["ACCEPTED"],
+        "review": outcomes["REVIEW"],
+        "rejected": outcomes["REJECTED"],
+        "failed": outcomes["FAILED"] + len(lost),
+        "p50_ms": percentile(milliseconds, 50),
+        "p95_ms": percentile(milliseconds, 95),
+    }

@@ -1,0 +1,263 @@
+"""A whole synthetic run: every part of the report has something to show, and no service was asked."""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from scones.contract import (
+    ClassScore,
+    Decision,
+    Epoch,
+    Evaluation,
+    ExecutionRun,
+    Interval,
+    LambdaRun,
+    MachineRun,
+    Manifest,
+    Metrics,
+    Outcome,
+    Run,
+    SampleImage,
+    TimedState,
+)
+
+RETRY = [{"ErrorEquals": ["EndpointUnavailableError"], "MaxAttempts": 3}]
+DELIVERY = {
+    "StartAt": "Serialize",
+    "States": {
+        "Serialize": {
+            "Type": "Task",
+            "Next": "Classify",
+            "Catch": [
+                {"ErrorEquals": ["ImageNotFoundError", "ImageRejectedError"], "Next": "Rejected"},
+                {"ErrorEquals": ["States.ALL"], "Next": "Failed"},
+            ],
+        },
+        "Classify": {
+            "Type": "Task",
+            "Next": "Filter",
+            "Retry": RETRY,
+            "Catch": [
+                {"ErrorEquals": ["ImageRejectedError"], "Next": "Rejected"},
+                {"ErrorEquals": ["States.ALL"], "Next": "Failed"},
+            ],
+        },
+        "Filter": {
+            "Type": "Task",
+            "Next": "Accepted",
+            "Catch": [
+                {"ErrorEquals": ["ThresholdConfidenceNotMet"], "Next": "Review"},
+                {"ErrorEquals": ["States.ALL"], "Next": "Failed"},
+            ],
+        },
+        "Accepted": {"Type": "Pass", "Next": "Record"},
+        "Review": {"Type": "Pass", "Next": "Record"},
+        "Rejected": {"Type": "Pass", "Next": "Record"},
+        "Failed": {"Type": "Pass", "Next": "Record"},
+        "Record": {"Type": "Task", "Next": "HasFailed"},
+        "HasFailed": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.outcome", "StringEquals": "FAILED", "Next": "DeliveryFailed"}],
+            "Default": "Done",
+        },
+        "DeliveryFailed": {"Type": "Fail"},
+        "Done": {"Type": "Succeed"},
+    },
+}
+RELEASE = {
+    "StartAt": "Train",
+    "States": {
+        "Train": {"Type": "Task", "Next": "Evaluate"},
+        "Evaluate": {"Type": "Task", "Next": "Gate"},
+        "Gate": {
+            "Type": "Task",
+            "Next": "Register",
+            "Catch": [{"ErrorEquals": ["ModelBelowGateError"], "Next": "BelowGate"}],
+        },
+        "BelowGate": {"Type": "Fail"},
+        "Register": {"Type": "Task", "Next": "CreateModel"},
+        "CreateModel": {"Type": "Task", "Next": "Prepare"},
+        "Prepare": {"Type": "Parallel", "Branches": [{}, {}], "Next": "CreateEndpointConfig"},
+        "CreateEndpointConfig": {"Type": "Task", "Next": "EndpointExists"},
+        "EndpointExists": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $exists($states.input.endpoint) %}", "Next": "UpdateEndpoint"}],
+            "Default": "CreateEndpoint",
+        },
+        "CreateEndpoint": {"Type": "Task", "Next": "Wait"},
+        "UpdateEndpoint": {"Type": "Task", "Next": "Wait"},
+        "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Describe"},
+        "Describe": {"Type": "Task", "Next": "InService"},
+        "InService": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.EndpointStatus", "StringEquals": "InService", "Next": "Released"},
+                {"Variable": "$.EndpointStatus", "StringEquals": "Failed", "Next": "EndpointFailed"},
+            ],
+            "Default": "Wait",
+        },
+        "EndpointFailed": {"Type": "Fail"},
+        "Released": {"Type": "Succeed"},
+    },
+}
+DELIVERIES = 24
+
+
+@pytest.fixture
+def run() -> Run:
+    return whole_run()
+
+
+@pytest.fixture
+def picture() -> Callable[[int, int, int], str]:
+    return png
+
+
+def whole_run() -> Run:
+    classes = ["bicycle", "motorcycle"]
+    counts = {
+        "train": {"bicycle": 425, "motorcycle": 425},
+        "validation": {"bicycle": 75, "motorcycle": 75},
+        "test": {"bicycle": 100, "motorcycle": 100},
+    }
+    return Run(
+        id="20261122-101500-7f3a",
+        project="scones",
+        where="laptop",
+        started_at="2026-11-22T10:15:00Z",
+        notice="The figures are of sketches that Scones drew itself, not of photographs.",
+        manifest=Manifest(
+            digest="3b5d5c3712955042212316173ccf37be" * 2,
+            source="Sketches drawn by Scones, seed 7",
+            sketches=True,
+            classes=classes,
+            counts=counts,
+            images=[],
+            left_out={"train/bicycle/broken.png": "not an image"},
+            duplicates=[["train/bicycle/a.png", "train/bicycle/b.png"]],
+        ),
+        samples=[sample(classes[n % 2], f"train {n}", n) for n in range(10)],
+        metrics=_metrics(),
+        evaluation=_evaluation(classes),
+        wrong=[sample("bicycle", f"predicted motorcycle, {60 + n} %", 40 + n) for n in range(7)],
+        release=_machine("scones-release", RELEASE, 1, 12.0),
+        delivery=_machine("scones-delivery", DELIVERY, DELIVERIES, 0.08),
+        lambdas=[_function(name, n) for n, name in enumerate(("scones-serialize", "scones-classify", "scones-filter"))],
+        decisions=[_decision(n) for n in range(DELIVERIES)],
+        threshold=0.8,
+        instance_types={"train": "ml.m5.large", "evaluate": "ml.t3.medium"},
+        serverless_mb=2048,
+        seconds={
+            "local": 1.4,
+            "deploy": 6.2,
+            "stage": 4.1,
+            "release": 61.7,
+            "deliver": 12.9,
+            "report": 2.0,
+            "cleanup": 5.5,
+        },
+    )
+
+
+def png(red: int, green: int, blue: int, side: int = 8) -> str:
+    """A data address of a PNG of one colour, written by hand (PNG specification, chapter 5)."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    rows = (b"\0" + bytes((red, green, blue)) * side) * side
+    image = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return "data:image/png;base64," + base64.b64encode(image).decode()
+
+
+def sample(label: str, caption: str, n: int) -> SampleImage:
+    return SampleImage(
+        label=label, caption=caption, data_uri=png(40 + n * 37 % 180, 60 + n * 71 % 160, 90 + n * 23 % 150)
+    )
+
+
+def _metrics() -> Metrics:
+    def epoch(n: int) -> Epoch:
+        return Epoch(
+            epoch=n,
+            train_loss=0.7 * math.exp(-n / 6) + 0.05,
+            train_accuracy=1 - 0.5 * math.exp(-n / 5),
+            validation_loss=0.65 * math.exp(-n / 5) + 0.2 + 0.01 * (n % 3),
+            validation_accuracy=0.9 - 0.4 * math.exp(-n / 4) + 0.01 * (n % 2),
+        )
+
+    return Metrics(epochs=[epoch(n) for n in range(1, 19)], best_epoch=15, seconds=41.3, parameters=272_474, seed=7)
+
+
+def _evaluation(classes: list[str]) -> Evaluation:
+    return Evaluation(
+        classes=classes,
+        accuracy=Interval(value=0.875, low=0.822, high=0.914, n=200),
+        per_class={
+            "bicycle": ClassScore(recall=Interval(value=0.9, low=0.826, high=0.945, n=100), precision=0.857),
+            "motorcycle": ClassScore(recall=Interval(value=0.85, low=0.767, high=0.907, n=100), precision=0.895),
+        },
+        confusion=[[90, 10], [15, 85]],
+        calibration_error=0.034,
+        predictions=[],
+        model="scones-20261122",
+        seconds=3.2,
+    )
+
+
+def _machine(name: str, definition: dict[str, object], executions: int, pace: float) -> MachineRun:
+    states: dict[str, TimedState] = {}
+    for n, state in enumerate(definition["States"]):  # type: ignore[arg-type, var-annotated]
+        if state not in ("BelowGate", "EndpointFailed", "UpdateEndpoint", "DeliveryFailed"):
+            seconds = [pace * (1 + (n + m) % 5 / 3) for m in range(executions)]
+            states[state] = TimedState(entered=executions, failed=2 if state == "Filter" else 0, seconds=seconds)
+    return MachineRun(
+        name=name,
+        definition=definition,
+        states=states,
+        executions=[
+            ExecutionRun(
+                name=f"{name}-{n}",
+                status="SUCCEEDED",
+                started_at=f"2026-11-22T10:17:{n:02}Z",
+                seconds=pace * 5 * (1 + n % 7 / 10),
+            )
+            for n in range(executions)
+        ],
+    )
+
+
+def _function(name: str, n: int) -> LambdaRun:
+    return LambdaRun(
+        name=name,
+        init_ms=[180.0 + n, 210.0],
+        warm_ms=[12.0 + 9 * n + m % 7 for m in range(22)],
+        cold_ms=[44.0, 51.0],
+        memory_mb=256,
+        max_memory_mb=71 + n,
+    )
+
+
+def _decision(n: int) -> Decision:
+    outcome: Outcome = "ACCEPTED" if n % 6 else "REVIEW"
+    outcome = "REJECTED" if n == 7 else "FAILED" if n == 15 else outcome
+    return Decision(
+        outcome=outcome,
+        s3_bucket="scones-000000000000",
+        s3_key=f"arrivals/driver-{n % 4}/test-{n:03}.png",
+        label=None if outcome == "REJECTED" else ("bicycle", "motorcycle")[n % 2],
+        confidence=None if outcome == "REJECTED" else 0.97 - 0.013 * (n % 9) - (0.3 if outcome == "REVIEW" else 0),
+        inferences=[],
+        threshold=0.8,
+        error={"REJECTED": "ImageRejectedError", "FAILED": "EndpointUnavailableError"}.get(outcome),
+        cause=None,
+        execution=f"scones-delivery-{n}",
+        decided_at=f"2026-11-22T10:17:{n:02}.250Z",
+    )
