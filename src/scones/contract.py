@@ -19,6 +19,13 @@ DECISIONS: Final = "decisions/"
 LABELS: Final = "labels/"
 CODE: Final = "code/"
 
+# What runs in Lambda, each as `<project>-<name>`, and what Step Functions runs.
+FUNCTIONS: Final = ("serialize", "classify", "filter", "record", "gate")
+MACHINES: Final = ("delivery", "release")
+
+# Everything that is made carries this tag; its value is the project's name.
+TAG: Final = "scones:project"
+
 SPLITS: Final = ("train", "validation", "test")
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -45,6 +52,15 @@ class ImageData(TypedDict):
     s3_bucket: str
     s3_key: str
     inferences: list[float]
+    labels: NotRequired[list[str]]
+    model: NotRequired[str]
+
+
+class Envelope(TypedDict):
+    """What a handler returns; `statusCode` is always 200, because a failure is an exception."""
+
+    statusCode: int
+    body: ImageData
 
 
 class Inference(TypedDict):
@@ -63,7 +79,10 @@ Outcome = Literal["ACCEPTED", "REVIEW", "REJECTED", "FAILED"]
 
 
 class Decision(TypedDict):
-    """One object under `decisions/`: what became of one arrival. `decided_at` is ISO 8601 in UTC."""
+    """One object under `decisions/`: what became of one arrival.
+
+    `label` and `confidence` are the model's best guess, whatever the outcome; `decided_at` is ISO 8601 in UTC.
+    """
 
     outcome: Outcome
     s3_bucket: str
@@ -226,7 +245,11 @@ class SampleImage(TypedDict):
 
 
 class CostLine(TypedDict):
-    """One line of the bill; `usd` = `quantity` x `usd_per_unit`. `confirmed` is false for third-party prices."""
+    """One line of the bill; `usd` = `quantity` x `usd_per_unit`. `confirmed` is false for third-party prices.
+
+    `fixed` costs run for as long as the thing exists, per month; the others are paid per use. `source_date` is
+    when the price's source was written, in its own precision.
+    """
 
     service: str
     item: str
@@ -236,6 +259,8 @@ class CostLine(TypedDict):
     usd: float
     confirmed: bool
     source: str
+    source_date: str
+    fixed: bool
 
 
 class Run(TypedDict):
