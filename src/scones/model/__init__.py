@@ -1,0 +1,1 @@
+"""What runs in the SageMaker container: `train`, `evaluate` and `serve`; never boto3, and torch in `train` alone."""

@@ -1,0 +1,86 @@
+"""The processing job: a model archive and the held-out test set in, `evaluation.json` out; ONNX Runtime, never torch.
+
+Runs in the container. It judges nothing: whether the figures are good enough is the release machine's gate.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scones.contract import ClassScore, Evaluation, Prediction
+from scones.errors import ModelArtifactError
+from scones.model import dataset, scores
+from scones.model.classifier import Classifier
+from scones.model.container import Container, write_json
+from scones.model.dataset import Dataset
+
+UNPACKED_BYTES = 2 * 1024**3
+_BATCH = 256
+
+
+def main(container: Container) -> None:
+    """Raises ModelArtifactError for a bad archive and DataError for a bad test set."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(container.model_archive, Path(folder))
+        classifier = Classifier(Path(folder))
+    about = classifier.description
+    test = dataset.read(container.test_images, about["classes"], about["size"], about["mean"], about["std"])
+    batches = [test.pixels[start : start + _BATCH] for start in range(0, len(test.keys), _BATCH)]
+    probabilities = np.concatenate([classifier.probabilities(batch) for batch in batches])
+    evaluation = score(test, about["classes"], probabilities, classifier.id)
+    evaluation["seconds"] = round(time.monotonic() - started, 3)
+    write_json(container.evaluation, evaluation)
+    accuracy = evaluation["accuracy"]
+    print(f"accuracy={accuracy['value']:.4f} low={accuracy['low']:.4f} high={accuracy['high']:.4f} n={accuracy['n']}")
+
+
+def score(test: Dataset, classes: list[str], probabilities: NDArray[np.float64], model: str) -> Evaluation:
+    """Every figure of the evaluation, from probabilities [n, classes]; `seconds` is left at 0."""
+    predicted = probabilities.argmax(axis=1)
+    correct = predicted == test.labels
+    counts = scores.confusion(test.labels, predicted, len(classes))
+    per_class = {
+        name: ClassScore(
+            recall=scores.wilson(int(counts[label, label]), int(counts[label].sum())),
+            precision=scores.precision(counts, label),
+        )
+        for label, name in enumerate(classes)
+    }
+    predictions = [
+        Prediction(key=key, truth=classes[truth], predicted=classes[guess], probabilities=row.tolist())
+        for key, truth, guess, row in zip(test.keys, test.labels, predicted, probabilities, strict=True)
+    ]
+    return Evaluation(
+        classes=classes,
+        accuracy=scores.wilson(int(correct.sum()), len(correct)),
+        per_class=per_class,
+        confusion=counts.tolist(),
+        calibration_error=scores.expected_calibration_error(probabilities.max(axis=1), correct),
+        predictions=predictions,
+        model=model,
+        seconds=0.0,
+    )
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack model.tar.gz; raises ModelArtifactError where it is damaged, too large, or points outside `folder`."""
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            size = 0
+            for member in tar:
+                size += member.size
+                if size > UNPACKED_BYTES:
+                    raise ModelArtifactError(f"{archive.name} unpacks to over {UNPACKED_BYTES} bytes; train again")
+                tar.extract(member, folder, filter="data")
+    except FileNotFoundError as error:
+        raise ModelArtifactError(f"there is no {archive}; give the job the model as its ProcessingInput") from error
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise ModelArtifactError(f"{archive.name} cannot be unpacked ({error}); train again") from error

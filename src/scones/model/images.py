@@ -1,0 +1,80 @@
+"""Turns an image file's bytes into the network's input; the one way in for `train`, `evaluate` and `serve`.
+
+Runs in the container. It trusts nothing: what it cannot read is an ImageRejectedError, whatever the bytes. It does
+not augment, and knows nothing of classes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from scones.contract import IMAGE_BYTES, IMAGE_PIXELS
+from scones.errors import ImageRejectedError
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+
+
+def prepare(data: bytes, size: int, mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+    """Decode an image and return it as float32 [3, size, size], channels RGB, `(value / 255 - mean) / std`.
+
+    The image is turned upright by its EXIF orientation, put on white where it is transparent, and squeezed to a
+    square, so that nothing of the vehicle is cut off. Raises ImageRejectedError.
+    """
+    if not data:
+        raise ImageRejectedError("the image is empty; send the bytes of a PNG, JPEG or WebP file")
+    if len(data) > IMAGE_BYTES:
+        raise ImageRejectedError(f"the image has {len(data)} bytes, over {IMAGE_BYTES}; send a smaller one")
+    pixels = np.asarray(_decode(data, size), dtype=np.float32) / 255
+    normalised = (pixels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
+    return np.ascontiguousarray(normalised.transpose(2, 0, 1))
+
+
+def _decode(data: bytes, size: int) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_dimensions(image)
+            # A JPEG can be decoded at an eighth of its side: a camera's picture in a tenth of the time and memory.
+            image.draft(None, (4 * size, 4 * size))
+            small = _resizable(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
+            return _on_white(ImageOps.exif_transpose(small))
+    except ImageRejectedError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageRejectedError("the bytes are no PNG, JPEG or WebP image; send one of these formats") from error
+    except Image.DecompressionBombError as error:
+        raise ImageRejectedError(f"the image has over {IMAGE_PIXELS} pixels; send a smaller one") from error
+    # Pillow's decoders raise whatever a corrupt file makes them stumble over: OSError, SyntaxError, struct.error, ...
+    except Exception as error:
+        raise ImageRejectedError(f"the image cannot be decoded ({_plain(error)}); send an undamaged file") from error
+
+
+def _check_dimensions(image: Image.Image) -> None:
+    """Refuse by the header alone: Pillow has read no pixel yet."""
+    width, height = image.size
+    if width * height > IMAGE_PIXELS:
+        raise ImageRejectedError(f"the image has {width} x {height} pixels, over {IMAGE_PIXELS}; send a smaller one")
+
+
+def _resizable(image: Image.Image) -> Image.Image:
+    """Bring palettes, bits and 16-bit grey to a mode whose pixels can be averaged."""
+    if image.mode.startswith("I"):
+        # Pillow clips 16-bit grey to 255 where it should scale.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "CMYK") else image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,50 @@
+"""The network: a small residual one for pictures of 16 to 128 pixels; it loads torch, so `train` alone uses it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, pre-activation (He et al. 2016, "Identity Mappings"); halves the side."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride=2, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.shortcut = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        activated = functional.relu(self.norm1(x))
+        shortcut: Tensor = self.shortcut(functional.avg_pool2d(activated, 2, ceil_mode=True))
+        residual: Tensor = self.conv2(functional.relu(self.norm2(self.conv1(activated))))
+        return shortcut + residual
+
+
+class Network(nn.Module):
+    """[n, 3, size, size] -> logits [n, classes].
+
+    Outside training it answers with the mean of the picture's and its mirror image's logits: a vehicle seen from the
+    left is the same vehicle seen from the right.
+    """
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, width, 3, padding=1, bias=False),
+            Block(width, 2 * width),
+            Block(2 * width, 4 * width),
+            Block(4 * width, 8 * width),
+            nn.BatchNorm2d(8 * width),
+            nn.ReLU(),
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+            nn.Linear(8 * width, classes),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layers(images)
+        return logits if self.training else (logits + self.layers(images.flip(3))) / 2
