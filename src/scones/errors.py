@@ -1,31 +1,31 @@
 """Every error that Scones raises on purpose. Only `cli.main` catches them: one line on stderr and an exit code.
 
-    SconesError                      exit code 1
-    |-- UsageError                   exit code 2: the command was given wrongly
-    |-- DataError                    the images or the folder that holds them
-    |   |-- DataNotFoundError          nothing there to stage
-    |   |-- TooFewClassesError         one class, or none
-    |   |-- TooFewImagesError          a class without enough images to split
-    |   |-- TooManyBadImagesError      more unreadable files than allowed
-    |   `-- DownloadError              the archive could not be fetched whole
-    |-- JobError                     raised inside a container; its text becomes the job's FailureReason
-    |   |-- HyperparameterError        a hyperparameter that is unknown or out of range
-    |   |-- TrainingDivergedError      the loss is not a number
-    |   `-- ModelArtifactError         model.tar.gz is not what `train` wrote
-    |-- ImageError                   an arrival's picture; state machines match these names
-    |   |-- ImageNotFoundError         the object is gone
-    |   `-- ImageRejectedError         it is no image that the model can read
-    |-- EventError                   a Lambda event that holds no arrival
-    |-- EndpointUnavailableError     the endpoint is missing, throttling or broken; worth a retry
-    |-- ThresholdConfidenceNotMet    the model is not sure enough; a person decides
-    |-- ModelBelowGateError          the evaluation is below the release gate
-    |-- CredentialsError             AWS does not know us
-    |-- StackError                   CloudFormation could not do what the template says
-    |-- ReleaseError                 the release state machine did not end in SUCCEEDED
-    |-- DeliveryError                deliveries did not end, or ended without a decision
-    |-- LocalAwsError                the laptop's AWS did not start or went away
-    |-- AlreadyRunningError          another run holds the lock
-    `-- LeftBehindError              cleanup found something still there
+SconesError                      exit code 1
+|-- UsageError                   exit code 2: the command was given wrongly
+|-- DataError                    the images or the folder that holds them
+|   |-- DataNotFoundError          nothing there to stage
+|   |-- TooFewClassesError         one class, or none
+|   |-- TooFewImagesError          a class without enough images to split
+|   |-- TooManyBadImagesError      more unreadable files than allowed
+|   `-- DownloadError              the archive could not be fetched whole
+|-- JobError                     raised inside a container; its text becomes the job's FailureReason
+|   |-- HyperparameterError        a hyperparameter that is unknown or out of range
+|   |-- TrainingDivergedError      the loss is not a number
+|   `-- ModelArtifactError         model.tar.gz is not what `train` wrote
+|-- ImageError                   an arrival's picture; state machines match these names
+|   |-- ImageNotFoundError         the object is gone
+|   `-- ImageRejectedError         it is no image that the model can read
+|-- EventError                   a Lambda event that holds no arrival
+|-- EndpointUnavailableError     the endpoint is missing, throttling or broken; worth a retry
+|-- ThresholdConfidenceNotMet    the model is not sure enough; a person decides
+|-- ModelBelowGateError          the evaluation is below the release gate
+|-- CredentialsError             AWS does not know us
+|-- StackError                   CloudFormation could not do what the template says
+|-- ReleaseError                 the release state machine did not end in SUCCEEDED
+|-- DeliveryError                deliveries did not end, or ended without a decision
+|-- LocalAwsError                the laptop's AWS did not start or went away
+|-- AlreadyRunningError          another run holds the lock
+`-- LeftBehindError              cleanup found something still there
 """
 
 
@@ -132,4 +132,8 @@ class AlreadyRunningError(SconesError):
 
 
 class LeftBehindError(SconesError):
-    pass
+    """Carries what is left, one name each, in `left`."""
+
+    def __init__(self, message: str, left: list[str]) -> None:
+        super().__init__(message)
+        self.left = left

@@ -50,7 +50,11 @@ class Reporter:
         if self._console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("[bold]{task.description:10}"), BarColumn(24), MofNCompleteColumn())
             with Progress(
-                *columns, TimeElapsedColumn(), TextColumn("{task.fields[detail]}"), console=self._console, transient=True
+                *columns,
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[detail]}"),
+                console=self._console,
+                transient=True,
             ) as bar:
                 yield _ConsoleStep(name, self._console, bar)
         else:

@@ -1,0 +1,254 @@
+"""The command line: parses, calls one step, prints. The only place that catches SconesError."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from scones import __version__
+from scones.errors import CredentialsError, SconesError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Bicycle or motorcycle? The whole SageMaker workflow, on AWS and on a laptop. Start with `scones demo`.",
+)
+console = Console(soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Show what would happen and touch nothing.")]
+Data = Annotated[
+    str | None,
+    typer.Argument(
+        help="Folder of images or cifar-100-python.tar.gz. Default: $SCONES_DATA, else a download, else sketches."
+    ),
+]
+
+
+@app.command(epilog="Example: `scones demo --data photos/ --keep`")
+def demo(
+    data: Annotated[str | None, typer.Option(help="Images to use; see `scones stage --help`.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, to look around.")] = False,
+    arrivals: Annotated[int, typer.Option(min=1, max=200, help="Test images to deliver.")] = 24,
+    epochs: Annotated[int | None, typer.Option(min=1, max=200, help="Epochs to train, instead of the default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run everything on this laptop: stage, release, deliver, report, clean up."""
+    from scones.demo import run_demo
+
+    shown = Console(stderr=True, soft_wrap=True) if as_json else console
+    folder = run_demo(data=data, keep=keep, arrivals=arrivals, epochs=epochs, console=shown)
+    if as_json:
+        print((folder / "summary.json").read_text(encoding="utf-8"))
+
+
+@app.command(epilog="Example: `scones deploy --plan`")
+def deploy(plan: Plan = False, as_json: Json = False) -> None:
+    """Bring the two stacks to what `infra/` says."""
+    from scones.settings import load_settings
+    from scones.steps import deploy as step
+
+    settings, client = load_settings(), _clients()
+    if plan:
+        changes = step.plan(settings, cloudformation=client("cloudformation"))
+        columns = ("stack", "action", "resource", "type", "replacement")
+        _print([vars(change) for change in changes], columns, as_json, empty="nothing to change")
+        return
+    with _reporter(as_json).step("deploy", "the two stacks") as progress:
+        outputs = step.deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=progress)
+    _print([{"output": key, "value": value} for key, value in outputs.items()], ("output", "value"), as_json)
+
+
+@app.command(epilog="Example: `scones stage ../images --allow-bad 3`")
+def stage(
+    source: Data = None,
+    allow_bad: Annotated[int | None, typer.Option(min=0, help="Unreadable files to accept (default: 5 %).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check, deduplicate, split and upload images; prints the digest that names the data set."""
+    from scones.laptop import CACHE
+    from scones.settings import load_settings
+    from scones.steps.source import find_source
+    from scones.steps.stage import stage as step
+
+    settings, client = load_settings(), _clients()
+    bucket = _outputs(settings, client, "storage")["Bucket"]
+    with _reporter(as_json).step("stage", "check, split and upload the images") as progress:
+        found = find_source(source, os.environ, CACHE, progress)
+        staged = step(found, s3=client("s3"), bucket=bucket, seed=settings.seed, allow_bad=allow_bad, step=progress)
+    manifest = staged.manifest
+    row = {"data": manifest["digest"], "uploaded": staged.uploaded, "unchanged": staged.unchanged} | {
+        f"{split} {name}": n for split, counts in manifest["counts"].items() for name, n in counts.items()
+    }
+    _print([row], tuple(row), as_json)
+
+
+@app.command(epilog="Example: `scones release 3f2a...`")
+def release(
+    data: Annotated[str, typer.Argument(help="Digest of a staged data set, as `scones stage` prints it.")],
+    as_json: Json = False,
+) -> None:
+    """Train, evaluate, gate, register and deploy; follow it live."""
+    from scones.settings import load_settings
+    from scones.steps import release as step
+
+    settings, client = load_settings(), _clients()
+    machine = _outputs(settings, client, "workflow")["ReleaseMachine"]
+    request = step.release_input(settings, data)
+    with _reporter(as_json).step("release", request["name"]) as progress:
+        execution = step.release(
+            machine, request, stepfunctions=client("stepfunctions"), logs=client("logs"), step=progress
+        )
+    _print([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
+
+
+@app.command(epilog="Example: `scones deliver gate/*.jpg --driver anna`")
+def deliver(
+    images: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Pictures from the gate.")],
+    driver: Annotated[str, typer.Option(help="Whose arrival it is.", metavar="ID")] = "driver",
+    as_json: Json = False,
+) -> None:
+    """Upload pictures as arrivals and wait for their decisions."""
+    from scones.settings import load_settings
+    from scones.steps.deliver import deliver as step
+
+    settings, client = load_settings(), _clients()
+    bucket = _outputs(settings, client, "storage")["Bucket"]
+    pictures = [(f"{driver}/{path.name}", path.read_bytes()) for path in images]
+    with _reporter(as_json).step("deliver", f"{len(pictures)} arrivals") as progress:
+        decisions = step(pictures, bucket=bucket, s3=client("s3"), step=progress)
+    _print([dict(d) for d in decisions], ("s3_key", "outcome", "label", "confidence", "error"), as_json)
+
+
+@app.command(epilog="Example: `scones report --out runs/today`")
+def report(
+    out: Annotated[Path, typer.Option(help="Folder for report.html and summary.json.")] = Path("runs/latest"),
+    as_json: Json = False,
+) -> None:
+    """Write the report of the newest release and all deliveries."""
+    from scones.settings import load_settings
+    from scones.steps import report as step
+
+    settings, client = load_settings(), _clients()
+    outputs = _outputs(settings, client, "storage") | _outputs(settings, client, "workflow")
+    reporter = _reporter(as_json)
+    with reporter.step("report", str(out)):
+        run = step.collect(
+            settings,
+            outputs,
+            run_id=out.name,
+            where=client("s3").meta.region_name,
+            s3=client("s3"),
+            stepfunctions=client("stepfunctions"),
+            logs=client("logs"),
+        )
+        page = step.write(run | {"seconds": reporter.seconds}, out, left=[])
+    _print([{"report": str(page)}], ("report",), as_json)
+
+
+@app.command(epilog="Example: `scones cleanup --plan`")
+def cleanup(plan: Plan = False, as_json: Json = False) -> None:
+    """Delete all that carries the project's tag or name, and prove that nothing is left."""
+    from scones.settings import load_settings
+    from scones.steps.cleanup import cleanup as step
+    from scones.steps.inventory import inventory
+
+    settings, client = load_settings(), _clients()
+    if plan:
+        found = inventory(settings, client=client)
+    else:
+        with _reporter(as_json).step("cleanup", f"everything of {settings.project}") as progress:
+            found = step(settings, client=client, step=progress)
+    _print([vars(resource) for resource in found], ("kind", "id"), as_json, empty="nothing there")
+
+
+@cache
+def _clients() -> Callable[[str], Any]:
+    """Return a maker of boto3 clients, each made once. Raises CredentialsError where AWS knows nobody of us."""
+    import boto3
+
+    session = boto3.Session()
+    if session.get_credentials() is None:
+        raise CredentialsError(
+            "no AWS credentials; run `aws configure`, or `eval $(scones local env)` for the laptop's AWS"
+        )
+    if session.region_name is None:
+        raise CredentialsError("no AWS region; set AWS_DEFAULT_REGION or run `aws configure`")
+    return cache(session.client)
+
+
+def _outputs(settings: Any, client: Callable[[str], Any], stack: str) -> dict[str, str]:
+    from scones.steps.stacks import stack_outputs
+
+    return stack_outputs(f"{settings.project}-{stack}", cloudformation=client("cloudformation"))
+
+
+def _reporter(as_json: bool) -> Any:
+    from scones.steps.progress import Reporter
+
+    return Reporter(Console(stderr=True, soft_wrap=True) if as_json else console)
+
+
+def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, empty: str = "") -> None:
+    if as_json:
+        print(json.dumps(rows, indent=2, default=str))
+    elif not rows:
+        console.print(empty)
+    else:
+        table = Table(*columns, box=None, header_style="bold")
+        for row in rows:
+            table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+        console.print(table)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _add_groups() -> None:
+    for entry in entry_points(group="scones.commands"):
+        app.add_typer(entry.load(), name=entry.name)
+
+
+def main() -> None:
+    """Run the command line and turn what went wrong into one line and an exit code."""
+    _add_groups()
+    try:
+        app()
+    except SconesError as error:
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(f"{type(error).__name__}: {error}", 1)
+    except Exception as error:
+        if type(error).__module__.startswith(("botocore", "boto3", "s3transfer")):
+            _fail(f"AWS: {type(error).__name__}: {error}", 1)
+        raise
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"[red]error:[/] {' '.join(message.split())}", highlight=False)
+    sys.exit(code)

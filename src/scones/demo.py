@@ -1,0 +1,96 @@
+"""READ THIS FIRST: the whole product in order. Runs on a laptop, against an AWS that it starts and stops by itself.
+
+Every line of `run_demo` is one step, and each step is the function that the command of the same name calls against a real
+account: nothing below knows where it runs.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from scones.contract import DATA, Manifest, Run
+from scones.errors import LeftBehindError
+from scones.laptop import CACHE, laptop, one_at_a_time
+from scones.settings import Settings, load_settings
+from scones.steps.cleanup import cleanup
+from scones.steps.deliver import deliver
+from scones.steps.deploy import deploy
+from scones.steps.inventory import Client
+from scones.steps.progress import Reporter
+from scones.steps.release import release, release_input
+from scones.steps.report import collect, write
+from scones.steps.source import find_source
+from scones.steps.stage import stage
+
+RUNS = Path("runs")
+
+
+def run_demo(*, data: str | None, keep: bool, arrivals: int, epochs: int | None, console: Console) -> Path:
+    """Stage, release, deliver, report and clean up; return the run's folder. Raises SconesError."""
+    settings, reporter = _settings(epochs), Reporter(console)
+    folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    with one_at_a_time(), laptop(reporter, keep=keep) as client:
+        with reporter.step("deploy", "bucket, functions, roles, state machines and the rule between them") as step:
+            outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=step)
+        with reporter.step("stage", "check, deduplicate, split and upload the images") as step:
+            source = find_source(data, os.environ, CACHE, step)
+            staged = stage(source, s3=client("s3"), bucket=outputs["Bucket"], seed=settings.seed, step=step)
+        with reporter.step("release", "train, evaluate, gate, register, deploy") as step:
+            request = release_input(settings, staged.manifest["digest"])
+            machine, states = outputs["ReleaseMachine"], client("stepfunctions")
+            release(machine, request, stepfunctions=states, logs=client("logs"), step=step)
+        with reporter.step("deliver", f"{arrivals} drivers arrive") as step:
+            pictures = _test_pictures(staged.manifest, arrivals, outputs["Bucket"], client("s3"))
+            deliver(pictures, bucket=outputs["Bucket"], s3=client("s3"), step=step)
+        with reporter.step("report", "gather what happened and draw it"):
+            run = _collect(settings, outputs, folder.name, client)
+            page = write(run | {"seconds": reporter.seconds}, folder, left=[])
+        if not keep:
+            _clean_up(settings, run, folder, client, reporter)
+    console.print(f"\n[bold]{page}[/]", highlight=False)
+    return folder
+
+
+def _settings(epochs: int | None) -> Settings:
+    settings = load_settings()
+    shorter = {"epochs": str(epochs)} if epochs else {}
+    return settings.model_copy(update={"hyperparameters": settings.hyperparameters | shorter})
+
+
+def _test_pictures(manifest: Manifest, n: int, bucket: str, s3: Any) -> list[tuple[str, bytes]]:
+    """Return up to `n` held-out test images as arrivals, each class in its turn."""
+    by_class = [
+        [i["key"] for i in manifest["images"] if i["key"].startswith(f"test/{c}/")] for c in manifest["classes"]
+    ]
+    longest = max(len(keys) for keys in by_class)
+    keys = [keys[turn] for turn in range(longest) for keys in by_class if turn < len(keys)][:n]
+    return [
+        (
+            f"driver-{number:02}/{key.rsplit('/', 1)[-1]}",
+            s3.get_object(Bucket=bucket, Key=f"{DATA}{manifest['digest']}/{key}")["Body"].read(),
+        )
+        for number, key in enumerate(keys, start=1)
+    ]
+
+
+def _collect(settings: Settings, outputs: dict[str, str], run_id: str, client: Client) -> Run:
+    services = {"s3": client("s3"), "stepfunctions": client("stepfunctions"), "logs": client("logs")}
+    return collect(settings, outputs, run_id=run_id, where="laptop", **services)
+
+
+def _clean_up(settings: Settings, run: Run, folder: Path, client: Client, reporter: Reporter) -> None:
+    """Delete everything, and write the report again now that it is known what is left and how long all of it took."""
+    left: list[str] = []
+    try:
+        with reporter.step("cleanup", "delete everything, then list every service again") as step:
+            cleanup(settings, client=client, step=step)
+    except LeftBehindError as error:
+        left = error.left
+        raise
+    finally:
+        write(run | {"seconds": reporter.seconds}, folder, left=left)

@@ -1,0 +1,64 @@
+"""The project's settings: defaults here, `scones.toml` over them, environment variables `SCONES_<NAME>` over both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from scones.contract import TAG
+from scones.errors import UsageError
+
+FILE = "scones.toml"
+
+
+class Settings(BaseSettings):
+    """What `scones.toml` may say; see there for units and meanings."""
+
+    model_config = SettingsConfigDict(env_prefix="SCONES_", toml_file=FILE, extra="forbid")
+
+    project: str = Field(default="scones", pattern=r"^[a-z][a-z0-9-]{1,24}[a-z0-9]$")
+    image_tag: str = "latest"
+    train_instance_type: str = "ml.m5.xlarge"
+    evaluate_instance_type: str = "ml.m5.large"
+    serverless_memory_mb: int = Field(default=2048, ge=1024, le=6144, multiple_of=1024)
+    threshold: float = Field(default=0.8, ge=0, le=1)
+    minimum_accuracy: float = Field(default=0.75, ge=0, le=1)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    hyperparameters: dict[str, str] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def storage_stack(self) -> str:
+        return f"{self.project}-storage"
+
+    @property
+    def workflow_stack(self) -> str:
+        return f"{self.project}-workflow"
+
+    @property
+    def tags(self) -> list[dict[str, str]]:
+        return [{"Key": TAG, "Value": self.project}]
+
+
+def load_settings() -> Settings:
+    """Read the settings of the current folder. Raises UsageError naming the first line that does not fit."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"setting {name}: {first['msg']}; look at {Path(FILE).resolve()}") from error
+    except ValueError as error:
+        raise UsageError(f"{FILE} is not TOML: {error}") from error

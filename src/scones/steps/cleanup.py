@@ -1,0 +1,110 @@
+"""Cleanup: deletes all that is the project's, then lists every service again and says what is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from scones.errors import LeftBehindError
+from scones.settings import Settings
+from scones.steps.inventory import Client, Resource, inventory
+from scones.steps.progress import Step
+from scones.steps.stacks import delete_stack, find_stack, stack_outputs
+
+# The tagging API lags behind the services; this is how long we wait for it before we call something left behind.
+_SETTLE_SECONDS = 60
+
+
+def cleanup(
+    settings: Settings, *, client: Client, step: Step, sleep: Callable[[float], None] = time.sleep
+) -> list[Resource]:
+    """Delete the project's resources and return them. Raises LeftBehindError naming what is still there afterwards."""
+    _stop_executions(settings, client=client)
+    found = [resource for resource in inventory(settings, client=client) if resource.kind in _DELETE]
+    for done, resource in enumerate(found):
+        step.update(done, len(found), f"{resource.kind} {resource.id}")
+        _DELETE[resource.kind](resource.id, client)
+    step.update(len(found), len(found), "listing every service again")
+    left = _settled(settings, client=client, sleep=sleep)
+    if left:
+        names = [f"{resource.kind} {resource.id}" for resource in left]
+        message = f"cleanup left {len(left)} behind: {', '.join(names)}; run it again, or delete them by hand"
+        raise LeftBehindError(message, names)
+    return found
+
+
+def _settled(settings: Settings, *, client: Client, sleep: Callable[[float], None]) -> list[Resource]:
+    left = inventory(settings, client=client)
+    for _ in range(_SETTLE_SECONDS // 5):
+        if not left or any(resource.kind in _DELETE for resource in left):
+            break
+        sleep(5)
+        left = inventory(settings, client=client)
+    return left
+
+
+def _stop_executions(settings: Settings, *, client: Client) -> None:
+    cloudformation, stepfunctions = client("cloudformation"), client("stepfunctions")
+    if not find_stack(settings.workflow_stack, cloudformation=cloudformation):
+        return
+    outputs = stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
+    for machine in (outputs[name] for name in ("DeliveryMachine", "ReleaseMachine") if name in outputs):
+        pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
+        for execution in [execution for page in pages for execution in page["executions"]]:
+            stepfunctions.stop_execution(executionArn=execution["executionArn"], error="Cleanup")
+
+
+def _empty_bucket(name: str, client: Client) -> None:
+    s3 = client("s3")
+    for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
+        for upload in page.get("Uploads", []):
+            s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+        versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        for start in range(0, len(versions), 1000):
+            doomed = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in versions[start : start + 1000]]
+            s3.delete_objects(Bucket=name, Delete={"Objects": doomed, "Quiet": True})
+
+
+def _delete_bucket(name: str, client: Client) -> None:
+    _empty_bucket(name, client)
+    client("s3").delete_bucket(Bucket=name)
+
+
+def _delete_job(kind: str) -> Callable[[str, Client], None]:
+    """Return how a `training` or `processing` job is deleted: SageMaker deletes only what has ended."""
+
+    def delete(name: str, client: Client) -> None:
+        sagemaker, job = client("sagemaker"), {f"{kind.title()}JobName": name}
+        describe = getattr(sagemaker, f"describe_{kind}_job")
+        while (status := describe(**job)[f"{kind.title()}JobStatus"]) in ("InProgress", "Stopping"):
+            if status == "InProgress":
+                getattr(sagemaker, f"stop_{kind}_job")(**job)
+            time.sleep(1)
+        getattr(sagemaker, f"delete_{kind}_job")(**job)
+
+    return delete
+
+
+def _delete_log_stream(name: str, client: Client) -> None:
+    group, _, stream = name.partition(":")
+    client("logs").delete_log_stream(logGroupName=group, logStreamName=stream)
+
+
+def _call(service: str, operation: str, argument: str) -> Callable[[str, Client], Any]:
+    return lambda name, client: getattr(client(service), operation)(**{argument: name})
+
+
+_DELETE: dict[str, Callable[[str, Client], Any]] = {
+    "endpoint": _call("sagemaker", "delete_endpoint", "EndpointName"),
+    "endpoint config": _call("sagemaker", "delete_endpoint_config", "EndpointConfigName"),
+    "model": _call("sagemaker", "delete_model", "ModelName"),
+    "model package": _call("sagemaker", "delete_model_package", "ModelPackageName"),
+    "training job": _delete_job("training"),
+    "processing job": _delete_job("processing"),
+    "bucket": _delete_bucket,
+    "stack": lambda name, client: delete_stack(name, cloudformation=client("cloudformation")),
+    "log group": _call("logs", "delete_log_group", "logGroupName"),
+    "log stream": _delete_log_stream,
+}

@@ -1,0 +1,73 @@
+"""Deploy: brings the two stacks to what `infra/` says. Storage first, then the code into its bucket, then the workflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scones.contract import CODE
+from scones.settings import Settings
+from scones.steps.package import function_zip, hashed_key, state_machine, template
+from scones.steps.progress import Step
+from scones.steps.stacks import Change, Stack, deploy_stack, find_stack, plan_stack, stack_outputs
+
+
+def deploy(settings: Settings, *, cloudformation: Any, s3: Any, step: Step) -> dict[str, str]:
+    """Deploy both stacks and return their outputs in one. Raises StackError."""
+    deploy_stack(_storage(settings), cloudformation=cloudformation, step=step)
+    storage = stack_outputs(settings.storage_stack, cloudformation=cloudformation)
+    for key, content in _artifacts().items():
+        _upload_once(storage["Bucket"], key, content, s3=s3)
+    deploy_stack(_workflow(settings, storage), cloudformation=cloudformation, step=step)
+    return storage | stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
+
+
+def plan(settings: Settings, *, cloudformation: Any) -> list[Change]:
+    """Return what `deploy` would change, and change nothing."""
+    changes = plan_stack(_storage(settings), cloudformation=cloudformation)
+    if find_stack(settings.storage_stack, cloudformation=cloudformation):
+        storage = stack_outputs(settings.storage_stack, cloudformation=cloudformation)
+    else:
+        unknown = "known-after-deploy"
+        storage = {"Bucket": unknown, "ModelPackageGroup": settings.project, "ImageUri": unknown}
+    return changes + plan_stack(_workflow(settings, storage), cloudformation=cloudformation)
+
+
+def _storage(settings: Settings) -> Stack:
+    return Stack(settings.storage_stack, template("storage"), {"Project": settings.project}, settings.tags)
+
+
+def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
+    code, delivery, release = _artifacts()
+    parameters = {
+        "Project": settings.project,
+        "Bucket": storage["Bucket"],
+        "ModelPackageGroup": storage["ModelPackageGroup"],
+        "ImageUri": f"{storage['ImageUri']}:{settings.image_tag}",
+        "CodeKey": code,
+        "DeliveryKey": delivery,
+        "ReleaseKey": release,
+        "Threshold": str(settings.threshold),
+        "TrainInstanceType": settings.train_instance_type,
+        "EvaluateInstanceType": settings.evaluate_instance_type,
+        "ServerlessMemoryMb": str(settings.serverless_memory_mb),
+    }
+    return Stack(settings.workflow_stack, template("workflow"), parameters, settings.tags)
+
+
+def _artifacts() -> dict[str, bytes]:
+    """Return S3 key -> content of the code, the delivery machine and the release machine, in this order."""
+    code = function_zip()
+    machines = {name: state_machine(name) for name in ("delivery", "release")}
+    artifacts = {hashed_key(f"{CODE}functions-", code, ".zip"): code}
+    return artifacts | {hashed_key(f"{CODE}{name}-", asl, ".asl.json"): asl for name, asl in machines.items()}
+
+
+def _upload_once(bucket: str, key: str, content: bytes, *, s3: Any) -> None:
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+        s3.put_object(Bucket=bucket, Key=key, Body=content)

@@ -1,0 +1,208 @@
+"""Gather: reads back from AWS what a release and its deliveries did, as the report shows it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import tarfile
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scones.contract import (
+    DATA,
+    DECISIONS,
+    EVALUATIONS,
+    FUNCTIONS,
+    MODELS,
+    Decision,
+    Evaluation,
+    ExecutionRun,
+    LambdaRun,
+    MachineRun,
+    Manifest,
+    Metrics,
+    ReleaseInput,
+    SampleImage,
+    TimedState,
+)
+
+_SAMPLES_PER_CLASS = 8
+_WRONG_IMAGES = 24
+_REPORT = re.compile(
+    r"Duration: (?P<duration>[\d.]+) ms.*?Memory Size: (?P<memory>\d+) MB.*?Max Memory Used: (?P<used>\d+) MB"
+    r"(?:.*?Init Duration: (?P<init>[\d.]+) ms)?",
+    re.DOTALL,
+)
+
+
+def read_json(bucket: str, key: str, *, s3: Any) -> Any:
+    """Return a JSON object from S3, or None where there is none."""
+    try:
+        return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+
+
+def manifest(bucket: str, data: str, *, s3: Any) -> Manifest | None:
+    """Return the manifest of the staged data set with this digest, or None."""
+    found: Manifest | None = read_json(bucket, f"{DATA}{data}/manifest.json", s3=s3)
+    return found
+
+
+def evaluation(bucket: str, release: str, *, s3: Any) -> Evaluation | None:
+    """Return what `evaluate` measured in a release, or None where it did not come so far."""
+    found: Evaluation | None = read_json(bucket, f"{EVALUATIONS}{release}/evaluation.json", s3=s3)
+    return found
+
+
+def metrics(bucket: str, release: str, *, s3: Any) -> Metrics | None:
+    """Return the training curve out of a release's model.tar.gz, or None where there is none."""
+    try:
+        stored = s3.get_object(Bucket=bucket, Key=f"{MODELS}{release}/output/model.tar.gz")
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+    with tarfile.open(fileobj=io.BytesIO(stored["Body"].read()), mode="r:gz") as archive:
+        for member in archive:
+            if member.name.removeprefix("./") == "metrics.json" and (content := archive.extractfile(member)):
+                found: Metrics = json.load(content)
+                return found
+    return None
+
+
+def decisions(bucket: str, *, s3: Any) -> list[Decision]:
+    """Return every decision in the bucket, oldest first."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=DECISIONS)
+    keys = [stored["Key"] for page in pages for stored in page.get("Contents", [])]
+    found: list[Decision] = [read_json(bucket, key, s3=s3) for key in keys]
+    return sorted(found, key=lambda decision: decision["decided_at"])
+
+
+def last_release(machine: str, *, stepfunctions: Any) -> ReleaseInput | None:
+    """Return the input of the newest release that succeeded, or None."""
+    pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="SUCCEEDED")
+    executions = sorted((e for page in pages for e in page["executions"]), key=lambda e: e["startDate"])
+    if not executions:
+        return None
+    described = stepfunctions.describe_execution(executionArn=executions[-1]["executionArn"])
+    found: ReleaseInput = json.loads(described["input"])
+    return found
+
+
+def machine_run(machine: str, *, stepfunctions: Any) -> MachineRun:
+    """Return a state machine with the times of its ended executions, from their histories."""
+    described = stepfunctions.describe_state_machine(stateMachineArn=machine)
+    pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine)
+    ended = [e for page in pages for e in page["executions"] if e.get("stopDate")]
+    states: dict[str, TimedState] = defaultdict(lambda: TimedState(entered=0, failed=0, seconds=[]))
+    for execution in ended:
+        _add_times(states, _history(execution["executionArn"], stepfunctions=stepfunctions))
+    return MachineRun(
+        name=described["name"],
+        definition=json.loads(described["definition"]),
+        states=dict(states),
+        executions=sorted((_execution_run(e) for e in ended), key=lambda run: run["started_at"]),
+    )
+
+
+def lambda_runs(project: str, *, logs: Any) -> list[LambdaRun]:
+    """Return the figures of each function's REPORT lines; a function that never ran is left out."""
+    runs = (
+        lambda_run(f"{project}-{name}", _messages(f"/aws/lambda/{project}-{name}", logs=logs)) for name in FUNCTIONS
+    )
+    return [run for run in runs if run is not None]
+
+
+def lambda_run(name: str, messages: list[str]) -> LambdaRun | None:
+    """Return one function's figures from its log lines, or None where no line is a REPORT."""
+    reports = [match for message in messages if "REPORT" in message and (match := _REPORT.search(message))]
+    if not reports:
+        return None
+    return LambdaRun(
+        name=name,
+        init_ms=[float(r["init"]) for r in reports if r["init"]],
+        cold_ms=[float(r["duration"]) for r in reports if r["init"]],
+        warm_ms=[float(r["duration"]) for r in reports if not r["init"]],
+        memory_mb=int(reports[-1]["memory"]),
+        max_memory_mb=max(int(r["used"]) for r in reports),
+    )
+
+
+def sample_images(bucket: str, data: Manifest, *, s3: Any) -> list[SampleImage]:
+    """Return some training images of each class, spread over the data set."""
+    samples = []
+    for name in data["classes"]:
+        keys = [image["key"] for image in data["images"] if image["key"].startswith(f"train/{name}/")]
+        for key in keys[:: max(1, len(keys) // _SAMPLES_PER_CLASS)][:_SAMPLES_PER_CLASS]:
+            samples.append(_sample(bucket, f"{DATA}{data['digest']}/{key}", name, key.rsplit("/", 1)[-1], s3=s3))
+    return samples
+
+
+def wrong_images(bucket: str, data: Manifest, evaluated: Evaluation, *, s3: Any) -> list[SampleImage]:
+    """Return the test images that the model got wrong, the most confident mistakes first."""
+    wrong = [p for p in evaluated["predictions"] if p["predicted"] != p["truth"]]
+    wrong.sort(key=lambda p: -max(p["probabilities"]))
+    return [
+        _sample(
+            bucket,
+            f"{DATA}{data['digest']}/test/{p['key']}",
+            p["truth"],
+            f"{p['truth']}, taken for {p['predicted']} at {max(p['probabilities']):.3f}",
+            s3=s3,
+        )
+        for p in wrong[:_WRONG_IMAGES]
+    ]
+
+
+def _sample(bucket: str, key: str, label: str, caption: str, *, s3: Any) -> SampleImage:
+    stored = s3.get_object(Bucket=bucket, Key=key)
+    encoded = base64.b64encode(stored["Body"].read()).decode("ascii")
+    return SampleImage(label=label, caption=caption, data_uri=f"data:{stored['ContentType']};base64,{encoded}")
+
+
+def _execution_run(execution: dict[str, Any]) -> ExecutionRun:
+    seconds = (execution["stopDate"] - execution["startDate"]).total_seconds()
+    return ExecutionRun(
+        name=execution["name"],
+        status=execution["status"],
+        started_at=execution["startDate"].isoformat(),
+        seconds=seconds,
+    )
+
+
+def _history(execution: str, *, stepfunctions: Any) -> Iterator[dict[str, Any]]:
+    for page in stepfunctions.get_paginator("get_execution_history").paginate(executionArn=execution):
+        yield from page["events"]
+
+
+def _add_times(states: dict[str, TimedState], events: Iterator[dict[str, Any]]) -> None:
+    entered: dict[str, datetime] = {}
+    for event in events:
+        if details := event.get("stateEnteredEventDetails"):
+            entered[details["name"]] = event["timestamp"]
+            states[details["name"]]["entered"] += 1
+        elif details := event.get("stateExitedEventDetails"):
+            begun = entered.pop(details["name"], event["timestamp"])
+            states[details["name"]]["seconds"].append((event["timestamp"] - begun).total_seconds())
+    # A state that was entered and never left is where an execution failed, except the ones that end it.
+    for name in entered:
+        states[name]["failed"] += 1
+
+
+def _messages(group: str, *, logs: Any) -> list[str]:
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    try:
+        return [event["message"] for page in pages for event in page["events"]]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return []
+        raise

@@ -1,0 +1,105 @@
+"""Release: starts the release state machine (train, evaluate, gate, register, deploy) and follows it to its end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scones.contract import ReleaseInput
+from scones.errors import ReleaseError
+from scones.settings import Settings
+from scones.steps.progress import Step
+
+_TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
+
+
+def release_input(settings: Settings, data: str, *, now: datetime | None = None) -> ReleaseInput:
+    """Return the input of a new release of the data set `data`; its name is unique to the second."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
+    return ReleaseInput(
+        name=f"{settings.project}-{stamp}",
+        data=data,
+        hyperparameters={"seed": str(settings.seed), **settings.hyperparameters},
+        minimum_accuracy=settings.minimum_accuracy,
+    )
+
+
+def release(
+    machine: str,
+    request: ReleaseInput,
+    *,
+    stepfunctions: Any,
+    logs: Any,
+    step: Step,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Run one release on the state machine's ARN and return the execution's ARN.
+
+    Raises ReleaseError with the name of what failed and the job's own reason. Ctrl-C stops the execution.
+    """
+    started = stepfunctions.start_execution(stateMachineArn=machine, name=request["name"], input=json.dumps(request))
+    execution = str(started["executionArn"])
+    try:
+        described = _follow(execution, request["name"], stepfunctions=stepfunctions, logs=logs, step=step, sleep=sleep)
+    except KeyboardInterrupt:
+        stepfunctions.stop_execution(executionArn=execution, error="Interrupted", cause="the operator pressed Ctrl-C")
+        raise
+    if described["status"] != "SUCCEEDED":
+        raise ReleaseError(
+            f"release {request['name']} {described['status']}: {described.get('error', 'no error')}: "
+            f"{failure_reason(described.get('cause', ''))}"
+        )
+    return execution
+
+
+def failure_reason(cause: str) -> str:
+    """Return the reason that a person wants out of an execution's cause: a job's FailureReason or a Lambda's message."""
+    try:
+        found = json.loads(cause)
+    except ValueError:
+        return cause or "no cause given"
+    if isinstance(found, dict):
+        for name in ("FailureReason", "ExitMessage", "errorMessage", "Cause"):
+            if isinstance(found.get(name), str):
+                return failure_reason(found[name])
+    return cause
+
+
+def _follow(
+    execution: str, job: str, *, stepfunctions: Any, logs: Any, step: Step, sleep: Callable[[float], None]
+) -> dict[str, Any]:
+    visited = 0
+    while True:
+        described = dict(stepfunctions.describe_execution(executionArn=execution))
+        states = _entered_states(execution, stepfunctions=stepfunctions)
+        for state in states[visited:-1]:
+            step.update(visited := visited + 1, detail=state)
+        if states:
+            line = _last_log_line(job, logs=logs) if states[-1] == "Train" else ""
+            step.update(len(states), detail=f"{states[-1]} {line}".rstrip())
+        if described["status"] != "RUNNING":
+            return described
+        sleep(1)
+
+
+def _entered_states(execution: str, *, stepfunctions: Any) -> list[str]:
+    pages = stepfunctions.get_paginator("get_execution_history").paginate(executionArn=execution)
+    events = [event for page in pages for event in page["events"]]
+    entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+    # Waiting for the endpoint goes round in a loop that would say the same again and again.
+    return list(dict.fromkeys(entered))
+
+
+def _last_log_line(job: str, *, logs: Any) -> str:
+    try:
+        events = logs.filter_log_events(logGroupName=_TRAINING_LOGS, logStreamNamePrefix=f"{job}/")["events"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return ""
+        raise
+    return str(events[-1]["message"]).strip() if events else ""

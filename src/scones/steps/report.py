@@ -1,0 +1,60 @@
+"""Report: gathers a run and writes `runs/<id>/report.html` and `summary.json`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scones.contract import Run
+from scones.errors import ReleaseError
+from scones.report import render
+from scones.report.summary import summarise
+from scones.settings import Settings
+from scones.steps import gather
+
+SKETCHES = "These figures are of sketches that Scones draws itself, not of photographs."
+
+
+def collect(
+    settings: Settings, outputs: dict[str, str], *, run_id: str, where: str, s3: Any, stepfunctions: Any, logs: Any
+) -> Run:
+    """Gather the newest release and all deliveries. Raises ReleaseError where no release has succeeded."""
+    released = gather.last_release(outputs["ReleaseMachine"], stepfunctions=stepfunctions)
+    if released is None:
+        raise ReleaseError("there is nothing to report: no release has succeeded; run `scones release` first")
+    bucket, name = outputs["Bucket"], released["name"]
+    data = gather.manifest(bucket, released["data"], s3=s3)
+    if data is None:
+        raise ReleaseError(f"the data set {released['data']} of release {name} is gone; run `scones stage` again")
+    evaluated = gather.evaluation(bucket, name, s3=s3)
+    return Run(
+        id=run_id,
+        project=settings.project,
+        where=where,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        notice=SKETCHES if data["sketches"] else None,
+        manifest=data,
+        samples=gather.sample_images(bucket, data, s3=s3),
+        metrics=gather.metrics(bucket, name, s3=s3),
+        evaluation=evaluated,
+        wrong=gather.wrong_images(bucket, data, evaluated, s3=s3) if evaluated else [],
+        release=gather.machine_run(outputs["ReleaseMachine"], stepfunctions=stepfunctions),
+        delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),
+        lambdas=gather.lambda_runs(settings.project, logs=logs),
+        decisions=gather.decisions(bucket, s3=s3),
+        threshold=settings.threshold,
+        instance_types={"train": settings.train_instance_type, "evaluate": settings.evaluate_instance_type},
+        serverless_mb=settings.serverless_memory_mb,
+        seconds={},
+    )
+
+
+def write(run: Run, folder: Path, *, left: list[str]) -> Path:
+    """Write report.html and summary.json into a folder, and return the report's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps(summarise(run, left), indent=2) + "\n", encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(render(run), encoding="utf-8")
+    return page

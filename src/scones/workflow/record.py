@@ -1,0 +1,64 @@
+"""Record: writes what became of an arrival to `decisions/`, so that every delivery ends in a named outcome."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from scones.contract import ARRIVALS, DECISIONS, JSON, Decision
+from scones.workflow.clients import client
+from scones.workflow.events import parse_image_data
+
+
+def handler(event: Mapping[str, Any], context: object) -> Decision:
+    decision = decide(event, threshold=float(os.environ["THRESHOLD"]), now=datetime.now(UTC))
+    client("s3").put_object(
+        Bucket=decision["s3_bucket"],
+        Key=decision_key(decision["s3_key"]),
+        Body=json.dumps(decision, indent=2).encode(),
+        ContentType=JSON,
+    )
+    return decision
+
+
+def decide(event: Mapping[str, Any], *, threshold: float, now: datetime) -> Decision:
+    """Return the decision that the state machine's `{outcome, event, data, error, execution}` describes.
+
+    `event` is the execution's own input and names the picture even where no state understood it; `data` is the data
+    object as far as it came. Raises EventError where the execution's input names no picture.
+    """
+    arrival = parse_image_data(event["event"])
+    data = parse_image_data(event["data"]) if event.get("data") else arrival
+    inferences, labels = data["inferences"], data.get("labels", [])
+    confidence = max(inferences, default=None)
+    best = inferences.index(confidence) if confidence is not None else None
+    error = event.get("error") or {}
+    return Decision(
+        outcome=event["outcome"],
+        s3_bucket=arrival["s3_bucket"],
+        s3_key=arrival["s3_key"],
+        label=labels[best] if best is not None and best < len(labels) else None,
+        confidence=confidence,
+        inferences=inferences,
+        threshold=threshold,
+        error=error.get("Error"),
+        cause=_message(error.get("Cause")),
+        execution=str(event["execution"]),
+        decided_at=now.isoformat(timespec="milliseconds"),
+    )
+
+
+def decision_key(arrival_key: str) -> str:
+    """Return where the decision on an arrival stands: its own name under `decisions/`."""
+    return f"{DECISIONS}{arrival_key.removeprefix(ARRIVALS)}.json"
+
+
+def _message(cause: object) -> str | None:
+    """Return the plain message of a Lambda error, which Step Functions hands on as a JSON text."""
+    try:
+        return str(json.loads(str(cause))["errorMessage"]) if cause else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return str(cause)
