@@ -1,7 +1,7 @@
 """READ THIS FIRST: the whole product in order. Runs on a laptop, against an AWS that it starts and stops by itself.
 
-Every line of `run_demo` is one step, and each step is the function that the command of the same name calls against a real
-account: nothing below knows where it runs.
+Each `with` of `run_demo` is one step, and calls the function that the command of the same name calls against a real
+account: no step knows where it runs.
 """
 
 from __future__ import annotations

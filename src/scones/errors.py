@@ -99,7 +99,7 @@ class EndpointUnavailableError(SconesError):
     pass
 
 
-class ThresholdConfidenceNotMet(SconesError):  # noqa: N818 - the name is the course's wire format
+class ThresholdConfidenceNotMet(SconesError):
     pass
 
 

@@ -51,7 +51,8 @@ def laptop(reporter: Reporter, *, keep: bool) -> Iterator[Client]:
     try:
         yield _clients(url)
     except BaseException:
-        _down() if server is None else None
+        if server is None:
+            _down()
         raise
     finally:
         if server is not None:
@@ -69,8 +70,7 @@ def _serve() -> subprocess.Popen[str]:
 
 
 def _url_of(server: subprocess.Popen[str]) -> str:
-    assert server.stdout is not None
-    for line in server.stdout:
+    for line in server.stdout or ():
         if "ready on " in line:
             return line.rsplit(maxsplit=1)[-1]
     server.wait()
@@ -79,8 +79,8 @@ def _url_of(server: subprocess.Popen[str]) -> str:
 
 
 def _stop(server: subprocess.Popen[str]) -> None:
-    assert server.stdin is not None
-    server.stdin.close()
+    if server.stdin:
+        server.stdin.close()
     try:
         server.wait(timeout=30)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Deploy: brings the two stacks to what `infra/` says. Storage first, then the code into its bucket, then the workflow."""
+"""Deploy: brings the two stacks to what `infra/` says: storage, then the code into its bucket, then the workflow."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Inventory: everything in the account that is the project's, found by listing every service, never from memory.
 
-A resource is the project's if it carries the tag `scones:project=<project>`, or, where AWS makes it without tags (log groups,
-log streams, versions of a model package), if its name is one that only the project's own jobs and functions can cause.
+A resource is the project's if it carries the tag `scones:project=<project>`, or, where AWS makes it without tags (log
+groups, log streams, versions of a model package), if its name is one that only the project's own work can cause.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Resource:
 
 
 def inventory(settings: Settings, *, client: Client) -> list[Resource]:
-    """Return what is the project's, in the order in which it can be deleted. `client` returns a boto3 client by service name."""
+    """Return what is the project's, in the order in which it can be deleted; `client` returns a service's client."""
     return [
         *_endpoints(settings.project, client("sagemaker")),
         *_endpoint_configs(settings.project, client("sagemaker")),

@@ -58,7 +58,7 @@ def release(
 
 
 def failure_reason(cause: str) -> str:
-    """Return the reason that a person wants out of an execution's cause: a job's FailureReason or a Lambda's message."""
+    """Return what a person wants to know out of an execution's cause: a job's FailureReason, a Lambda's message."""
     try:
         found = json.loads(cause)
     except ValueError:

@@ -29,7 +29,7 @@ def handler(event: object, context: object) -> Envelope:
 def classify(data: ImageData, *, endpoint: str, s3: Any, runtime: Any) -> ImageData:
     """Return the data object with the endpoint's probabilities, in the order of its `labels`.
 
-    Raises ImageNotFoundError or ImageRejectedError for the picture's faults, EndpointUnavailableError for the endpoint's.
+    Raises ImageNotFoundError or ImageRejectedError for the picture's faults, EndpointUnavailableError for the other's.
     """
     image = _image_bytes(data, s3=s3)
     suffix = PurePosixPath(data["s3_key"]).suffix.lower()

@@ -1,4 +1,4 @@
-"""Serialize: the first state of a delivery. Looks at the arrival's object and puts small pictures into the data object."""
+"""Serialize: a delivery's first state. Looks at the arrival's object and puts small pictures into the data object."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def handler(event: object, context: object) -> Envelope:
 def serialize(data: ImageData, *, s3: Any) -> ImageData:
     """Return the data object with the picture as base64 if it is under 64 KiB, and without it otherwise.
 
-    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or over the endpoint's limit.
+    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or over the limit.
     """
     bucket, key = data["s3_bucket"], data["s3_key"]
     size = _object_size(bucket, key, s3=s3)

@@ -1,0 +1,38 @@
+# Everything runs from a clean clone: each target makes .venv and installs what it needs by itself.
+
+PYTHON ?= python3
+REAL_IMAGES := $(wildcard ../shared/data/cifar100_bikes)
+export SCONES_DATA ?= $(REAL_IMAGES)
+ifeq ($(SCONES_DATA),)
+unexport SCONES_DATA
+endif
+
+.PHONY: help demo test lint clean
+
+help:           ## Show this list.
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:[^#]*##/ /'
+
+demo: .venv/demo        ## Run the whole workflow on this laptop and write runs/<id>/report.html.
+	.venv/bin/scones demo
+
+test: .venv/dev lint    ## Check style, types and templates, then run all tests.
+	.venv/bin/pytest
+
+lint: .venv/dev         ## Check style, types and templates alone.
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/cfn-lint infra/*.yaml
+
+.venv/demo: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --editable '.[demo]'
+	touch $@
+
+.venv/dev: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --editable '.[dev]'
+	touch $@ .venv/demo
+
+clean:          ## Remove what the targets made, but no runs.
+	rm -rf .venv .scones build dist
