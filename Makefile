@@ -12,8 +12,8 @@ endif
 help:           ## Show this list.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:[^#]*##/ /'
 
-demo: .venv/demo        ## Run the whole workflow on this laptop and write runs/<id>/report.html.
-	.venv/bin/scones demo
+demo: .venv/demo        ## Run the whole workflow on this laptop (ARGUMENTS='--keep' leaves it up).
+	.venv/bin/scones demo $(ARGUMENTS)
 
 test: .venv/dev lint    ## Check style, types and templates, then run all tests.
 	.venv/bin/pytest

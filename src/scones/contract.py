@@ -142,7 +142,7 @@ class Metrics(TypedDict):
 
 
 class ModelDescription(TypedDict):
-    """`model.json` in model.tar.gz. `size`: the input's side in pixels; `mean` and `std`: per RGB channel, of [0, 1]."""
+    """`model.json` in model.tar.gz. `size` is in pixels a side; `mean` and `std` are per RGB channel, of [0, 1]."""
 
     classes: list[str]
     size: int

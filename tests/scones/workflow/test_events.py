@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.contract import ImageData
+from scones.errors import EventError
+from scones.workflow.events import envelope, parse_image_data
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+image_data = st.fixed_dictionaries(
+    {
+        "image_data": st.text(max_size=20),
+        "s3_bucket": st.text(min_size=1, max_size=20),
+        "s3_key": st.text(min_size=1, max_size=20),
+        "inferences": st.lists(st.floats(0, 1), max_size=4),
+    }
+)
+
+
+@given(image_data)
+def test_every_form_of_the_course_gives_the_same_data_object(data: ImageData) -> None:
+    forms = (
+        data,
+        json.dumps(data),
+        envelope(data),
+        {"statusCode": 200, "body": json.dumps(data)},
+        {**data, "inferences": json.dumps(data["inferences"])},
+    )
+    assert [parse_image_data(form) for form in forms] == [data] * len(forms)
+
+
+def test_an_s3_event_names_the_arrival_with_its_key_as_it_is() -> None:
+    event = json.loads((EVENTS / "object_created.json").read_text())
+    expected = {"image_data": "", "s3_bucket": "depot", "s3_key": "arrivals/anna/gate 1+ü.png", "inferences": []}
+    assert parse_image_data(event) == expected
+
+
+@given(json_values | st.text() | st.dictionaries(st.sampled_from(["body", "source", "detail", "s3_key"]), json_values))
+def test_anything_else_is_an_event_error_or_a_data_object(event: object) -> None:
+    try:
+        data = parse_image_data(event)
+    except EventError:
+        return
+    assert data["s3_bucket"]
+    assert data["s3_key"]
+
+
+def test_labels_and_model_travel_along() -> None:
+    data = {
+        "s3_bucket": "b",
+        "s3_key": "k",
+        "inferences": [0.25, 0.75],
+        "labels": ["bicycle", "motorcycle"],
+        "model": "m",
+    }
+    parsed = parse_image_data(data)
+    assert (parsed["labels"], parsed["model"]) == (["bicycle", "motorcycle"], "m")
+
+
+def test_an_event_without_a_key_says_what_is_missing() -> None:
+    with pytest.raises(EventError, match='no "s3_key"'):
+        parse_image_data({"s3_bucket": "depot"})

@@ -1,0 +1,96 @@
+"""Keeps the import table of ARCHITECTURE.md: what each home may load, indirect imports included."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src"
+STDLIB = set(sys.stdlib_module_names) | {"__future__"}
+
+# Home -> what its modules may load besides the standard library and themselves.
+MAY_LOAD = {
+    "scones.contract": set(),
+    "scones.errors": set(),
+    "scones.workflow": {"boto3", "botocore", "scones.contract", "scones.errors"},
+    "scones.model": {"torch", "onnx", "onnxruntime", "numpy", "PIL", "uvicorn", "scones.contract", "scones.errors"},
+    "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract"},
+    "scones.steps": {
+        "boto3", "botocore", "numpy", "PIL", "rich", "typer",
+        "scones.contract", "scones.errors", "scones.report", "scones.settings",
+    },
+    "localaws": {"ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "typer", "rich"},
+}  # fmt: skip
+NEVER_WITH_SERVE = {"torch"}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in SOURCE.rglob("*.py"):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(module: str) -> Iterator[str]:
+    """Yield what a module imports, as a module of ours or as a distribution's top-level name."""
+    path = MODULES[module]
+    package = module if path.stem == "__init__" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            source = ".".join(part for part in (base, node.module) if part)
+            names = [
+                f"{source}.{alias.name}" if f"{source}.{alias.name}" in MODULES else source for alias in node.names
+            ]
+        else:
+            continue
+        yield from (name if name in MODULES else name.partition(".")[0] for name in names)
+
+
+def is_in(module: str, home: str) -> bool:
+    return module == home or module.startswith(f"{home}.")
+
+
+@pytest.mark.parametrize("home", MAY_LOAD)
+def test_a_home_loads_only_what_the_table_allows(home: str) -> None:
+    allowed = MAY_LOAD[home] | STDLIB | {"scones"}
+    for module in (m for m in MODULES if is_in(m, home)):
+        for found in imports(module):
+            if home == "localaws":
+                assert not is_in(found, "scones"), f"{module} loads {found}"
+            assert is_in(found, home) or any(is_in(found, a) for a in allowed - {"scones"}) or found == "scones", (
+                f"{module} loads {found}"
+            )
+
+
+def test_serving_never_reaches_torch() -> None:
+    reached, waiting = set(), ["scones.model.serve"]
+    while waiting:
+        module = waiting.pop()
+        if module in reached or module not in MODULES:
+            continue
+        reached.add(module)
+        found = set(imports(module))
+        assert not found & NEVER_WITH_SERVE, f"{module} loads {found & NEVER_WITH_SERVE}"
+        waiting.extend(found)
+    assert len(reached) > 3
+
+
+def test_handlers_do_not_load_one_another() -> None:
+    handlers = {m for m, path in MODULES.items() if is_in(m, "scones.workflow") and "def handler(" in path.read_text()}
+    assert len(handlers) == 5
+    for handler in handlers:
+        assert not handlers & set(imports(handler))
+
+
+def test_only_the_laptop_knows_of_localaws() -> None:
+    knowing = {m for m, path in MODULES.items() if is_in(m, "scones") and "localaws" in path.read_text()}
+    assert knowing <= {"scones.demo", "scones.laptop"}
