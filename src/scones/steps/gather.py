@@ -105,7 +105,7 @@ def machine_run(machine: str, *, stepfunctions: Any) -> MachineRun:
     ended = [e for page in pages for e in page["executions"] if e.get("stopDate")]
     states: dict[str, TimedState] = defaultdict(lambda: TimedState(entered=0, failed=0, seconds=[]))
     for execution in ended:
-        _add_times(states, _history(execution["executionArn"], stepfunctions=stepfunctions))
+        add_times(states, _history(execution["executionArn"], stepfunctions=stepfunctions))
     return MachineRun(
         name=described["name"],
         definition=json.loads(described["definition"]),
@@ -184,7 +184,8 @@ def _history(execution: str, *, stepfunctions: Any) -> Iterator[dict[str, Any]]:
         yield from page["events"]
 
 
-def _add_times(states: dict[str, TimedState], events: Iterator[dict[str, Any]]) -> None:
+def add_times(states: dict[str, TimedState], events: Iterator[dict[str, Any]]) -> None:
+    """Add one execution's history to what is known of each state."""
     entered: dict[str, datetime] = {}
     for event in events:
         if details := event.get("stateEnteredEventDetails"):

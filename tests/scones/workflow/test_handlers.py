@@ -138,7 +138,7 @@ def test_filter_passes_exactly_what_reaches_the_threshold(inferences: list[float
     if max(inferences) >= threshold:
         assert require_confidence(data(inferences=inferences), threshold=threshold)["inferences"] == inferences
     else:
-        with pytest.raises(ThresholdConfidenceNotMet, match="^THRESHOLD_CONFIDENCE_NOT_MET"):
+        with pytest.raises(ThresholdConfidenceNotMet, match=r"^THRESHOLD_CONFIDENCE_NOT_MET"):
             require_confidence(data(inferences=inferences), threshold=threshold)
 
 

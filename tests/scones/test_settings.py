@@ -1,0 +1,19 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from scones.settings import Settings
+
+FILE = Path(__file__).parents[2] / "scones.toml"
+
+
+def test_the_file_shows_the_defaults_as_they_are() -> None:
+    assert tomllib.loads(FILE.read_text()) == Settings.model_construct().model_dump()
+
+
+@pytest.mark.parametrize("name", ["Scones", "a", "has_underscore", "x" * 40])
+def test_a_project_name_that_aws_would_refuse_is_refused_here(name: str) -> None:
+    with pytest.raises(ValidationError, match="project"):
+        Settings(project=name)
