@@ -57,7 +57,7 @@ def _line(service: str, item: str, quantity: float, what: str | None = None) -> 
     price = prices().get((service, item))
     if price is None:
         price = Price(
-            service=service, item=item, unit="hour", usd=0.0, source=NO_PRICE, source_date="—", status="unconfirmed"
+            service=service, item=item, unit="hours", usd=0.0, source=NO_PRICE, source_date="—", status="unconfirmed"
         )
     return CostLine(
         service=service,
@@ -69,7 +69,7 @@ def _line(service: str, item: str, quantity: float, what: str | None = None) -> 
         confirmed=price["status"] == "confirmed",
         source=price["source"],
         source_date=price["source_date"],
-        fixed=price["unit"].endswith("-month"),
+        fixed=price["unit"].endswith("-months"),
     )
 
 
@@ -103,7 +103,7 @@ def _functions(run: Run) -> list[CostLine]:
         requests += len(function["cold_ms"]) + len(function["warm_ms"])
     hundredths = math.ceil(requests * LOG_BYTES_PER_INVOCATION * 100 / 2**30)
     return [
-        _line("Lambda", "requests", requests / 1e6),
+        _line("Lambda", "requests", requests),
         _line("Lambda", "duration, arm64", gb_seconds),
         _line("CloudWatch Logs", "ingestion", hundredths / 100, "ingestion, 4 KB an invocation assumed"),
     ]
@@ -112,7 +112,7 @@ def _functions(run: Run) -> list[CostLine]:
 def _transitions(run: Run) -> CostLine:
     machines = [machine for machine in (run["release"], run["delivery"]) if machine]
     entered = sum(state["entered"] for machine in machines for state in machine["states"].values())
-    return _line("Step Functions", "state transitions", entered / 1000)
+    return _line("Step Functions", "state transitions", entered)
 
 
 def _storage(run: Run) -> list[CostLine]:
@@ -122,8 +122,8 @@ def _storage(run: Run) -> list[CostLine]:
     puts = images + arrivals + len(run["decisions"]) + OBJECTS_BESIDE_IMAGES
     gets = images + GETS_PER_DELIVERY * arrivals + OBJECTS_BESIDE_IMAGES
     return [
-        _line("EventBridge", "opt-in service events", arrivals / 1e6),
-        _line("S3", "PUT and LIST requests", math.ceil(puts / 1000)),
-        _line("S3", "GET requests", math.ceil(gets / 1000)),
+        _line("EventBridge", "opt-in service events", arrivals),
+        _line("S3", "PUT and LIST requests", math.ceil(puts / 1000) * 1000),
+        _line("S3", "GET requests", math.ceil(gets / 1000) * 1000),
         _line("S3", "storage", 1, "storage, rounded up to 1 GB"),
     ]

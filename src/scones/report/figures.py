@@ -1,4 +1,7 @@
-"""Numbers as people read them: percentiles, times, shares and dollars. Runs where the operator sits; knows no run."""
+"""Numbers as people read them: percentiles, times, shares and dollars. Runs where the operator sits; knows no run.
+
+No-break spaces keep a number and its unit on one line.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +27,15 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "—"
     if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f}\u00a0ms"
     if seconds < 99.5:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}\u00a0s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
+    return f"{minutes}\u00a0min {rest}\u00a0s"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    return "—" if share is None else f"{share * 100:.{digits}f} %"
+    return "—" if share is None else f"{share * 100:.{digits}f}\u00a0%"
 
 
 def dollars(usd: float, digits: int = 2) -> str:
@@ -40,6 +43,12 @@ def dollars(usd: float, digits: int = 2) -> str:
     scale = 10**digits
     # Binary fractions must not push an exact amount over to the next step.
     return f"${math.ceil(round(usd * scale, 6)) / scale:.{digits}f}"
+
+
+def price(usd: float) -> str:
+    """A unit price as its source has it, to ten decimals."""
+    whole, _, decimals = f"{usd:.10f}".partition(".")
+    return f"${whole}.{decimals.rstrip('0'):0<2}"
 
 
 def quantity(value: float) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypedDict
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from scones.contract import SPLITS, CostLine, Run
 from scones.report import cost, figures, layout, machine, plots
@@ -44,34 +43,28 @@ def render(run: Run) -> str:
     lines = cost.bill(run)
     scored = [decision for decision in run["decisions"] if decision["confidence"] is not None]
     executions = [one["seconds"] for one in run["delivery"]["executions"]] if run["delivery"] else []
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            run=run,
-            tiles=_tiles(run, lines, executions),
-            counts=_counts(run),
-            curve=Markup(plots.training_curve(run["metrics"]["epochs"], run["metrics"]["best_epoch"]))  # noqa: S704
-            if run["metrics"] and run["metrics"]["epochs"]
-            else None,
-            confidences=Markup(plots.confidences(scored, run["threshold"])) if scored else None,  # noqa: S704
-            machines=[
-                (title, drawn, machine.draw(drawn) if drawn else None)
-                for title, drawn in (("The release", run["release"]), ("The deliveries", run["delivery"]))
-            ],
-            latencies=_latencies(run),
-            executions=executions,
-            lines=lines,
-            no_price=cost.NO_PRICE,
-        )
-    )
+    metrics = run["metrics"]
+    shown = {
+        "run": run,
+        "tiles": _tiles(run, lines, executions),
+        "counts": _counts(run),
+        "curve": plots.training_curve(metrics) if metrics and metrics["epochs"] else None,
+        "confidences": plots.confidences(scored, run["threshold"]) if scored else None,
+        "machines": [
+            (title, drawn, machine.draw(drawn) if drawn else None)
+            for title, drawn in (("The release", run["release"]), ("The deliveries", run["delivery"]))
+        ],
+        "latencies": _latencies(run),
+        "executions": executions,
+        "lines": lines,
+    }
+    return _environment().get_template("report.html.j2").render(shown)
 
 
 @cache
 def _environment() -> Environment:
-    folder = Path(__file__).parent / "templates"
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -80,13 +73,14 @@ def _environment() -> Environment:
     environment.filters |= {
         "duration": figures.duration,
         "percent": figures.percent,
-        "dollars": figures.dollars,
-        "quantity": figures.quantity,
         "percentile": percentile,
+        "dollars": figures.dollars,
+        "price": figures.price,
+        "quantity": figures.quantity,
     }
     environment.globals |= {
-        "style": Markup((folder / "style.css").read_text("utf-8")),  # noqa: S704
         "total": cost.total,
+        "no_price": cost.NO_PRICE,
         "box_width": layout.WIDTH,
         "box_height": layout.HEIGHT,
     }
@@ -99,14 +93,17 @@ def _tiles(run: Run, lines: list[CostLine], executions: list[float]) -> list[Til
     tiles = [Tile(name="images", value=f"{images:,}", detail=" and ".join(run["manifest"]["classes"]))]
     if run["evaluation"]:
         accuracy = run["evaluation"]["accuracy"]
-        span = f"{figures.percent(accuracy['low'])} to {figures.percent(accuracy['high'])}, n = {accuracy['n']}"
+        span = (
+            f"{figures.percent(accuracy['low'])} to {figures.percent(accuracy['high'])}, n\u00a0=\u00a0{accuracy['n']}"
+        )
         tiles.append(Tile(name="accuracy", value=figures.percent(accuracy["value"]), detail=span))
     others = f"{ended['review']} to review, {ended['rejected']} rejected, {ended['failed']} failed"
     tiles.append(Tile(name="accepted", value=f"{ended['accepted']} of {ended['executions']}", detail=others))
     if executions:
         half, most = percentile(executions, 50), percentile(executions, 95)
         tiles.append(Tile(name="delivery", value=figures.duration(half), detail=f"p50; p95 {figures.duration(most)}"))
-    tiles.append(Tile(name="whole run", value=figures.duration(sum(run["seconds"].values())), detail=run["where"]))
+    if run["seconds"]:
+        tiles.append(Tile(name="whole run", value=figures.duration(sum(run["seconds"].values())), detail=run["where"]))
     tiles.append(Tile(name="on AWS", value=figures.dollars(cost.total(lines)), detail="estimate, prices unconfirmed"))
     return tiles
 

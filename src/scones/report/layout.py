@@ -2,7 +2,8 @@
 
 The layered method of Sugiyama, Tagawa & Toda (1981): turn round the arcs that close a cycle, rank by the longest
 path, cut long arcs at each row, order the rows by barycentre, then move every row as near to its neighbours as its
-order and the gaps allow (least squares by pooling adjacent violators).
+order and the gaps allow (least squares by pooling adjacent violators). The first arc from a box is its main one and
+runs straight where it can.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from itertools import pairwise
 Arc = tuple[str, str]
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 188.0, 62.0
+WIDTH, HEIGHT = 204.0, 62.0
 COLUMN_GAP, ROW_GAP = 26.0, 56.0
 BEND_WIDTH = 34.0
 PORT_GAP = 22.0
-SWEEPS = 8
+SWEEPS = 9
+MAIN_WEIGHT = 64.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class _Grid:
         self._boxes = len(names)
         self._row = _ranks(self._boxes, list(ends.values()))
         self._chains: dict[Arc, list[int]] = {}
+        self._main = set({arc[0]: arc for arc in reversed(downward)}.values())
         self._above: dict[int, dict[Arc, int]] = defaultdict(dict)
         self._below: dict[int, dict[Arc, int]] = defaultdict(dict)
         for arc, (top, bottom) in ends.items():
@@ -123,10 +126,8 @@ class _Grid:
         for rows, neighbours in self._sweeps():
             for row in rows:
                 offset = self._offsets(row)
-                wished = [
-                    _mean([self.x[other] for other in neighbours[vertex].values()], self.x[vertex]) for vertex in row
-                ]
-                fitted = isotonic([wish - left for wish, left in zip(wished, offset, strict=True)])
+                wishes = [self._wish(vertex, neighbours[vertex]) for vertex in row]
+                fitted = isotonic([(wish - left, weight) for (wish, weight), left in zip(wishes, offset, strict=True)])
                 for vertex, fit, left in zip(row, fitted, offset, strict=True):
                     self.x[vertex] = fit + left
         first = min((self.x[vertex] - self._span(vertex) / 2 for vertex in range(len(self.x))), default=0.0)
@@ -142,6 +143,14 @@ class _Grid:
             yield self.x[bend], self.y(bend) - HEIGHT / 2
             yield self.x[bend], self.y(bend) + HEIGHT / 2
         yield self._port(bottom, arc, self._above[bottom]), self.y(bottom) - HEIGHT / 2
+
+    def _wish(self, vertex: int, neighbours: dict[Arc, int]) -> tuple[float, float]:
+        """Where a vertex would stand if it were alone, and how much that matters."""
+        weights = {arc: MAIN_WEIGHT if arc in self._main else 1.0 for arc in neighbours}
+        weight = sum(weights.values())
+        if not weight:
+            return self.x[vertex], 1.0
+        return sum(weights[arc] * self.x[other] for arc, other in neighbours.items()) / weight, weight
 
     def _port(self, vertex: int, arc: Arc, neighbours: dict[Arc, int]) -> float:
         ranked = sorted(neighbours, key=lambda other: self.x[neighbours[other]])
@@ -177,13 +186,14 @@ def _mean(values: list[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise
 
 
-def isotonic(values: Sequence[float]) -> list[float]:
-    """The never-falling sequence nearest to `values` in least squares (pool adjacent violators)."""
-    blocks: list[tuple[float, int]] = []
-    for value in values:
+def isotonic(values: Sequence[tuple[float, float]]) -> list[float]:
+    """The never-falling sequence nearest to `values` (value, weight) in least squares: pool adjacent violators."""
+    blocks: list[tuple[float, float, int]] = []
+    for value, weight in values:
         mean, count = value, 1
         while blocks and blocks[-1][0] > mean:
-            before, number = blocks.pop()
-            mean, count = (before * number + mean * count) / (number + count), number + count
-        blocks.append((mean, count))
-    return [mean for mean, count in blocks for _ in range(count)]
+            before, heavy, number = blocks.pop()
+            mean, weight = (before * heavy + mean * weight) / (heavy + weight), heavy + weight
+            count += number
+        blocks.append((mean, weight, count))
+    return [mean for mean, _, count in blocks for _ in range(count)]

@@ -14,7 +14,9 @@ from scones.report.layout import HEIGHT, WIDTH, Layout, Point, layered
 
 MARGIN = 26.0
 LOOP = 30.0
-NAME_LENGTH, LABEL_LENGTH = 24, 22
+NAME_LENGTH, LABEL_LENGTH = 26, 24
+# How far along a line its label stands, in turn, so that the labels of neighbouring lines do not meet.
+LABELS_AT = (0.42, 0.68)
 NEVER = TimedState(entered=0, failed=0, seconds=[])
 
 
@@ -66,7 +68,7 @@ def draw(machine: MachineRun) -> Drawing | None:
     x, y = layout.boxes[next(iter(states))]
     return Drawing(
         nodes=nodes,
-        edges=[_edge(way, layout) for way in ways],
+        edges=[_edge(way, layout, LABELS_AT[n % 2]) for n, way in enumerate(ways)],
         start=(x + MARGIN, y + MARGIN - HEIGHT / 2),
         width=layout.width + 2 * MARGIN + LOOP,
         height=layout.height + 2 * MARGIN,
@@ -76,11 +78,12 @@ def draw(machine: MachineRun) -> Drawing | None:
 def _node(name: str, state: Mapping[str, Any], timed: TimedState, centre: Point) -> Node:
     seconds = timed["seconds"]
     times = f" · p50 {duration(percentile(seconds, 50))} · p95 {duration(percentile(seconds, 95))}" if seconds else ""
+    times = f" · {duration(seconds[0])}" if len(seconds) == 1 else times
     kind = str(state.get("Type", "Task"))
     inside = {"Parallel": f" x {len(state.get('Branches') or ())}", "Map": " over items"}.get(kind, "")
     return Node(
         name=name,
-        title=_cut(name, NAME_LENGTH),
+        title=name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
         type=kind + inside,
         x=centre[0] - WIDTH / 2 + MARGIN,
         y=centre[1] - HEIGHT / 2 + MARGIN,
@@ -91,7 +94,7 @@ def _node(name: str, state: Mapping[str, Any], timed: TimedState, centre: Point)
     )
 
 
-def _edge(way: asl.Transition, layout: Layout) -> Edge:
+def _edge(way: asl.Transition, layout: Layout, label_at: float) -> Edge:
     points = [(x + MARGIN, y + MARGIN) for x, y in layout.routes[way.source, way.target]]
     if not points:
         x, y = layout.boxes[way.source]
@@ -100,8 +103,14 @@ def _edge(way: asl.Transition, layout: Layout) -> Edge:
     for (x0, y0), (x1, y1) in pairwise(points):
         middle = (y0 + y1) / 2
         path += f" C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
-    (x0, y0), (x1, y1) = points[:2]
-    return Edge(way.kind, path, _label(way), _title(way), ((x0 + x1) / 2, (y0 + y1) / 2))
+    return Edge(way.kind, path, _label(way), _title(way), _along(points[0], points[1], label_at))
+
+
+def _along(start: Point, end: Point, share: float) -> Point:
+    """A point of the cubic Bezier curve that leaves `start` and reaches `end` upright."""
+    across = share * share * (3 - 2 * share)
+    down = 1.5 * share * (1 - share) + share**3
+    return start[0] + across * (end[0] - start[0]), start[1] + down * (end[1] - start[1])
 
 
 def _loop(way: asl.Transition, side: Point) -> Edge:
@@ -112,13 +121,11 @@ def _loop(way: asl.Transition, side: Point) -> Edge:
 
 def _label(way: asl.Transition) -> str:
     # What a Catch catches would crowd the drawing: its dashes say that it is one, its title which.
-    return "" if way.kind == "catch" else _cut(way.label, LABEL_LENGTH)
+    text = "" if way.kind == "catch" else way.label.replace("$states.input.", "")
+    # The end of a condition, what is compared with, tells branches apart.
+    return text if len(text) <= LABEL_LENGTH else "…" + text[1 - LABEL_LENGTH :]
 
 
 def _title(way: asl.Transition) -> str:
     said = f" ({way.label})" if way.label else ""
     return f"{way.source} → {way.target}: {way.kind}{said}"
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scones.contract import Decision, Epoch
+from scones.contract import Decision, Metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,9 +29,10 @@ VARIABLES = {
 }
 
 
-def training_curve(epochs: Sequence[Epoch], best_epoch: int) -> str:
+def training_curve(metrics: Metrics) -> str:
     """Loss (nats) and accuracy against the epoch, of the training and the validation set; the best epoch marked."""
     figure = _figure(7.6, 2.7)
+    epochs = metrics["epochs"]
     number = [epoch["epoch"] for epoch in epochs]
     loss, accuracy = figure.subplots(1, 2)
     loss.plot(number, [epoch["train_loss"] for epoch in epochs], color=SECOND, label="train")
@@ -39,7 +40,7 @@ def training_curve(epochs: Sequence[Epoch], best_epoch: int) -> str:
     accuracy.plot(number, [epoch["train_accuracy"] * 100 for epoch in epochs], color=SECOND, label="train")
     accuracy.plot(number, [epoch["validation_accuracy"] * 100 for epoch in epochs], color=FIRST, label="validation")
     for axes, title in ((loss, "loss (cross-entropy, nats)"), (accuracy, "accuracy (%)")):
-        axes.axvline(best_epoch, color=INK, linewidth=0.8, linestyle=":")
+        axes.axvline(metrics["best_epoch"], color=INK, linewidth=0.8, linestyle=":")
         axes.set_xlabel("epoch")
         axes.locator_params(axis="x", integer=True)
         _dress(axes, title)
@@ -82,6 +83,7 @@ def _dress(axes: Axes, title: str) -> None:
     axes.tick_params(colors=INK, labelsize=9)
     axes.xaxis.label.set_color(INK)
     axes.xaxis.label.set_fontsize(9)
+    axes.set_axisbelow(True)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
 
 

@@ -7,6 +7,7 @@ import math
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ from scones.contract import (
 )
 
 RETRY = [{"ErrorEquals": ["EndpointUnavailableError"], "MaxAttempts": 3}]
-DELIVERY = {
+DELIVERY: dict[str, Any] = {
     "StartAt": "Serialize",
     "States": {
         "Serialize": {
@@ -70,7 +71,7 @@ DELIVERY = {
         "Done": {"Type": "Succeed"},
     },
 }
-RELEASE = {
+RELEASE: dict[str, Any] = {
     "StartAt": "Train",
     "States": {
         "Train": {"Type": "Task", "Next": "Evaluate"},
@@ -212,9 +213,9 @@ def _evaluation(classes: list[str]) -> Evaluation:
     )
 
 
-def _machine(name: str, definition: dict[str, object], executions: int, pace: float) -> MachineRun:
+def _machine(name: str, definition: dict[str, Any], executions: int, pace: float) -> MachineRun:
     states: dict[str, TimedState] = {}
-    for n, state in enumerate(definition["States"]):  # type: ignore[arg-type, var-annotated]
+    for n, state in enumerate(definition["States"]):
         if state not in ("BelowGate", "EndpointFailed", "UpdateEndpoint", "DeliveryFailed"):
             seconds = [pace * (1 + (n + m) % 5 / 3) for m in range(executions)]
             states[state] = TimedState(entered=executions, failed=2 if state == "Filter" else 0, seconds=seconds)
