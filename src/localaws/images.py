@@ -10,11 +10,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 
+from localaws.errors import ImageError
+
+__all__ = ["GROUP", "ImageError", "Images", "find_images"]
+
 GROUP = "localaws.images"
-
-
-class ImageError(Exception):
-    """An image that is not known here, or an `--image` that names none; the message is one line."""
 
 
 class Images:

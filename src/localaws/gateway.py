@@ -1,0 +1,126 @@
+"""The door in front of the engine: who may speak to it, and when an answer may leave. Runs in the server.
+
+Anything on this machine may call; a web page may not, however it got here. An answer to a change leaves only once
+the change is on disk.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+BODY_BYTES = 1 << 30
+_READS = ("Get", "Describe", "List", "Head", "BatchGet", "Query", "Scan", "Filter", "Lookup", "Validate", "Search")
+
+
+def is_own_host(host: str, names: Iterable[str]) -> bool:
+    """Whether a Host (or an Origin's authority) is ours: an address, localhost, or one of `names`.
+
+    DNS rebinding needs a name, so an address is safe; `*.localhost` never leaves the machine (RFC 6761, 6.3).
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost") or name in names
+    return True
+
+
+def refusal(headers: dict[str, str], names: Iterable[str]) -> str | None:
+    """Why a request may not come in, or None."""
+    if not is_own_host(headers.get("host", ""), names):
+        return f"Host {headers.get('host', '')!r} is not this server."
+    origin = headers.get("origin")
+    if origin is not None and not is_own_host(origin.partition("://")[2], names):
+        return f"Origin {origin!r} may not call this server."
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > BODY_BYTES:
+        return f"A request body may have {BODY_BYTES} bytes here; use a multipart upload."
+    return None
+
+
+def is_read(method: str, path: str, target: str, query: str) -> bool:
+    """Whether a request changes nothing, by the names of AWS's operations; what cannot be told is a change."""
+    if method in ("GET", "HEAD", "OPTIONS") or path.endswith("/invocations"):
+        return True
+    operation = target.rpartition(".")[2] or path.rpartition("/operation/")[2]
+    return operation.startswith(_READS) or parse_qs(query).get("Action", [""])[0].startswith(_READS)
+
+
+class Gateway:
+    """ASGI application around `app`; `started` and `stopping` tell of its life.
+
+    `track` is called when a request comes in and returns what makes that request's changes durable.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        track: Callable[[], Callable[[], Awaitable[None]]],
+        started: Callable[[], None],
+        stopping: Callable[[], Awaitable[None]],
+        names: Iterable[str] = (),
+    ) -> None:
+        self._app, self._track, self._started, self._stopping = app, track, started, stopping
+        self._names = frozenset(names)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._app(scope, self._hear(receive), self._tell(send))
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        why = refusal(headers, self._names)
+        if why is None:
+            query = scope["query_string"].decode("latin-1")
+            read = is_read(scope.get("method", "GET"), scope["path"], headers.get("x-amz-target", ""), query)
+            await self._app(scope, receive, _answer(send, None if read else self._track()))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await _forbid(send, why)
+
+    def _hear(self, receive: Receive) -> Receive:
+        async def hear() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self._stopping()
+            return message
+
+        return hear
+
+    def _tell(self, send: Send) -> Send:
+        async def tell(message: Message) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                self._started()
+
+        return tell
+
+
+def _answer(send: Send, save: Callable[[], Awaitable[None]] | None) -> Send:
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if save is not None:
+                await save()
+            kept = [pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return answer
+
+
+async def _forbid(send: Send, why: str) -> None:
+    body = json.dumps({"__type": "AccessDeniedException", "message": why}).encode()
+    headers = [(b"content-type", b"application/x-amz-json-1.0"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,34 @@
+"""What the server must not forget: the engine's stores, entry by entry, in one SQLite file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+from ministack import app as engine
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+
+from localaws.persistence.rows import Rows
+from localaws.persistence.saver import Saver, watch
+
+__all__ = ["Saver", "open_saver"]
+
+
+def open_saver(path: Path) -> Saver:
+    """Put the state file in the place of ministack's own saving at shutdown; the engine loads it when it starts."""
+    watch((AccountScopedDict, AccountRegionScopedDict))
+    saver = Saver(Rows(path), _modules)
+    engine._load_persisted_state = lambda: saver.load(engine._get_module, engine._state_map)
+    engine.save_all = lambda services: None
+    return saver
+
+
+def _modules() -> Mapping[str, ModuleType]:
+    found = {}
+    for name, module_name in engine._state_map.items():
+        module = engine._loaded_modules.get(module_name) or sys.modules.get(f"ministack.services.{module_name}")
+        if isinstance(module, ModuleType) and hasattr(module, "get_state"):
+            found[name] = module
+    return found

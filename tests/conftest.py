@@ -1,0 +1,66 @@
+"""The laptop's AWS for tests: the real server, as a program, on a free port and with a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+TOY_IMAGE = Path(__file__).parent / "localaws" / "sagemaker" / "toy_image.py"
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A running server: where it is, where it writes, and its process."""
+
+    url: str
+    state: Path
+    process: subprocess.Popen[str]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this server, which neither retries nor knows of the caller's own credentials."""
+        config = Config(retries={"total_max_attempts": 1})
+        return boto3.client(service, endpoint_url=self.url, config=config, **CREDENTIALS)
+
+
+@contextmanager
+def started(state: Path, *options: str) -> Iterator[LocalAws]:
+    """A server with the toy image; it ends when the block does, or with the test's process."""
+    argv = [sys.executable, "-m", "localaws", "serve", "--state", str(state), "--until-eof"]
+    argv += ["--image", f"toy={sys.executable} {TOY_IMAGE}", *options]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield LocalAws(_ready(process, state), state, process)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        process.wait(20)
+
+
+def _ready(process: subprocess.Popen[str], state: Path) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("localaws ready on "), line
+    return str(json.loads((state / "server.json").read_text())["url"])
+
+
+@pytest.fixture(scope="session")
+def localaws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    with started(tmp_path_factory.mktemp("localaws")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def start_localaws() -> Any:
+    """For a test that needs a server of its own: `with start_localaws(state) as server`."""
+    return started
