@@ -20,6 +20,7 @@ from scones.errors import CredentialsError, SconesError
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Bicycle or motorcycle? The whole SageMaker workflow, on AWS and on a laptop. Start with `scones demo`.",
