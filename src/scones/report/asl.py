@@ -40,8 +40,7 @@ class Transition:
 
 def states(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The top-level states by name, `StartAt` first."""
-    found = definition.get("States")
-    named = {str(name): state for name, state in found.items() if isinstance(state, Mapping)} if found else {}
+    named = dict(definition.get("States") or {})
     start = definition.get("StartAt")
     return {start: named[start], **named} if start in named else named
 

@@ -69,7 +69,7 @@ def _line(service: str, item: str, quantity: float, what: str | None = None) -> 
         confirmed=price["status"] == "confirmed",
         source=price["source"],
         source_date=price["source_date"],
-        fixed=price["unit"].endswith("-months"),
+        fixed=price["unit"].endswith("-month"),
     )
 
 

@@ -154,8 +154,10 @@ class _Grid:
 
     def _port(self, vertex: int, arc: Arc, neighbours: dict[Arc, int]) -> float:
         ranked = sorted(neighbours, key=lambda other: self.x[neighbours[other]])
-        gap = min(PORT_GAP, (WIDTH - PORT_GAP) / len(ranked))
-        return self.x[vertex] + (ranked.index(arc) - (len(ranked) - 1) / 2) * gap
+        gap = min(PORT_GAP, WIDTH / 2 / len(ranked))
+        main = [place for place, other in enumerate(ranked) if other in self._main]
+        middle = main[0] if len(main) == 1 else (len(ranked) - 1) / 2
+        return self.x[vertex] + (ranked.index(arc) - middle) * gap
 
     def _span(self, vertex: int) -> float:
         return WIDTH if vertex < self._boxes else BEND_WIDTH

@@ -14,9 +14,9 @@ from scones.report.layout import HEIGHT, WIDTH, Layout, Point, layered
 
 MARGIN = 26.0
 LOOP = 30.0
-NAME_LENGTH, LABEL_LENGTH = 26, 24
-# How far along a line its label stands, in turn, so that the labels of neighbouring lines do not meet.
-LABELS_AT = (0.42, 0.68)
+NAME_LENGTH, LABEL_LENGTH = 26, 26
+# How far along a line its label stands: near the end, where branches are apart.
+LABEL_AT = 0.62
 NEVER = TimedState(entered=0, failed=0, seconds=[])
 
 
@@ -68,7 +68,7 @@ def draw(machine: MachineRun) -> Drawing | None:
     x, y = layout.boxes[next(iter(states))]
     return Drawing(
         nodes=nodes,
-        edges=[_edge(way, layout, LABELS_AT[n % 2]) for n, way in enumerate(ways)],
+        edges=[_edge(way, layout) for way in ways],
         start=(x + MARGIN, y + MARGIN - HEIGHT / 2),
         width=layout.width + 2 * MARGIN + LOOP,
         height=layout.height + 2 * MARGIN,
@@ -94,7 +94,7 @@ def _node(name: str, state: Mapping[str, Any], timed: TimedState, centre: Point)
     )
 
 
-def _edge(way: asl.Transition, layout: Layout, label_at: float) -> Edge:
+def _edge(way: asl.Transition, layout: Layout) -> Edge:
     points = [(x + MARGIN, y + MARGIN) for x, y in layout.routes[way.source, way.target]]
     if not points:
         x, y = layout.boxes[way.source]
@@ -103,7 +103,7 @@ def _edge(way: asl.Transition, layout: Layout, label_at: float) -> Edge:
     for (x0, y0), (x1, y1) in pairwise(points):
         middle = (y0 + y1) / 2
         path += f" C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
-    return Edge(way.kind, path, _label(way), _title(way), _along(points[0], points[1], label_at))
+    return Edge(way.kind, path, _label(way), _title(way), _along(points[0], points[1], LABEL_AT))
 
 
 def _along(start: Point, end: Point, share: float) -> Point:
@@ -120,10 +120,9 @@ def _loop(way: asl.Transition, side: Point) -> Edge:
 
 
 def _label(way: asl.Transition) -> str:
-    # What a Catch catches would crowd the drawing: its dashes say that it is one, its title which.
+    # What a Catch catches and long conditions would crowd the drawing; the line's title has them.
     text = "" if way.kind == "catch" else way.label.replace("$states.input.", "")
-    # The end of a condition, what is compared with, tells branches apart.
-    return text if len(text) <= LABEL_LENGTH else "…" + text[1 - LABEL_LENGTH :]
+    return text if len(text) <= LABEL_LENGTH else ""
 
 
 def _title(way: asl.Transition) -> str:

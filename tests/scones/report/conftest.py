@@ -6,7 +6,6 @@ import base64
 import math
 import struct
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -113,11 +112,6 @@ DELIVERIES = 24
 @pytest.fixture
 def run() -> Run:
     return whole_run()
-
-
-@pytest.fixture
-def picture() -> Callable[[int, int, int], str]:
-    return png
 
 
 def whole_run() -> Run:

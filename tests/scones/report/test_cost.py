@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.contract import LambdaRun, Run
+from scones.report import cost
+
+times = st.lists(st.floats(min_value=0, max_value=1e5), max_size=20)
+
+
+def lines_of(run: Run, service: str, unit: str) -> list[float]:
+    return [line["usd"] for line in cost.bill(run) if line["service"] == service and line["unit"] == unit]
+
+
+def test_each_line_is_its_quantity_times_its_price(run: Run) -> None:
+    for line in cost.bill(run):
+        assert line["usd"] == pytest.approx(line["quantity"] * line["usd_per_unit"])
+        assert line["quantity"] > 0
+
+
+def test_the_lines_are_split_into_per_use_and_fixed(run: Run) -> None:
+    lines = cost.bill(run)
+    assert [line["item"] for line in lines if line["fixed"]] == ["storage, rounded up to 1 GB"]
+    assert cost.total(lines) + cost.total(lines, fixed=True) == pytest.approx(sum(line["usd"] for line in lines))
+
+
+def test_training_is_billed_by_whole_seconds_of_its_instance(run: Run) -> None:
+    assert run["release"]
+    run["release"]["states"]["Train"]["seconds"] = [41.2, 9.0]
+    train = next(line for line in cost.bill(run) if line["item"] == "train on ml.m5.large")
+    assert train["quantity"] == pytest.approx(51 / 3600)
+    assert train["usd"] == pytest.approx(51 / 3600 * 0.115)
+    assert not train["confirmed"]
+
+
+@given(st.sampled_from([128, 256, 1024]), times, times, times)
+def test_lambda_is_never_billed_for_less_than_it_ran(
+    memory: int, init: list[float], cold: list[float], warm: list[float]
+) -> None:
+    run = bare()
+    run["lambdas"] = [
+        LambdaRun(name="f", init_ms=init, cold_ms=cold, warm_ms=warm, memory_mb=memory, max_memory_mb=memory)
+    ]
+    ran = sum([*init, *cold, *warm]) / 1000 * memory / 1024
+    most = ran + len([*init, *cold, *warm]) / 1000 * memory / 1024
+    billed = sum(lines_of(run, "Lambda", "GB-seconds")) / 0.0000133334
+    assert ran - 1e-6 <= billed <= most + 1e-6
+    assert sum(lines_of(run, "Lambda", "requests")) == pytest.approx((len(cold) + len(warm)) * 2e-7)
+
+
+def test_a_state_that_is_entered_again_is_another_transition(run: Run) -> None:
+    before = sum(lines_of(run, "Step Functions", "transitions"))
+    assert run["release"]
+    run["release"]["states"]["Train"]["entered"] += 100
+    assert sum(lines_of(run, "Step Functions", "transitions")) == pytest.approx(before + 100 * 0.000025)
+
+
+def test_an_instance_without_a_known_price_says_so(run: Run) -> None:
+    run["instance_types"] = {"train": "ml.unheard.of", "evaluate": "ml.m5.large"}
+    train = next(line for line in cost.bill(run) if line["item"] == "train on ml.unheard.of")
+    assert (train["source"], train["confirmed"], train["usd"]) == (cost.NO_PRICE, False, 0.0)
+
+
+def test_a_run_of_nothing_costs_only_its_storage() -> None:
+    assert {line["service"] for line in cost.bill(bare())} == {"S3"}
+
+
+def test_every_price_has_a_source_and_says_whether_it_is_confirmed() -> None:
+    for price in cost.prices().values():
+        assert price["source"]
+        assert price["source_date"]
+        assert price["status"] in ("confirmed", "unconfirmed")
+
+
+def bare() -> Run:
+    return Run(
+        id="r",
+        project="p",
+        where="laptop",
+        started_at="2026-01-01T00:00:00Z",
+        notice=None,
+        manifest={
+            "digest": "0" * 64,
+            "source": "nowhere",
+            "sketches": False,
+            "classes": [],
+            "counts": {},
+            "images": [],
+            "left_out": {},
+            "duplicates": [],
+        },
+        samples=[],
+        metrics=None,
+        evaluation=None,
+        wrong=[],
+        release=None,
+        delivery=None,
+        lambdas=[],
+        decisions=[],
+        threshold=0.5,
+        instance_types={},
+        serverless_mb=2048,
+        seconds={},
+    )

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scones.contract import Decision, Run, SampleImage
+from scones.report import render
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """What a browser would see: the text, the tags and their attributes; fails where tags do not match."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_has_every_part_of_the_run(run: Run) -> None:
+    page = Page(render(run))
+    headings = ["Images", "Training", "Model on the held-out test set", "State machines", "Latency", "Decisions"]
+    for heading in [*headings, "Time", "Cost, had it run on AWS"]:
+        assert heading in page.text
+    said = page.text.replace("\u00a0", " ")
+    for figure in ("87.5 %", "82.2 % to 91.4 %", "18 of 24", "unconfirmed", "threshold 0.8", "ImageRejectedError"):
+        assert figure in said
+    assert run["notice"]
+    assert run["notice"] in page.text
+    assert sum(tag == "svg" and values.get("class") == "machine" for tag, values in page.tags) == 2
+    assert sum(tag == "img" for tag, _ in page.tags) == len(run["samples"]) + len(run["wrong"])
+
+
+def test_the_page_loads_nothing(run: Run) -> None:
+    html = render(run)
+    page = Page(html)
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "@import" not in html
+    assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
+    for _, values in page.tags:
+        for name in ("src", "href", "xlink:href"):
+            assert (values.get(name) or "#").startswith(("data:image/", "#"))
+    assert all(address.startswith("#") for address in re.findall(r"url\(([^)]*)\)", html))
+    policy = next(values["content"] for _, values in page.tags if values.get("http-equiv"))
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+@given(st.text(max_size=60) | st.just("<script>alert(1)</script>\"'>"))
+@settings(max_examples=8, deadline=None)
+def test_no_text_of_the_run_becomes_markup(text: str) -> None:
+    run = hostile(text)
+    before, after = Page(render(hostile("x"))).tags, Page(render(run)).tags
+    assert [tag for tag, _ in after] == [tag for tag, _ in before]
+    for (_, old), (_, new) in zip(before, after, strict=True):
+        assert list(old) == list(new)
+
+
+def test_a_file_named_like_a_script_is_shown_as_text(run: Run) -> None:
+    run["decisions"][0]["s3_key"] = "arrivals/<script>alert(1)</script>.png"
+    assert "arrivals/<script>alert(1)</script>.png" in Page(render(run)).text
+
+
+def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
+    run |= {
+        "metrics": None,
+        "evaluation": None,
+        "release": None,
+        "delivery": None,
+        "notice": None,
+        "samples": [],
+        "wrong": [],
+        "lambdas": [],
+        "decisions": [],
+        "seconds": {},
+        "instance_types": {},
+    }
+    run["manifest"] |= {"classes": [], "counts": {}, "left_out": {}, "duplicates": []}
+    said = Page(render(run)).text
+    for sentence in ("No model was trained", "No model was evaluated", "did not run", "No Lambda", "No decision"):
+        assert sentence in said
+
+
+def test_any_number_of_classes_has_its_confusion(run: Run) -> None:
+    names = [f"vehicle {n}" for n in range(5)]
+    assert run["evaluation"]
+    run["evaluation"] |= {"classes": names, "confusion": [[n * m for n in range(5)] for m in range(5)]}
+    run["manifest"]["classes"] = names
+    page = Page(render(run))
+    assert sum(tag == "td" and "--share" in (values.get("style") or "") for tag, values in page.tags) == 25
+
+
+def test_the_same_run_gives_the_same_page(run: Run) -> None:
+    assert render(run) == render(run)
+
+
+def test_no_two_elements_that_are_referred_to_share_an_id(run: Run) -> None:
+    html = render(run)
+    referred = set(re.findall(r"url\(#([^)]*)\)|href=\"#([^\"]*)\"", html))
+    for name in {left or right for left, right in referred}:
+        assert html.count(f'id="{name}"') == 1
+
+
+def test_importing_the_report_does_not_load_matplotlib() -> None:
+    program = "import sys, scones.report; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("decisions", [1, 2])
+def test_few_decisions_still_have_a_plot(run: Run, decisions: int) -> None:
+    run["decisions"] = run["decisions"][:decisions]
+    assert "seconds since the first decision" in Page(render(run)).text
+
+
+def hostile(text: str) -> Run:
+    decision = Decision(
+        outcome="FAILED",
+        s3_bucket=text,
+        s3_key=text,
+        label=text or None,
+        confidence=0.5,
+        inferences=[],
+        threshold=0.8,
+        error=text,
+        cause=text,
+        execution=text,
+        decided_at="2026-11-22T10:17:00Z",
+    )
+    return Run(
+        id=text,
+        project=text,
+        where=text,
+        started_at=text,
+        notice=f"!{text}",
+        manifest={
+            "digest": text,
+            "source": text,
+            "sketches": False,
+            "classes": [f"!{text}"],
+            "counts": {"train": {f"!{text}": 3}},
+            "images": [],
+            "left_out": {text: text},
+            "duplicates": [],
+        },
+        samples=[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")],
+        metrics=None,
+        evaluation=None,
+        wrong=[],
+        release=None,
+        delivery={
+            "name": text,
+            "definition": {"StartAt": f"!{text}", "States": {f"!{text}": {"Type": "Task", "End": True}}},
+            "states": {},
+            "executions": [],
+        },
+        lambdas=[{"name": text, "init_ms": [], "warm_ms": [1.0], "cold_ms": [], "memory_mb": 128, "max_memory_mb": 50}],
+        decisions=[decision],
+        threshold=0.8,
+        instance_types={},
+        serverless_mb=2048,
+        seconds={text: 1.0},
+    )
