@@ -40,8 +40,8 @@ class Transition:
 
 def states(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The top-level states by name, `StartAt` first."""
-    named = dict(definition.get("States") or {})
-    start = definition.get("StartAt")
+    named: dict[str, Mapping[str, Any]] = definition.get("States") or {}
+    start = str(definition.get("StartAt"))
     return {start: named[start], **named} if start in named else named
 
 

@@ -22,7 +22,7 @@ COLUMN_GAP, ROW_GAP = 26.0, 56.0
 BEND_WIDTH = 34.0
 PORT_GAP = 22.0
 SWEEPS = 9
-MAIN_WEIGHT = 64.0
+MAIN_WEIGHT = 1000.0
 
 
 @dataclass(frozen=True)
