@@ -8,6 +8,7 @@ SconesError                      exit code 1
 |   |-- TooFewImagesError          a class without enough images to split
 |   |-- TooManyBadImagesError      more unreadable files than allowed
 |   `-- DownloadError              the archive could not be fetched whole
+|       `-- ServerUnreachableError   not even a first byte of it: no network, most likely
 |-- JobError                     raised inside a container; its text becomes the job's FailureReason
 |   |-- HyperparameterError        a hyperparameter that is unknown or out of range
 |   |-- TrainingDivergedError      the loss is not a number
@@ -60,6 +61,10 @@ class TooManyBadImagesError(DataError):
 
 
 class DownloadError(DataError):
+    pass
+
+
+class ServerUnreachableError(DownloadError):
     pass
 
 

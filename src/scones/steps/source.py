@@ -1,0 +1,118 @@
+"""Where the images come from: a folder, the CIFAR-100 archive, or sketches where there is neither.
+
+Runs where the operator sits. It lists and names images; whether they are any good is for `images.py` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from scones.errors import DataError, DataNotFoundError, ServerUnreachableError, UsageError
+from scones.steps.cifar import CIFAR_100, read_archive
+from scones.steps.download import Archive, download
+from scones.steps.progress import Step
+from scones.steps.sketches import sketches
+
+VARIABLE: Final = "SCONES_DATA"
+PUBLISHED: Final = {"train", "test"}
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One image as found. `split` is "train" or "test" where the source came split, else None; `content` is the
+    file's path, or its bytes where it is no file.
+    """
+
+    split: str | None
+    label: str
+    name: str
+    content: Path | bytes
+
+    @property
+    def key(self) -> str:
+        return "/".join(part for part in (self.split, self.label, self.name) if part)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A whole data set as found; `description` is in a person's words, `sketches` true where we drew it ourselves."""
+
+    description: str
+    images: tuple[SourceImage, ...]
+    classes: tuple[str, ...]
+    sketches: bool = False
+
+
+def find_source(
+    data: str | None, environ: Mapping[str, str], cache: Path, step: Step, *, archive: Archive = CIFAR_100
+) -> Source:
+    """Return the images at `data`, else at $SCONES_DATA, else of `archive` (downloaded into `cache`), else sketches.
+
+    Raises DataNotFoundError where a named path is missing or holds no classes, DownloadError where the download broke
+    off or is not what was published, DataError where a file cannot be read, UsageError for an s3:// address.
+    """
+    if named := data or environ.get(VARIABLE):
+        return _open(named, "" if data else f" (from ${VARIABLE})")
+    try:
+        path = download(archive, cache, step)
+    except ServerUnreachableError as error:
+        step.note(f"No photographs: {error}. Using sketches that Scones draws itself; --data PATH names real images.")
+        return _source("sketches drawn by Scones", (SourceImage(*sketch) for sketch in sketches()), sketches=True)
+    return _archive(path)
+
+
+def _open(named: str, origin: str) -> Source:
+    if named.startswith("s3://"):
+        raise UsageError(f"{named}{origin} is in S3; copy it to a folder first (aws s3 cp --recursive) and name that")
+    path = Path(named).expanduser()
+    if path.is_dir():
+        return _folder(path)
+    if path.is_file():
+        return _archive(path)
+    raise DataNotFoundError(f"{path}{origin} does not exist; name a folder of images or cifar-100-python.tar.gz")
+
+
+def _archive(path: Path) -> Source:
+    images = (SourceImage(*picture) for picture in read_archive(path))
+    return _source("CIFAR-100, classes bicycle and motorcycle", images)
+
+
+def _folder(path: Path) -> Source:
+    """Read `{train,test}/<class>/*` or `<class>/*`; files outside the class folders and hidden files are no images."""
+    try:
+        tops = _folders(path)
+        names = {top.name for top in tops}
+        if not names & PUBLISHED:
+            images, classes = [image for top in tops for image in _class(None, top)], names
+        elif names == PUBLISHED:
+            below = [(top.name, folder) for top in tops for folder in _folders(top)]
+            images = [image for split, folder in below for image in _class(split, folder)]
+            classes = {folder.name for _, folder in below}
+        else:
+            raise DataError(f"{path} must hold train/ and test/ and no other folder, or one folder for each class")
+    except OSError as error:
+        raise DataError(f"cannot read {error.filename}: {error.strerror}; check its permissions") from error
+    if not images:
+        raise DataNotFoundError(f"{path} holds no images; it should look like train/<class>/*.png or <class>/*.png")
+    return _source(f"folder {path}", images, classes)
+
+
+def _folders(path: Path) -> list[Path]:
+    return [child for child in path.iterdir() if child.is_dir() and not child.name.startswith(".")]
+
+
+def _class(split: str | None, folder: Path) -> list[SourceImage]:
+    files = (child for child in folder.iterdir() if not child.name.startswith("."))
+    return [SourceImage(split, folder.name, child.name, child) for child in files]
+
+
+def _source(
+    description: str, images: Iterable[SourceImage], classes: Iterable[str] = (), *, sketches: bool = False
+) -> Source:
+    # Sorted, because the order in which a disk lists its files must not matter.
+    ordered = tuple(sorted(images, key=lambda image: image.key))
+    named = {*classes, *(image.label for image in ordered)}
+    return Source(description, ordered, tuple(sorted(named)), sketches)

@@ -1,0 +1,142 @@
+"""`scones stage`: images in, a checked, deduplicated, split and uploaded data set out.
+
+Runs where the operator sits. In S3 a data set lies under `data/<digest>/`: `<split>/<class>/<name>`, `<split>.lst` for
+SageMaker's built-in image classification, and `manifest.json`, written last: where it is, the data set is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scones.contract import DATA, JSON, Manifest, ManifestImage
+from scones.errors import DataError
+from scones.steps.duplicates import duplicate_groups
+from scones.steps.images import CheckedImage, check, read
+from scones.steps.progress import Step
+from scones.steps.source import Source
+from scones.steps.splits import Group, assign
+from scones.steps.threads import in_threads
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A data set that lies in S3; of its objects `uploaded` were sent now and `unchanged` were there already."""
+
+    manifest: Manifest
+    uploaded: int
+    unchanged: int
+
+
+@dataclass(frozen=True)
+class _Object:
+    """One S3 object to be; `key` is relative to the data set's root."""
+
+    key: str
+    content_type: str
+    content: Path | bytes
+    sha256: str | None = None
+
+
+def stage(
+    source: Source, *, s3: Any, bucket: str, seed: int = 0, allow_bad: int | None = None, step: Step | None = None
+) -> Staged:
+    """Check, deduplicate and split `source`, and upload what `bucket` does not hold yet.
+
+    The same images and seed give the same data set. Raises TooManyBadImagesError for more than `allow_bad` unreadable
+    files (None: 5 %), TooFewClassesError, TooFewImagesError, DataError for a file that the disk will not give.
+    """
+    step = step or Step()
+    checked, bad = check(source.images, allow_bad, step)
+    together = duplicate_groups([image.fingerprint for image in checked])
+    assignment = assign(_with_singles(checked, together), source.classes, seed)
+    duplicates = [[checked[index].image.key for index in group] for group in together]
+    manifest = _manifest(source, assignment.splits, bad | assignment.left_out, duplicates)
+    step.note(_summary(manifest))
+    objects = [_image(split, image) for split, images in assignment.splits.items() for image in images]
+    return _upload(manifest, objects, s3=s3, bucket=bucket, step=step)
+
+
+def _upload(manifest: Manifest, images: list[_Object], *, s3: Any, bucket: str, step: Step) -> Staged:
+    prefix = f"{DATA}{manifest['digest']}/"
+    there = _etags(s3, bucket, prefix)
+    objects = images + [_listing(split, manifest) for split in manifest["counts"]]
+    sent = in_threads(lambda item: _put(item, s3, bucket, prefix, there), objects, step, "uploading")
+    last = _Object("manifest.json", JSON, json.dumps(manifest, indent=1).encode())
+    sent.append(_put(last, s3, bucket, prefix, there))
+    uploaded, total = sum(sent), len(sent)
+    step.note(f"{uploaded:,} objects uploaded" if uploaded else f"nothing to upload: all {total:,} objects are there")
+    return Staged(manifest, uploaded, total - uploaded)
+
+
+def _with_singles(checked: Sequence[CheckedImage], together: list[list[int]]) -> list[Group]:
+    grouped = {index for group in together for index in group}
+    singles = [[index] for index in range(len(checked)) if index not in grouped]
+    return [[checked[index] for index in group] for group in together + singles]
+
+
+def _key(split: str, image: CheckedImage) -> str:
+    return f"{split}/{image.image.label}/{image.image.name}"
+
+
+def _manifest(
+    source: Source, splits: dict[str, list[CheckedImage]], left_out: dict[str, str], duplicates: list[list[str]]
+) -> Manifest:
+    images = [ManifestImage(key=_key(split, i), sha256=i.sha256) for split, group in splits.items() for i in group]
+    images.sort(key=lambda image: image["key"])
+    counted = {split: Counter(image.image.label for image in group) for split, group in splits.items()}
+    return Manifest(
+        digest=digest(images),
+        source=source.description,
+        sketches=source.sketches,
+        classes=list(source.classes),
+        counts={split: {label: n[label] for label in source.classes} for split, n in counted.items()},
+        images=images,
+        left_out=dict(sorted(left_out.items())),
+        duplicates=duplicates,
+    )
+
+
+def digest(images: Iterable[ManifestImage]) -> str:
+    """Return the SHA-256, as hex digits, of the sorted lines `key sha256`, each ended by a newline."""
+    lines = sorted(f"{image['key']} {image['sha256']}\n" for image in images)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _summary(manifest: Manifest) -> str:
+    counts = ", ".join(f"{sum(n.values()):,} {split}" for split, n in manifest["counts"].items())
+    left_out, duplicates = len(manifest["left_out"]), len(manifest["duplicates"])
+    return f"{manifest['source']}: {counts}; {left_out} left out, {duplicates} groups of near-equal images"
+
+
+def _image(split: str, image: CheckedImage) -> _Object:
+    return _Object(_key(split, image), image.content_type, image.image.content, image.sha256)
+
+
+def _listing(split: str, manifest: Manifest) -> _Object:
+    """Return `<split>.lst`: row number, class number and path within the split, separated by tabs."""
+    numbers = {label: number for number, label in enumerate(manifest["classes"])}
+    paths = [i["key"].partition("/")[2] for i in manifest["images"] if i["key"].startswith(f"{split}/")]
+    lines = [f"{row}\t{numbers[path.partition('/')[0]]}\t{path}\n" for row, path in enumerate(paths)]
+    return _Object(f"{split}.lst", "text/tab-separated-values", "".join(lines).encode())
+
+
+def _etags(s3: Any, bucket: str, prefix: str) -> dict[str, str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", ())}
+
+
+def _put(item: _Object, s3: Any, bucket: str, prefix: str, there: dict[str, str]) -> bool:
+    """Upload unless the bucket holds the same bytes (an ETag is their MD5, but under KMS); return whether it did."""
+    body = read(item.content)
+    if item.sha256 and hashlib.sha256(body).hexdigest() != item.sha256:
+        raise DataError(f"{item.key} changed while it was being staged; run the command again")
+    if there.get(prefix + item.key) == hashlib.md5(body, usedforsecurity=False).hexdigest():
+        return False
+    s3.put_object(Bucket=bucket, Key=prefix + item.key, Body=body, ContentType=item.content_type)
+    return True
