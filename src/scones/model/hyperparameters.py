@@ -13,10 +13,10 @@ from scones.errors import HyperparameterError
 class Hyperparameters:
     """`size` is the input's side in pixels, `width` the channels of the first layer, `manifest` the data's digest."""
 
-    epochs: int = 50
+    epochs: int = 60
     batch_size: int = 64
-    learning_rate: float = 0.05
-    weight_decay: float = 0.005
+    learning_rate: float = 0.003
+    weight_decay: float = 0.05
     seed: int = 0
     size: int = 32
     width: int = 16
@@ -26,7 +26,7 @@ class Hyperparameters:
 RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, 1000),
     "batch_size": (2, 1024),
-    "learning_rate": (1e-6, 10.0),
+    "learning_rate": (1e-6, 1.0),
     "weight_decay": (0.0, 1.0),
     "seed": (0, 2**32 - 1),
     "size": (16, 128),

@@ -31,7 +31,6 @@ from scones.model.hyperparameters import Hyperparameters
 from scones.model.network import Network
 
 LABEL_SMOOTHING = 0.1
-MOMENTUM = 0.9
 WARM_UP = 0.2
 # How far augmentation goes: a share of the side, radians, half sides, and normalised units of colour.
 SCALE, TURN, SHIFT, COLOUR = 0.2, 0.2, 0.15, 0.3
@@ -85,7 +84,7 @@ def fit(network: Network, train: Images, validation: Images, parameters: Hyperpa
     started = time.monotonic()
     steps = math.ceil(len(train.labels) / parameters.batch_size)
     rate, decay = parameters.learning_rate, parameters.weight_decay
-    optimizer = torch.optim.SGD(network.parameters(), rate, MOMENTUM, weight_decay=decay, nesterov=True)
+    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)
     schedule = OneCycleLR(optimizer, rate, total_steps=parameters.epochs * steps, pct_start=WARM_UP)
     epochs: list[Epoch] = []
     best_epoch, least, best = 0, math.inf, network.state_dict()

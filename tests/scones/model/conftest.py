@@ -1,0 +1,112 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+COLOURS = {"circle": "firebrick", "square": "steelblue"}
+TINY = {"epochs": "2", "batch_size": "8", "size": "16", "width": "4", "manifest": "ab" * 32}
+
+
+def draw_shape(name: str, seed: int, file_format: str = "PNG") -> bytes:
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", (24, 24), tuple(int(value) for value in rng.integers(150, 256, 3)))
+    left, top = (int(value) for value in rng.integers(2, 8, 2))
+    draw = ImageDraw.Draw(image)
+    (draw.ellipse if name == "circle" else draw.rectangle)((left, top, left + 12, top + 12), fill=COLOURS[name])
+    file = io.BytesIO()
+    image.save(file, file_format)
+    return file.getvalue()
+
+
+def draw_shapes(folder: Path, count: int, first_seed: int = 0) -> None:
+    for name in COLOURS:
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            (folder / name / f"{number}.png").write_bytes(draw_shape(name, first_seed + number))
+
+
+def draw_job(root: Path, hyperparameters: Mapping[str, str] = TINY) -> Path:
+    (root / "input" / "config").mkdir(parents=True)
+    (root / "input" / "config" / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+    draw_shapes(root / "input" / "data" / "train", 12)
+    draw_shapes(root / "input" / "data" / "validation", 6, first_seed=1000)
+    return root
+
+
+def start(program: str, root: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "scones.model", *program.split()],
+        env={**os.environ, "SCONES_ML_ROOT": str(root), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(program: str, root: Path) -> subprocess.CompletedProcess[str]:
+    process = start(program, root)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="session")
+def shape() -> Callable[..., bytes]:
+    """Draw one picture: (class, seed, format) -> bytes."""
+    return draw_shape
+
+
+@pytest.fixture(scope="session")
+def shapes() -> Callable[..., None]:
+    """Fill a channel's folder: (folder, images of each class)."""
+    return draw_shapes
+
+
+@pytest.fixture(scope="session")
+def job() -> Callable[..., Path]:
+    """Lay out a tiny training job below a root: (root, hyperparameters) -> root."""
+    return draw_job
+
+
+@pytest.fixture(scope="session")
+def start_program() -> Callable[..., subprocess.Popen[str]]:
+    """Start one of the image's programs: (program, root, environment...)."""
+    return start
+
+
+@pytest.fixture(scope="session")
+def run_program() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run one of the image's programs to its end: (program, root)."""
+    return finish
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a finished training job; its log is in train.log, its standard error in train.err."""
+    root = draw_job(tmp_path_factory.mktemp("trained"))
+    finished = finish("train", root)
+    assert finished.returncode == 0, finished.stderr
+    (root / "train.log").write_text(finished.stdout)
+    (root / "train.err").write_text(finished.stderr)
+    return root
+
+
+@pytest.fixture(scope="session")
+def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a finished evaluation of the trained model."""
+    root = tmp_path_factory.mktemp("evaluated")
+    archive = root / "processing" / "input" / "model" / "model.tar.gz"
+    archive.parent.mkdir(parents=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(trained / "model", ".")
+    draw_shapes(root / "processing" / "input" / "test", 10, first_seed=2000)
+    finished = finish("evaluate", root)
+    assert finished.returncode == 0, finished.stderr
+    return root
