@@ -1,0 +1,167 @@
+import base64
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+Make = Callable[..., str]
+Invoke = Callable[..., tuple[Any, str | None]]
+
+
+@pytest.fixture(scope="module")
+def echo(make_function: Make) -> str:
+    return make_function("def handler(event, context):\n  return event")
+
+
+COUNTER = """
+n = 0
+class MyError(Exception): pass
+def handler(event, context):
+    global n
+    n += 1
+    if event == "fail":
+        raise MyError("no luck")
+    return n
+"""
+
+
+def test_an_exception_has_its_own_class_name_and_the_sandbox_lives_on(make_function: Make, invoke: Invoke) -> None:
+    name = make_function(COUNTER)
+    assert invoke(name) == (1, None)
+    body, kind = invoke(name, "fail")
+    assert kind == "Unhandled"
+    assert body["errorType"] == "MyError"
+    assert body["errorMessage"] == "no luck"
+    assert "requestId" in body
+    assert "raise MyError" in "".join(body["stackTrace"])
+    assert invoke(name) == (3, None)
+
+
+def test_a_handler_over_its_timeout_is_ended_and_the_next_event_gets_a_new_sandbox(
+    make_function: Make, invoke: Invoke
+) -> None:
+    name = make_function("import time\ndef handler(event, context):\n  time.sleep(event)\n  return 'woke'", Timeout=1)
+    body, kind = invoke(name, 30)
+    assert kind == "Unhandled"
+    assert body["errorType"] == "Sandbox.Timedout"
+    assert "Task timed out after 1.00 seconds" in body["errorMessage"]
+    assert invoke(name, 0) == ("woke", None)
+
+
+def test_memory_over_the_limit_is_refused_to_the_function(make_function: Make, invoke: Invoke) -> None:
+    name = make_function("def handler(event, context):\n  return len(bytearray(event << 20))", MemorySize=128)
+    body, _ = invoke(name, 600)
+    assert body["errorType"] in ("MemoryError", "Runtime.ExitError")
+    assert invoke(name, 10) == (10 << 20, None)
+
+
+def test_a_process_that_exits_is_reported_with_its_status(make_function: Make, invoke: Invoke) -> None:
+    name = make_function("import os\ndef handler(event, context):\n  os._exit(3)")
+    body, _ = invoke(name)
+    assert body["errorType"] == "Runtime.ExitError"
+    assert "exit status 3" in body["errorMessage"]
+
+
+def test_an_import_that_the_package_does_not_hold_fails_as_on_aws(make_function: Make, invoke: Invoke) -> None:
+    name = make_function("import pytest\ndef handler(event, context):\n  pass")
+    body, _ = invoke(name)
+    assert body["errorType"] == "Runtime.ImportModuleError"
+    assert "No module named 'pytest'" in body["errorMessage"]
+
+
+def test_a_function_sees_its_own_environment_and_a_client_that_reaches_this_server(
+    localaws: Any, make_function: Make, invoke: Invoke
+) -> None:
+    source = """
+import boto3, os
+def handler(event, context):
+    buckets = boto3.client("s3").list_buckets()["Buckets"]
+    return {"environment": dict(os.environ), "buckets": [b["Name"] for b in buckets], "stream": context.log_stream_name}
+"""
+    localaws.client("s3").create_bucket(Bucket="seen-from-a-function")
+    name = make_function(source, Environment={"Variables": {"MINE": "yes"}})
+    body, kind = invoke(name)
+    assert kind is None, body
+    assert "seen-from-a-function" in body["buckets"]
+    environment = body["environment"]
+    assert environment["MINE"] == "yes"
+    assert environment["AWS_REGION"] == "us-east-1"
+    assert environment["AWS_LAMBDA_LOG_STREAM_NAME"] == body["stream"]
+    assert not {"GATEWAY_PORT", "STATE_DIR", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST"} & set(environment)
+
+
+def test_concurrent_events_run_in_sandboxes_of_their_own(make_function: Make, invoke: Invoke) -> None:
+    name = make_function("import os, time\ndef handler(event, context):\n  time.sleep(1)\n  return os.getpid()")
+    with ThreadPoolExecutor(3) as pool:
+        pids = [body for body, _ in pool.map(lambda _: invoke(name), range(3))]
+    assert len(set(pids)) == 3
+
+
+def test_a_request_over_six_megabytes_is_refused(localaws: Any, make_function: Make) -> None:
+    name = make_function("def handler(event, context):\n  return len(event)")
+    with pytest.raises(ClientError) as refused:
+        localaws.client("lambda").invoke(FunctionName=name, Payload=b'"' + b"x" * 6_291_456 + b'"')
+    assert refused.value.response["Error"]["Code"] == "RequestTooLargeException"
+
+
+def test_a_response_over_six_megabytes_is_an_error_and_the_sandbox_lives_on(
+    make_function: Make, invoke: Invoke
+) -> None:
+    name = make_function("n = 0\ndef handler(event, context):\n  global n\n  n += 1\n  return 'x' * event or n")
+    body, _ = invoke(name, 6_291_560)
+    assert body["errorType"] == "Function.ResponseSizeTooLarge"
+    assert invoke(name, 0) == (2, None)
+
+
+@pytest.mark.parametrize("answer", ["text", 123, "123", None, [1, {"a": 2.5}], {"k": "ü"}, True])
+def test_what_a_handler_returns_arrives_as_it_is(echo: str, invoke: Invoke, answer: object) -> None:
+    assert invoke(echo, answer) == (answer, None)
+
+
+def test_bytes_are_given_back_raw(localaws: Any, make_function: Make) -> None:
+    name = make_function("def handler(event, context):\n  return b'\\x89PNG'")
+    answer = localaws.client("lambda").invoke(FunctionName=name)
+    assert answer["Payload"].read() == b"\x89PNG"
+
+
+def test_log_lines_are_those_of_aws(localaws: Any, make_function: Make) -> None:
+    name = make_function("def handler(event, context):\n  print('one')\n  print('two')")
+    first, second = (localaws.client("lambda").invoke(FunctionName=name, LogType="Tail") for _ in range(2))
+    report = r"REPORT RequestId: \S+\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\t"
+    report += r"Max Memory Used: [1-9]\d* MB\t"
+    assert re.search(report + r"Init Duration: [\d.]+ ms\t$", base64.b64decode(first["LogResult"]).decode())
+    assert re.search(report + "$", base64.b64decode(second["LogResult"]).decode())
+    logs = localaws.client("logs")
+    streams = logs.describe_log_streams(logGroupName=f"/aws/lambda/{name}")["logStreams"]
+    assert len(streams) == 1
+    assert re.match(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}$", streams[0]["logStreamName"])
+    events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    kinds = [event["message"].split(" ")[0].strip() for event in events]
+    assert kinds == ["START", "one", "two", "END", "REPORT"] * 2
+
+
+def test_new_code_is_what_runs_next(
+    localaws: Any, make_function: Make, invoke: Invoke, zipped: Callable[..., bytes]
+) -> None:
+    name = make_function("def handler(event, context):\n  return 'old'")
+    assert invoke(name) == ("old", None)
+    new = zipped(app="def handler(event, context):\n  return 'new'")
+    localaws.client("lambda").update_function_code(FunctionName=name, ZipFile=new)
+    assert invoke(name) == ("new", None)
+
+
+def test_an_asynchronous_event_is_tried_again(localaws: Any, make_function: Make) -> None:
+    name = make_function("def handler(event, context):\n  raise ValueError(context.aws_request_id)")
+    assert localaws.client("lambda").invoke(FunctionName=name, InvocationType="Event")["StatusCode"] == 202
+    logs = localaws.client("logs")
+    for _ in range(100):
+        time.sleep(0.1)
+        if logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]:
+            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+            if sum(event["message"].startswith("START") for event in events) >= 2:
+                return
+    pytest.fail("the event was not tried again")
