@@ -1,11 +1,34 @@
-"""SageMaker on this machine: jobs and endpoints are processes under SageMaker's container contract."""
+"""SageMaker on this machine: jobs and endpoints are processes under SageMaker's container contract.
+
+Plugs into ministack's registries and imports nothing that the server does not need until then.
+"""
 
 from __future__ import annotations
 
+from ministack import app
+from ministack.core import router
+from ministack.services import tagging
 
-def install(images: object) -> None:
-    """Register the service with the engine; `images` resolves an image URI to a command."""
+from ..images import Images
+from . import cloudformation, container, hosting, integrations, service, state, store, tags
+
+
+def install(images: Images) -> None:
+    """Register the service with the engine; `images` says what an image URI runs."""
+    container.use(images)
+    app._loaded_modules["sagemaker"] = state
+    app._state_map["sagemaker"] = "sagemaker"
+    app.SERVICE_REGISTRY["sagemaker"] = {"module": "sagemaker"}
+    app.SERVICE_HANDLERS["sagemaker"] = service.handle_request
+    router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
+    tagging._COLLECTORS["sagemaker"] = tags.collect
+    tagging._WRITERS["sagemaker"] = tags.write
+    tagging._REMOVERS["sagemaker"] = tags.erase
+    cloudformation.install()
+    integrations.install()
 
 
 def shutdown() -> None:
-    """End every process that a job or an endpoint started."""
+    """End every endpoint's process; jobs end with the server's other children, and are Failed at the next start."""
+    store.freeze()
+    hosting.shutdown()

@@ -1,0 +1,96 @@
+"""How any job runs: on a thread of its own, with a process while its container runs. Knows no kind of job."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .. import processes
+from .errors import ContainerError
+from .logs import follow
+
+_LOG = logging.getLogger("localaws")
+# SageMaker's time between SIGTERM and SIGKILL.
+_GRACE_SECONDS = 120.0
+_LONGEST_REASON = 1024
+
+
+class Ended(NamedTuple):
+    exit_code: int
+    timed_out: bool
+
+
+class Job:
+    """What is running for a job, and whether somebody wants it stopped."""
+
+    def __init__(self, grace_seconds: float = _GRACE_SECONDS) -> None:
+        self.stopping = threading.Event()
+        self._grace_seconds = grace_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def stop(self) -> None:
+        """Ask the job to stop; returns at once."""
+        self.stopping.set()
+        if self._process is not None:
+            self._end_soon(self._process)
+
+    def run(self, process: subprocess.Popen[bytes], on_lines: Callable[[list[str]], None], seconds: float) -> Ended:
+        """Wait for the container, which gets SIGTERM after `seconds`, giving its output to `on_lines`."""
+        self._process = process
+        if self.stopping.is_set():
+            self._end_soon(process)
+        context = contextvars.copy_context()
+        reader = threading.Thread(target=context.run, args=(follow, process, on_lines), daemon=True)
+        reader.start()
+        timed_out = False
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            processes.stop(process, self._grace_seconds)
+        exit_code = process.wait()
+        processes.stop(process, 0)
+        # A grandchild in a session of its own may still hold the pipe.
+        reader.join(5)
+        return Ended(exit_code, timed_out)
+
+    def _end_soon(self, process: subprocess.Popen[bytes]) -> None:
+        threading.Thread(target=processes.stop, args=(process, self._grace_seconds), daemon=True).start()
+
+
+_running: dict[str, Job] = {}
+
+
+def begin(arn: str, body: Callable[[Job], None], fail: Callable[[str], None]) -> None:
+    """Run `body` on a thread in the caller's account and region; `fail` gets the reason where it raises."""
+    job = _running[arn] = Job()
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(_run, arn, job, body, fail), name=arn, daemon=True).start()
+
+
+def stop(arn: str) -> None:
+    job = _running.get(arn)
+    if job:
+        job.stop()
+
+
+def failure_reason(text: str, exit_code: int) -> str:
+    """SageMaker's sentence for an algorithm that failed, within the length that FailureReason may have."""
+    end = f", exit code: {exit_code}"
+    return f"AlgorithmError: {text.strip()}"[: _LONGEST_REASON - len(end)] + end
+
+
+def _run(arn: str, job: Job, body: Callable[[Job], None], fail: Callable[[str], None]) -> None:
+    try:
+        body(job)
+    except ContainerError as error:
+        fail(str(error)[:_LONGEST_REASON])
+    except Exception as error:
+        _LOG.exception("%s failed in localaws itself", arn)
+        fail(f"InternalServerError: {error!r}"[:_LONGEST_REASON])
+    finally:
+        _running.pop(arn, None)
