@@ -81,7 +81,7 @@ def _ask(archive: Archive, start: int) -> http.client.HTTPResponse:
         error.close()
         raise ServerUnreachableError(f"{archive.url} answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
-        raise ServerUnreachableError(f"{archive.url} cannot be reached: {error}") from error
+        raise ServerUnreachableError(f"{archive.url} cannot be reached: {getattr(error, 'reason', error)}") from error
     return answer
 
 

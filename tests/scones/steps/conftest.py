@@ -1,0 +1,71 @@
+"""Pictures and folders of pictures for the steps' tests, and S3 as moto and the laptop's AWS answer it."""
+
+from __future__ import annotations
+
+import io
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from moto import mock_aws
+from PIL import Image
+
+from scones.steps.download import Archive
+
+Noise = Callable[..., bytes]
+
+
+@pytest.fixture(scope="session")
+def noise() -> Noise:
+    """Returns the bytes of a picture of coloured noise: one for each seed, like no other."""
+
+    def encode(seed: int, *, size: tuple[int, int] = (16, 16), kind: str = "PNG", mirror: bool = False) -> bytes:
+        pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels[:, ::-1].copy() if mirror else pixels).save(buffer, kind)
+        return buffer.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def folder(tmp_path: Path, noise: Noise) -> Callable[..., Path]:
+    """Returns a function that writes `count` pictures into each of the named class folders."""
+
+    def write(*classes: str, count: int = 10) -> Path:
+        for number, label in enumerate(classes):
+            (tmp_path / "images" / label).mkdir(parents=True)
+            for seed in range(count):
+                (tmp_path / "images" / label / f"{seed:03}.png").write_bytes(noise(1000 * number + seed))
+        return tmp_path / "images"
+
+    return write
+
+
+@pytest.fixture(params=["moto", "localaws"])
+def s3(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A client of S3, once for each of the two that we have."""
+    if request.param == "localaws":
+        yield request.getfixturevalue("localaws").client("s3")
+        return
+    with mock_aws():
+        yield boto3.client("s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
+    name = f"images-{abs(hash(request.node.nodeid)):x}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def refused() -> Iterator[Archive]:
+    """An archive on a port that nobody listens on, and that nobody else can take."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield Archive(f"http://127.0.0.1:{taken.getsockname()[1]}/archive.tar.gz", 10, "0" * 32)
