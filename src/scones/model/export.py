@@ -23,7 +23,7 @@ def export_onnx(network: nn.Module, images: Tensor, path: Path) -> None:
     network.eval()
     with warnings.catch_warnings():
         # The newer exporter needs onnxscript besides; the older one writes this network's dozen operators as well.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"scones\.model\.export")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
         torch.onnx.export(
             network,
             (images[:1],),

@@ -19,9 +19,7 @@ def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> No
 
 
 @given(logits_of_three_classes, arrays(np.int64, 20, elements=st.integers(0, 2)), st.floats(LOWEST, HIGHEST))
-def test_no_other_temperature_in_range_is_likelier(
-    logits: np.ndarray, labels: np.ndarray, other: float
-) -> None:
+def test_no_other_temperature_in_range_is_likelier(logits: np.ndarray, labels: np.ndarray, other: float) -> None:
     found = fit_temperature(logits, labels)
     assert LOWEST <= found <= HIGHEST
     best = negative_log_likelihood(logits, labels, found)

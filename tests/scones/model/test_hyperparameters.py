@@ -38,7 +38,7 @@ def test_an_unknown_name_is_named_beside_the_known_ones() -> None:
 
 @pytest.mark.parametrize("value", ["xyz", "../..", "a" * 65, 5])
 def test_a_manifest_that_is_no_digest_is_refused(value: object) -> None:
-    with pytest.raises(HyperparameterError, match="^manifest"):
+    with pytest.raises(HyperparameterError, match=r"^manifest is"):
         parse({"manifest": value})
 
 

@@ -60,10 +60,14 @@ def test_calibration_error_is_a_share(pairs: list[tuple[float, bool]]) -> None:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
-def test_certainty_that_is_right_has_no_calibration_error_and_wrong_has_all(outcomes: list[bool]) -> None:
+def test_who_is_as_sure_as_right_has_no_calibration_error(outcomes: list[bool]) -> None:
     correct = np.array(outcomes)
     assert expected_calibration_error(correct.astype(float), correct) == 0
-    assert expected_calibration_error(correct.astype(float), ~correct) == 1
+
+
+@given(st.integers(1, 60))
+def test_who_is_sure_and_always_wrong_has_all_of_it(count: int) -> None:
+    assert expected_calibration_error(np.ones(count), np.zeros(count, bool)) == 1
 
 
 def test_calibration_error_is_the_gap_within_a_bin() -> None:

@@ -1,0 +1,270 @@
+import asyncio
+import hashlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.contract import IMAGE_BYTES, IMAGE_TYPES, INFERENCE_JSON, JSON
+from scones.model.application import Application, inference, media_type, wants_inference
+from scones.model.classifier import Classifier
+
+Start = Callable[..., subprocess.Popen[str]]
+Shape = Callable[..., bytes]
+Answer = tuple[int, Mapping[str, str], Any]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def ask(port: int, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def wait_until_healthy(port: int, process: subprocess.Popen[str]) -> None:
+    for _ in range(600):
+        assert process.poll() is None, process.communicate()[1]
+        try:
+            if ask(port, "GET", "/ping")[0] == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("the endpoint never became healthy")
+
+
+def call(application: Application, method: str, path: str, **headers: str) -> Answer:
+    """Ask the application itself, without a server; the body is empty."""
+    sent: list[Mapping[str, Any]] = []
+
+    async def receive() -> Mapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        sent.append(message)
+
+    raw = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    asyncio.run(application({"type": "http", "method": method, "path": path, "headers": raw}, receive, send))
+    start, body = sent
+    return (
+        start["status"],
+        {name.decode(): value.decode() for name, value in start["headers"]},
+        json.loads(body["body"]),
+    )
+
+
+@pytest.fixture(scope="module")
+def server(trained: Path, start_program: Start) -> Iterator[tuple[int, list[str]]]:
+    """A running endpoint: its port, and its log so far."""
+    port, log = free_port(), list[str]()
+    process = start_program("serve", trained, SAGEMAKER_BIND_TO_PORT=str(port))
+    reader = threading.Thread(target=lambda: log.extend(process.stdout or []))
+    reader.start()
+    wait_until_healthy(port, process)
+    yield port, log
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    reader.join()
+
+
+@pytest.fixture(scope="module")
+def port(server: tuple[int, list[str]]) -> int:
+    return server[0]
+
+
+@pytest.mark.parametrize("content_type", [*IMAGE_TYPES, "IMAGE/PNG; charset=binary"])
+def test_a_picture_gives_the_plain_list_of_probabilities(port: int, shape: Shape, content_type: str) -> None:
+    status, headers, answer = ask(port, "POST", "/invocations", shape("circle", 1), Content_Type=content_type)
+    assert (status, headers["content-type"]) == (200, JSON)
+    assert len(answer) == 2
+    assert sum(answer) == pytest.approx(1)
+
+
+def test_the_full_answer_says_what_was_decided_and_by_which_model(port: int, shape: Shape, trained: Path) -> None:
+    status, headers, answer = ask(
+        port, "POST", "/invocations", shape("circle", 1), Content_Type="image/png", Accept=INFERENCE_JSON
+    )
+    classifier = Classifier(trained / "model")
+    expected = classifier.probabilities(classifier.prepare(shape("circle", 1))[None])[0].tolist()
+    assert (status, headers["content-type"]) == (200, INFERENCE_JSON)
+    assert answer["probabilities"] == pytest.approx(expected)
+    assert answer == inference(classifier.description, classifier.id, answer["probabilities"])
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(100), bytes(range(256)) * 100])
+def test_what_is_no_picture_is_a_400_with_a_named_error(port: int, body: bytes) -> None:
+    status, _, answer = ask(port, "POST", "/invocations", body, Content_Type="image/png")
+    assert (status, answer["error"]) == (400, "ImageRejectedError")
+    assert answer["message"]
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "image/gif", "image/png/x", "imagepng"])
+def test_another_content_type_is_a_415(port: int, shape: Shape, content_type: str) -> None:
+    status, _, answer = ask(port, "POST", "/invocations", shape("circle", 1), Content_Type=content_type)
+    assert (status, answer["error"]) == (415, "UnsupportedContentTypeError")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/", 404),
+        ("POST", "/invocations/", 404),
+        ("GET", "/invocations", 405),
+        ("POST", "/ping", 405),
+        ("DELETE", "/ping", 405),
+    ],
+)
+def test_other_paths_and_methods_are_refused(port: int, method: str, path: str, expected: int) -> None:
+    status, _, answer = ask(port, method, path)
+    assert status == expected
+    assert set(answer) == {"error", "message"}
+
+
+def test_a_body_that_is_declared_too_long_is_refused_before_it_is_sent(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {IMAGE_BYTES + 1}"
+        connection.sendall(head.encode() + b"\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"PayloadTooLargeError" in answer
+
+
+def test_a_body_of_unknown_length_is_refused_once_it_is_too_long(port: int) -> None:
+    chunk = b"100000\r\n" + bytes(2**20) + b"\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        head = "POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked"
+        connection.sendall(head.encode() + b"\r\n\r\n" + chunk * (IMAGE_BYTES // 2**20 + 1))
+        assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+def test_a_client_that_leaves_in_the_middle_harms_nobody(port: int, shape: Shape) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(
+            b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 99\r\n\r\n"
+        )
+    assert ask(port, "POST", "/invocations", shape("square", 1), Content_Type="image/png")[0] == 200
+
+
+def test_many_at_once_get_the_same_answer_each(port: int, shape: Shape) -> None:
+    def invoke(_: int) -> Answer:
+        return ask(port, "POST", "/invocations", shape("square", 3), Content_Type="image/png")
+
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(invoke, range(40)))
+    assert {(status, tuple(answer)) for status, _, answer in answers} == {(200, tuple(answers[0][2]))}
+
+
+def test_each_invocation_leaves_one_line_of_json(server: tuple[int, list[str]], shape: Shape) -> None:
+    port, log = server
+    body = shape("square", 77)
+    headers = {"Content-Type": "image/png", "X-Amzn-SageMaker-Inference-Id": 'gate-1 "x"' + "y" * 200}
+    _, _, answer = ask(port, "POST", "/invocations", body, **headers)
+    ask(port, "POST", "/invocations", b"no picture 77", **headers)
+    digests = [hashlib.sha256(data).hexdigest()[:16] for data in (body, b"no picture 77")]
+    for _ in range(100):
+        entries = {entry.get("sha256"): entry for entry in map(json.loads, list(log))}
+        if set(digests) <= set(entries):
+            break
+        time.sleep(0.05)
+    accepted, rejected = (entries[digest] for digest in digests)
+    assert accepted["probabilities"] == answer
+    assert accepted["bytes"] == len(body)
+    assert accepted["id"].startswith('gate-1 "x"yyy')
+    assert len(accepted["id"]) == 64
+    assert {"time", "ms", "model"} <= set(accepted)
+    assert rejected["error"] == "ImageRejectedError"
+
+
+def test_it_serves_where_torch_cannot_be_imported(trained: Path, shape: Shape) -> None:
+    port = free_port()
+    code = (
+        "import os, sys; sys.modules['torch'] = None; import scones.model.evaluate, scones.model.__main__ as programs"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{code}; sys.exit(programs.main(['serve'], os.environ))"],
+        env={**os.environ, "SCONES_ML_ROOT": str(trained), "SAGEMAKER_BIND_TO_PORT": str(port)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until_healthy(port, process)
+        assert ask(port, "POST", "/invocations", shape("circle", 1), Content_Type="image/png")[0] == 200
+    finally:
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+
+
+def test_without_a_model_it_ends_and_says_why(tmp_path: Path, start_program: Start) -> None:
+    process = start_program("serve", tmp_path, SAGEMAKER_BIND_TO_PORT=str(free_port()))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.splitlines()[-1].startswith("ModelArtifactError: the model has no readable model.onnx")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/ping"), ("POST", "/invocations")])
+def test_before_the_model_is_loaded_the_answer_is_503(method: str, path: str) -> None:
+    status, _, answer = call(Application(), method, path)
+    assert (status, answer["error"]) == (503, "ModelNotReadyError")
+
+
+@given(content_type=st.text(st.characters(max_codepoint=255)), length=st.text(st.characters(max_codepoint=255)))
+def test_any_header_gets_an_answer_below_500(trained: Path, content_type: str, length: str) -> None:
+    application = Application(Classifier(trained / "model"))
+    headers = {"content_type": content_type, "content_length": length, "accept": content_type}
+    status, _, answer = call(application, "POST", "/invocations", **headers)
+    assert 400 <= status < 500
+    assert set(answer) == {"error", "message"}
+
+
+@given(st.sampled_from(IMAGE_TYPES), st.text(), st.text(" \t", max_size=3))
+def test_parameters_case_and_blanks_of_a_media_type_do_not_matter(media: str, parameter: str, blank: str) -> None:
+    assert media_type(f"{blank}{media.upper()}{blank};{parameter}") == media
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", False),
+        ("*/*", False),
+        (JSON, False),
+        (INFERENCE_JSON, True),
+        (f"{JSON};q=0.5, {INFERENCE_JSON.upper()} ; q=1", True),
+    ],
+)
+def test_only_who_names_the_full_answer_gets_it(accept: str, expected: bool) -> None:
+    assert wants_inference(accept) is expected
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "label", "decision"),
+    [([0.8, 0.1, 0.1], "a", "accept"), ([0.79, 0.11, 0.1], "a", "review"), ([0.1, 0.0, 0.9], "c", "review")],
+)
+def test_a_class_is_accepted_from_its_own_threshold_on(
+    trained: Path, probabilities: list[float], label: str, decision: str
+) -> None:
+    about = Classifier(trained / "model").description | {"classes": ["a", "b", "c"], "thresholds": [0.8, 0.5, 0.95]}
+    answer = inference(about, "m", probabilities)
+    assert (answer["label"], answer["decision"]) == (label, decision)
