@@ -65,7 +65,9 @@ def _root(roots: list[int], index: int) -> int:
 
 
 def _near_pairs(fingerprints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
-    details = np.stack([mark.detail for mark in fingerprints]) if fingerprints else np.empty((0, SIDE, SIDE, 3))
+    if not fingerprints:
+        return []
+    details = np.stack([mark.detail for mark in fingerprints])
     plain = details.reshape(len(details), -1)
     mirrored = details[:, :, ::-1].reshape(len(details), -1)
     pairs: list[tuple[int, int]] = []

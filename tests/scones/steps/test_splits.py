@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import hashlib
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.errors import TooFewClassesError, TooFewImagesError
+from scones.steps.duplicates import Fingerprint
+from scones.steps.images import CheckedImage
+from scones.steps.source import SourceImage
+from scones.steps.splits import Group, assign
+
+EMPTY = Fingerprint("", np.empty((0, 0, 3), np.float32))
+
+
+def image(label: str, name: object, split: str | None = None) -> CheckedImage:
+    sha256 = hashlib.sha256(f"{split}/{label}/{name}".encode()).hexdigest()
+    return CheckedImage(SourceImage(split, label, f"{name}.png", b""), sha256, "image/png", EMPTY)
+
+
+def alone(label: str, count: int, split: str | None = None) -> list[Group]:
+    return [[image(label, number, split)] for number in range(count)]
+
+
+def keys(images: Group) -> set[str]:
+    return {i.image.key for i in images}
+
+
+@st.composite
+def groups(draw: st.DrawFn) -> list[Group]:
+    """Two classes of 20 to 60 images, some of them in groups of up to three."""
+    found: list[Group] = []
+    for label in ("a", "b"):
+        sizes = draw(st.lists(st.integers(1, 3), min_size=20, max_size=20))
+        found += [[image(label, f"{n}-{copy}") for copy in range(size)] for n, size in enumerate(sizes)]
+    return found
+
+
+@given(groups=groups(), seed=st.integers(0, 100))
+def test_splits_are_disjoint_whole_and_never_part_a_group(groups: list[Group], seed: int) -> None:
+    splits = assign(groups, ("a", "b"), seed).splits
+    everything = [key for images in splits.values() for key in keys(images)]
+    assert sorted(everything) == sorted(key for group in groups for key in keys(group))
+    assert all(sum(bool(keys(group) & keys(images)) for images in splits.values()) == 1 for group in groups)
+
+
+@given(groups=groups(), seed=st.integers(0, 100))
+def test_each_class_gives_a_fifth_to_test_and_a_tenth_of_the_rest_to_validation(groups: list[Group], seed: int) -> None:
+    splits = assign(groups, ("a", "b"), seed).splits
+    for label in ("a", "b"):
+        train, validation, test = (
+            sum(i.image.label == label for i in splits[s]) for s in ("train", "validation", "test")
+        )
+        assert test == pytest.approx(0.2 * (train + validation + test), abs=2)
+        assert validation == pytest.approx(0.1 * (train + validation), abs=2)
+
+
+@given(groups=groups(), seed=st.integers(0, 100), order=st.randoms(use_true_random=False))
+def test_the_order_of_the_files_does_not_matter(groups: list[Group], seed: int, order: random.Random) -> None:
+    shuffled = order.sample(groups, len(groups))
+    one, other = assign(groups, ("a", "b"), seed), assign(shuffled, ("a", "b"), seed)
+    assert {s: keys(i) for s, i in one.splits.items()} == {s: keys(i) for s, i in other.splits.items()}
+
+
+def test_another_seed_splits_otherwise() -> None:
+    groups = alone("a", 50) + alone("b", 50)
+    assert keys(assign(groups, ("a", "b"), 0).splits["test"]) != keys(assign(groups, ("a", "b"), 1).splits["test"])
+
+
+def test_a_published_test_set_stays_whole_and_training_copies_of_it_are_left_out() -> None:
+    groups = alone("a", 20, "train") + alone("b", 20, "train") + alone("b", 5, "test")
+    groups += [[image("a", "original", "test"), image("a", "copy", "train")]]
+    assignment = assign(groups, ("a", "b"), 0)
+    assert len(assignment.splits["test"]) == 6
+    assert assignment.left_out == {"train/a/copy.png": "shows the same as test/a/original.png"}
+    assert [len(assignment.splits[split]) for split in ("train", "validation")] == [36, 4]
+
+
+def test_copies_with_different_labels_are_all_left_out_with_the_reason() -> None:
+    groups = [*alone("a", 20), *alone("b", 20), [image("a", "x"), image("b", "y")]]
+    assignment = assign(groups, ("a", "b"), 0)
+    assert assignment.left_out.keys() == {"a/x.png", "b/y.png"}
+    assert "another class: a/x.png, b/y.png" in assignment.left_out["a/x.png"]
+
+
+def test_copies_with_different_labels_leave_a_published_test_set_alone() -> None:
+    contradiction = [image("a", "x", "test"), image("b", "y", "test"), image("b", "z", "train")]
+    groups = [*alone("a", 20, "train"), *alone("b", 20, "train"), contradiction]
+    assignment = assign(groups, ("a", "b"), 0)
+    assert keys(assignment.splits["test"]) == {"test/a/x.png", "test/b/y.png"}
+    assert assignment.left_out.keys() == {"train/b/z.png"}
+
+
+def test_one_class_is_not_enough() -> None:
+    with pytest.raises(TooFewClassesError, match="only one class"):
+        assign(alone("a", 20), ("a",), 0)
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_a_class_with_too_few_images_is_named(count: int) -> None:
+    with pytest.raises(TooFewImagesError, match=f"class b has {count} good images"):
+        assign(alone("a", 20) + alone("b", count), ("a", "b"), 0)
+
+
+def test_a_class_of_nothing_but_copies_cannot_be_split() -> None:
+    with pytest.raises(TooFewImagesError, match="no b is left"):
+        assign([*alone("a", 20), [image("b", copy) for copy in range(20)]], ("a", "b"), 0)
+
+
+def test_a_class_that_the_published_test_set_lacks_is_named() -> None:
+    with pytest.raises(TooFewImagesError, match="no b is left for test"):
+        assign(alone("a", 9, "train") + alone("b", 9, "train") + alone("a", 3, "test"), ("a", "b"), 0)

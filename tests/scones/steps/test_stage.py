@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.contract import ManifestImage
+from scones.errors import DataError, TooManyBadImagesError
+from scones.steps.progress import Step
+from scones.steps.source import Source, find_source
+from scones.steps.stage import digest, stage
+
+Folder = Callable[..., Path]
+LINES = st.lists(st.tuples(st.text("abc/.", min_size=1), st.text("01")), max_size=8)
+
+
+class Notes(Step):
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.noted.append(text)
+
+
+def found(root: Path) -> Source:
+    return find_source(str(root), {}, root, Step())
+
+
+def test_a_data_set_lies_in_s3_as_the_contract_says(s3: Any, bucket: str, folder: Folder) -> None:
+    root = folder("bicycle", "motorcycle")
+    staged = stage(found(root), s3=s3, bucket=bucket)
+    base = f"data/{staged.manifest['digest']}/"
+    keys = {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    lists = {"manifest.json", "train.lst", "validation.lst", "test.lst"}
+    assert keys == {base + key for key in lists | {image["key"] for image in staged.manifest["images"]}}
+    assert staged.manifest["counts"] == {
+        "train": {"bicycle": 7, "motorcycle": 7},
+        "validation": {"bicycle": 1, "motorcycle": 1},
+        "test": {"bicycle": 2, "motorcycle": 2},
+    }
+    assert json.load(s3.get_object(Bucket=bucket, Key=base + "manifest.json")["Body"]) == staged.manifest
+
+
+def test_the_bytes_that_were_found_are_those_in_s3(s3: Any, bucket: str, folder: Folder) -> None:
+    root = folder("bicycle", "motorcycle")
+    manifest = stage(found(root), s3=s3, bucket=bucket).manifest
+    for image in manifest["images"]:
+        split, _, path = image["key"].partition("/")
+        answer = s3.get_object(Bucket=bucket, Key=f"data/{manifest['digest']}/{split}/{path}")
+        body = answer["Body"].read()
+        assert body == (root / path).read_bytes()
+        assert hashlib.sha256(body).hexdigest() == image["sha256"]
+        assert answer["ContentType"] == "image/png"
+
+
+def test_a_list_names_row_class_and_path_within_the_split(s3: Any, bucket: str, folder: Folder) -> None:
+    manifest = stage(found(folder("bicycle", "motorcycle")), s3=s3, bucket=bucket).manifest
+    text = s3.get_object(Bucket=bucket, Key=f"data/{manifest['digest']}/test.lst")["Body"].read().decode()
+    rows = [line.split("\t") for line in text.splitlines()]
+    assert [(row, number) for row, number, _ in rows] == [("0", "0"), ("1", "0"), ("2", "1"), ("3", "1")]
+    assert all(f"test/{path}" in {image["key"] for image in manifest["images"]} for _, _, path in rows)
+
+
+def test_a_second_run_uploads_nothing_and_says_so(s3: Any, bucket: str, folder: Folder) -> None:
+    source, step = found(folder("bicycle", "motorcycle")), Notes()
+    assert stage(source, s3=s3, bucket=bucket).uploaded == 24
+    again = stage(source, s3=s3, bucket=bucket, step=step)
+    assert (again.uploaded, again.unchanged) == (0, 24)
+    assert step.noted[-1] == "nothing to upload: all 24 objects are there"
+
+
+def test_only_what_is_missing_or_different_is_uploaded_again(s3: Any, bucket: str, folder: Folder) -> None:
+    source = found(folder("bicycle", "motorcycle"))
+    manifest = stage(source, s3=s3, bucket=bucket).manifest
+    first, second = (f"data/{manifest['digest']}/{image['key']}" for image in manifest["images"][:2])
+    s3.delete_object(Bucket=bucket, Key=first)
+    s3.put_object(Bucket=bucket, Key=second, Body=b"something else")
+    assert stage(source, s3=s3, bucket=bucket).uploaded == 2
+
+
+def test_the_manifest_is_written_after_everything_else(s3: Any, bucket: str, folder: Folder) -> None:
+    source = found(folder("bicycle", "motorcycle"))
+    gone = source.images[3].content
+    assert isinstance(gone, Path)
+
+    class Thief(Step):
+        def note(self, text: str) -> None:
+            gone.unlink(missing_ok=True)
+
+    with pytest.raises(DataError, match="cannot read"):
+        stage(source, s3=s3, bucket=bucket, step=Thief())
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
+    assert not any(key.endswith("manifest.json") for key in keys)
+
+
+def test_a_file_that_changes_while_it_is_staged_is_an_error(s3: Any, bucket: str, folder: Folder) -> None:
+    source = found(folder("bicycle", "motorcycle"))
+    changed = source.images[3].content
+    assert isinstance(changed, Path)
+
+    class Editor(Step):
+        def note(self, text: str) -> None:
+            changed.write_bytes(b"another picture")
+
+    with pytest.raises(DataError, match="changed while"):
+        stage(source, s3=s3, bucket=bucket, step=Editor())
+
+
+def test_bad_files_are_listed_and_left_out(s3: Any, bucket: str, folder: Folder) -> None:
+    root = folder("bicycle", "motorcycle")
+    for name in ("broken.png", "empty.png"):
+        (root / "bicycle" / name).write_bytes(b"no picture" if name == "broken.png" else b"")
+    with pytest.raises(TooManyBadImagesError, match="--allow-bad"):
+        stage(found(root), s3=s3, bucket=bucket)
+    manifest = stage(found(root), s3=s3, bucket=bucket, allow_bad=2).manifest
+    assert manifest["left_out"] == {
+        "bicycle/broken.png": "it cannot be decoded as PNG, JPEG or WebP",
+        "bicycle/empty.png": "it is empty",
+    }
+    assert not manifest["left_out"].keys() & {image["key"].partition("/")[2] for image in manifest["images"]}
+
+
+def test_a_mirrored_copy_never_lies_on_the_other_side(
+    s3: Any, bucket: str, folder: Folder, noise: Callable[..., bytes]
+) -> None:
+    root = folder("bicycle", "motorcycle")
+    for seed in range(3):
+        (root / "bicycle" / f"mirror{seed}.png").write_bytes(noise(seed, mirror=True))
+    manifest = stage(found(root), s3=s3, bucket=bucket).manifest
+    assert manifest["duplicates"] == [[f"bicycle/00{n}.png", f"bicycle/mirror{n}.png"] for n in range(3)]
+    split_of = {key.partition("/")[2]: key.partition("/")[0] for key in (i["key"] for i in manifest["images"])}
+    assert all(split_of[one] == split_of[other] for one, other in manifest["duplicates"])
+
+
+def test_the_order_of_the_files_does_not_change_the_data_set(s3: Any, bucket: str, folder: Folder) -> None:
+    source = found(folder("bicycle", "motorcycle"))
+    shuffled = replace(source, images=tuple(reversed(source.images)))
+    one, other = stage(source, s3=s3, bucket=bucket), stage(shuffled, s3=s3, bucket=bucket)
+    assert one.manifest["digest"] == other.manifest["digest"]
+    assert other.uploaded == 0
+
+
+@given(lines=LINES, order=st.randoms(use_true_random=False))
+def test_the_digest_does_not_depend_on_order(lines: list[tuple[str, str]], order: random.Random) -> None:
+    images = [ManifestImage(key=key, sha256=sha256) for key, sha256 in lines]
+    assert digest(images) == digest(order.sample(images, len(images)))
+
+
+def test_the_digest_is_what_sha256sum_makes_of_the_lines() -> None:
+    images = [ManifestImage(key="b", sha256="2"), ManifestImage(key="a", sha256="1")]
+    assert digest(images) == hashlib.sha256(b"a 1\nb 2\n").hexdigest()
+
+
+@pytest.mark.skipif("SCONES_DATA" not in os.environ, reason="real images are needed")
+def test_the_real_images_keep_their_test_set_and_their_mirror_pair_together(s3: Any, bucket: str) -> None:
+    staged = stage(find_source(None, os.environ, Path(), Step()), s3=s3, bucket=bucket)
+    manifest = staged.manifest
+    assert manifest["counts"]["test"] == {"bicycle": 100, "motorcycle": 100}
+    assert sum(map(len, (manifest["images"], manifest["left_out"]))) == 1200
+    pair = [f"train/motorcycle/motorcycle_s_{number}.png" for number in ("000154", "000456")]
+    assert pair in manifest["duplicates"]
