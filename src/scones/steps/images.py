@@ -78,6 +78,8 @@ def _check(image: SourceImage) -> CheckedImage | str:
         return CheckedImage(image, hashlib.sha256(body).hexdigest(), content_type, fingerprint(picture))
     except _BadImageError as error:
         return str(error)
+    except OSError as error:
+        raise DataError(f"cannot look at {image.content!r}: {error.strerror}; check its permissions") from error
 
 
 def _check_name(image: SourceImage) -> None:

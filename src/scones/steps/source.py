@@ -68,10 +68,15 @@ def _open(named: str, origin: str) -> Source:
     if named.startswith("s3://"):
         raise UsageError(f"{named}{origin} is in S3; copy it to a folder first (aws s3 cp --recursive) and name that")
     path = Path(named).expanduser()
-    if path.is_dir():
-        return _folder(path)
-    if path.is_file():
-        return _archive(path)
+    try:
+        if path.is_dir():
+            return _folder(path)
+        if path.is_file():
+            return _archive(path)
+    except OSError as error:
+        raise DataError(
+            f"cannot read {error.filename}: {error.strerror}; check the path and its permissions"
+        ) from error
     raise DataNotFoundError(f"{path}{origin} does not exist; name a folder of images or cifar-100-python.tar.gz")
 
 
@@ -82,19 +87,16 @@ def _archive(path: Path) -> Source:
 
 def _folder(path: Path) -> Source:
     """Read `{train,test}/<class>/*` or `<class>/*`; files outside the class folders and hidden files are no images."""
-    try:
-        tops = _folders(path)
-        names = {top.name for top in tops}
-        if not names & PUBLISHED:
-            images, classes = [image for top in tops for image in _class(None, top)], names
-        elif names == PUBLISHED:
-            below = [(top.name, folder) for top in tops for folder in _folders(top)]
-            images = [image for split, folder in below for image in _class(split, folder)]
-            classes = {folder.name for _, folder in below}
-        else:
-            raise DataError(f"{path} must hold train/ and test/ and no other folder, or one folder for each class")
-    except OSError as error:
-        raise DataError(f"cannot read {error.filename}: {error.strerror}; check its permissions") from error
+    tops = _folders(path)
+    names = {top.name for top in tops}
+    if not names & PUBLISHED:
+        below: list[tuple[str | None, Path]] = [(None, top) for top in tops]
+    elif names == PUBLISHED:
+        below = [(top.name, folder) for top in tops for folder in _folders(top)]
+    else:
+        raise DataError(f"{path} must hold train/ and test/ and no other folder, or one folder for each class")
+    images = [image for split, folder in below for image in _class(split, folder)]
+    classes = {folder.name for _, folder in below}
     if not images:
         raise DataNotFoundError(f"{path} holds no images; it should look like train/<class>/*.png or <class>/*.png")
     return _source(f"folder {path}", images, classes)

@@ -44,6 +44,11 @@ def test_a_path_that_does_not_exist_is_named(data: str | None, environ: dict[str
         find_source(data, environ, tmp_path, Step())
 
 
+def test_a_path_that_the_disk_cannot_even_look_up_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="File name too long"):
+        find_source("x" * 5000, {}, tmp_path, Step())
+
+
 def test_an_address_in_s3_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="copy it to a folder"):
         find_source("s3://bucket/images", {}, tmp_path, Step())
