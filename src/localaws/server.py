@@ -76,10 +76,11 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
 
     from localaws import awslambda, sagemaker, stepfunctions
     from localaws.persistence import open_saver
+    from localaws.sagemaker import integrations
 
     saver = open_saver(state / "state.db")
     awslambda.install()
-    stepfunctions.install()
+    stepfunctions.install(integrations.resources)
     sagemaker.install(images)
 
     stop = asyncio.Event()
