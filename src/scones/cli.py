@@ -167,7 +167,7 @@ def cleanup(plan: Plan = False, as_json: Json = False) -> None:
 
     settings, client = load_settings(), _clients()
     if plan:
-        found = inventory(settings, client=client)
+        found = list(inventory(settings, client=client))
     else:
         with _reporter(as_json).step("cleanup", f"everything of {settings.project}") as progress:
             found = step(settings, client=client, step=progress)
@@ -207,7 +207,9 @@ def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, 
     elif not rows:
         console.print(empty)
     else:
-        table = Table(*columns, box=None, header_style="bold")
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
         console.print(table)

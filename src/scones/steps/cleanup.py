@@ -12,7 +12,7 @@ from scones.steps.inventory import Client, Resource, inventory
 from scones.steps.progress import Step
 from scones.steps.stacks import delete_stack, find_stack, stack_outputs
 
-# The tagging API lags behind the services; this is how long we wait for it before we call something left behind.
+# Listings lag behind deletions; this is how long we wait for them before we call something left behind.
 _SETTLE_SECONDS = 60
 
 
@@ -21,26 +21,26 @@ def cleanup(
 ) -> list[Resource]:
     """Delete the project's resources and return them. Raises LeftBehindError naming what is still there afterwards."""
     _stop_executions(settings, client=client)
-    found = [resource for resource in inventory(settings, client=client) if resource.kind in _DELETE]
-    for done, resource in enumerate(found):
-        step.update(done, len(found), f"{resource.kind} {resource.id}")
-        _DELETE[resource.kind](resource.id, client)
-    step.update(len(found), len(found), "listing every service again")
+    deleted: list[Resource] = []
+    for resource in inventory(settings, client=client):
+        if delete := _DELETE.get(resource.kind):
+            step.update(len(deleted), detail=f"{resource.kind} {resource.id}")
+            delete(resource.id, client)
+            deleted.append(resource)
+    step.update(len(deleted), len(deleted), "listing every service again")
     left = _settled(settings, client=client, sleep=sleep)
     if left:
         names = [f"{resource.kind} {resource.id}" for resource in left]
         message = f"cleanup left {len(left)} behind: {', '.join(names)}; run it again, or delete them by hand"
         raise LeftBehindError(message, names)
-    return found
+    return deleted
 
 
 def _settled(settings: Settings, *, client: Client, sleep: Callable[[float], None]) -> list[Resource]:
-    left = inventory(settings, client=client)
     for _ in range(_SETTLE_SECONDS // 5):
-        if not left or any(resource.kind in _DELETE for resource in left):
+        if not (left := list(inventory(settings, client=client))):
             break
         sleep(5)
-        left = inventory(settings, client=client)
     return left
 
 
@@ -92,6 +92,21 @@ def _delete_log_stream(name: str, client: Client) -> None:
     client("logs").delete_log_stream(logGroupName=group, logStreamName=stream)
 
 
+def _delete_rule(name: str, client: Client) -> None:
+    events = client("events")
+    targets = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
+    if targets:
+        events.remove_targets(Rule=name, Ids=targets)
+    events.delete_rule(Name=name)
+
+
+def _delete_role(name: str, client: Client) -> None:
+    iam = client("iam")
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    iam.delete_role(RoleName=name)
+
+
 def _call(service: str, operation: str, argument: str) -> Callable[[str, Client], Any]:
     return lambda name, client: getattr(client(service), operation)(**{argument: name})
 
@@ -104,6 +119,10 @@ _DELETE: dict[str, Callable[[str, Client], Any]] = {
     "training job": _delete_job("training"),
     "processing job": _delete_job("processing"),
     "bucket": _delete_bucket,
+    "function": _call("lambda", "delete_function", "FunctionName"),
+    "state machine": _call("stepfunctions", "delete_state_machine", "stateMachineArn"),
+    "rule": _delete_rule,
+    "role": _delete_role,
     "stack": lambda name, client: delete_stack(name, cloudformation=client("cloudformation")),
     "log group": _call("logs", "delete_log_group", "logGroupName"),
     "log stream": _delete_log_stream,

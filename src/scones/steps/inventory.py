@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import FUNCTIONS, TAG
+from scones.contract import FUNCTIONS, MACHINES, TAG
 from scones.settings import Settings
 
 # The shared groups hold the streams of all jobs in the account: ours are deleted stream by stream.
@@ -30,20 +30,31 @@ class Resource:
     id: str
 
 
-def inventory(settings: Settings, *, client: Client) -> list[Resource]:
-    """Return what is the project's, in the order in which it can be deleted; `client` returns a service's client."""
-    return [
-        *_endpoints(settings.project, client("sagemaker")),
-        *_endpoint_configs(settings.project, client("sagemaker")),
-        *_models(settings.project, client("sagemaker")),
-        *_jobs(settings.project, client("sagemaker")),
-        *_model_packages(settings.project, client("sagemaker")),
-        *_buckets(settings, client("s3")),
-        *_stacks(settings, client("cloudformation")),
-        *_log_groups(settings.project, client("logs")),
-        *_log_streams(settings.project, client("logs")),
-        *_tagged(settings, client("resourcegroupstaggingapi")),
-    ]
+def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
+    """Yield what is the project's, in the order in which it can be deleted; `client` returns a service's client.
+
+    Each kind is listed only when its turn comes, so that who deletes as they go sees no ghosts of what went along.
+    """
+    project = settings.project
+    kinds: tuple[Callable[[], Iterator[Resource]], ...] = (
+        lambda: _endpoints(project, client("sagemaker")),
+        lambda: _endpoint_configs(project, client("sagemaker")),
+        lambda: _models(project, client("sagemaker")),
+        lambda: _jobs(project, client("sagemaker")),
+        lambda: _model_packages(project, client("sagemaker")),
+        lambda: _buckets(project, client("s3")),
+        lambda: _stacks(settings, client("cloudformation")),
+        lambda: _functions(project, client("lambda")),
+        lambda: _state_machines(project, client("stepfunctions")),
+        lambda: _rules(project, client("events")),
+        lambda: _roles(project, client("iam")),
+        lambda: _log_groups(project, client("logs")),
+        lambda: _log_streams(project, client("logs")),
+        lambda: _tagged(project, client("resourcegroupstaggingapi")),
+    )
+    for kind in kinds:
+        # Whole lists, because deleting between two pages of a listing can make it skip.
+        yield from list(kind())
 
 
 def _endpoints(project: str, sagemaker: Any) -> Iterator[Resource]:
@@ -82,15 +93,15 @@ def _model_packages(project: str, sagemaker: Any) -> Iterator[Resource]:
             yield Resource("model package", found["ModelPackageArn"])
 
 
-def _buckets(settings: Settings, s3: Any) -> Iterator[Resource]:
-    for found in s3.list_buckets(Prefix=settings.project).get("Buckets", []):
+def _buckets(project: str, s3: Any) -> Iterator[Resource]:
+    for found in s3.list_buckets(Prefix=project).get("Buckets", []):
         try:
             tags = s3.get_bucket_tagging(Bucket=found["Name"])["TagSet"]
         except ClientError as error:
             if error.response["Error"]["Code"] in {"NoSuchTagSet", "NoSuchBucket"}:
                 continue
             raise
-        if _carries(settings.project, tags):
+        if _carries(project, tags):
             yield Resource("bucket", found["Name"])
 
 
@@ -103,6 +114,34 @@ def _stacks(settings: Settings, cloudformation: Any) -> Iterator[Resource]:
     }
     for name in [*(n for n in names if n in found), *sorted(found.difference(names))]:
         yield Resource("stack", name)
+
+
+def _functions(project: str, awslambda: Any) -> Iterator[Resource]:
+    ours = {f"{project}-{name}" for name in FUNCTIONS}
+    for found in _pages(awslambda, "list_functions", "Functions"):
+        if found["FunctionName"] in ours:
+            yield Resource("function", found["FunctionName"])
+
+
+def _state_machines(project: str, stepfunctions: Any) -> Iterator[Resource]:
+    ours = {f"{project}-{name}" for name in MACHINES}
+    for found in _pages(stepfunctions, "list_state_machines", "stateMachines"):
+        if found["name"] in ours:
+            yield Resource("state machine", found["stateMachineArn"])
+
+
+def _rules(project: str, events: Any) -> Iterator[Resource]:
+    for found in _pages(events, "list_rules", "Rules", NamePrefix=f"{project}-arrivals"):
+        if found["Name"] == f"{project}-arrivals":
+            yield Resource("rule", found["Name"])
+
+
+def _roles(project: str, iam: Any) -> Iterator[Resource]:
+    ours = tuple(f"{project}-{name}-" for name in (*FUNCTIONS, *MACHINES, "arrivals", "sagemaker"))
+    for found in _pages(iam, "list_roles", "Roles"):
+        name = found["RoleName"]
+        if name.startswith(ours) and _carries(project, iam.list_role_tags(RoleName=name)["Tags"]):
+            yield Resource("role", name)
 
 
 def _log_groups(project: str, logs: Any) -> Iterator[Resource]:
@@ -129,9 +168,9 @@ def _log_streams(project: str, logs: Any) -> Iterator[Resource]:
             yield Resource("log stream", f"{group}:{name}")
 
 
-def _tagged(settings: Settings, tagging: Any) -> Iterator[Resource]:
-    """Yield what the tag alone finds: a function, role or machine that no stack owns any more, say."""
-    filters = [{"Key": TAG, "Values": [settings.project]}]
+def _tagged(project: str, tagging: Any) -> Iterator[Resource]:
+    """Yield whatever bears the tag, by ARN: the net under the lists above."""
+    filters = [{"Key": TAG, "Values": [project]}]
     for found in _pages(tagging, "get_resources", "ResourceTagMappingList", TagFilters=filters):
         yield Resource("tagged", found["ResourceARN"])
 
