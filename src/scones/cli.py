@@ -32,7 +32,7 @@ Plan = Annotated[bool, typer.Option("--plan", help="Show what would happen and t
 Data = Annotated[
     str | None,
     typer.Argument(
-        help="Folder of images or cifar-100-python.tar.gz. Default: $SCONES_DATA, else a download, else sketches."
+        help="Folder of images, cifar-100-python.tar.gz, or the word sketches. Default: $SCONES_DATA, else a download."
     ),
 ]
 

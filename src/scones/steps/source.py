@@ -17,6 +17,7 @@ from scones.steps.progress import Step
 from scones.steps.sketches import sketches
 
 VARIABLE: Final = "SCONES_DATA"
+SKETCHES: Final = "sketches"
 PUBLISHED: Final = {"train", "test"}
 
 
@@ -51,6 +52,7 @@ def find_source(
 ) -> Source:
     """Return the images at `data`, else at $SCONES_DATA, else of `archive` (downloaded into `cache`), else sketches.
 
+    The word "sketches" in place of a path asks for drawn images outright.
     Raises DataNotFoundError where a named path is missing or holds no classes, DownloadError where the download broke
     off or is not what was published, DataError where a file cannot be read, UsageError for an s3:// address.
     """
@@ -60,11 +62,17 @@ def find_source(
         path = download(archive, cache, step)
     except ServerUnreachableError as error:
         step.note(f"No photographs: {error}. Using sketches that Scones draws itself; --data PATH names real images.")
-        return _source("sketches drawn by Scones", (SourceImage(*sketch) for sketch in sketches()), sketches=True)
+        return _drawn()
     return _archive(path)
 
 
+def _drawn() -> Source:
+    return _source("sketches drawn by Scones", (SourceImage(*sketch) for sketch in sketches()), sketches=True)
+
+
 def _open(named: str, origin: str) -> Source:
+    if named == SKETCHES:
+        return _drawn()
     if named.startswith("s3://"):
         raise UsageError(f"{named}{origin} is in S3; copy it to a folder first (aws s3 cp --recursive) and name that")
     path = Path(named).expanduser()

@@ -54,6 +54,10 @@ def test_an_address_in_s3_says_what_to_do(tmp_path: Path) -> None:
         find_source("s3://bucket/images", {}, tmp_path, Step())
 
 
+def test_sketches_can_be_asked_for_by_name(tmp_path: Path) -> None:
+    assert find_source("sketches", {}, tmp_path, Step()).sketches
+
+
 def test_without_network_there_are_sketches_and_a_notice(tmp_path: Path, refused: Archive) -> None:
     class Recorder(Step):
         noted = ""
