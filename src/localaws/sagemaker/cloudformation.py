@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ministack.services.cloudformation import provisioners, stacks
 
 from . import service, store, tags, wire
-from .errors import ValidationException
+from .errors import SageMakerError, ValidationException
 
 _POLL_SECONDS = 0.2
 _LONGEST_NAME = 63
@@ -42,7 +42,12 @@ class ResourceType(NamedTuple):
         arn = answer[f"{self.noun}Arn"]
         _tag(arn, {}, properties)
         if self.noun == "Endpoint":
-            _wait_until_settled(name)
+            try:
+                _wait_until_settled(name)
+            except SageMakerError:
+                # The engine learns of a resource from our answer alone, and rolls back only what it knows of.
+                self.delete(arn, properties)
+                raise
         return arn, self._attributes(name)
 
     def update(self, arn: str, old: Properties, new: Properties, stack_name: str, logical_id: str) -> Created:

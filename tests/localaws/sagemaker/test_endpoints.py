@@ -1,0 +1,211 @@
+import json
+import os
+import threading
+
+import pytest
+
+
+def test_bytes_go_through_an_endpoint_unchanged(account, name):
+    account.serve(name)
+    body = bytes(range(256)) * 300
+    answer = account.runtime.invoke_endpoint(
+        EndpointName=name, Body=body, ContentType="image/png", CustomAttributes="trace=1"
+    )
+    assert answer["Body"].read() == body
+    assert answer["ContentType"] == "image/png"
+    assert answer["CustomAttributes"] == "trace=1"
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+
+
+def test_the_answer_keeps_the_containers_json_type(account, name):
+    account.serve(name)
+    answer = account.runtime.invoke_endpoint(
+        EndpointName=name, Body=b"headers", ContentType="text/csv", Accept="application/json", InferenceId="i-1"
+    )
+    assert answer["ContentType"] == "application/vnd.toy+json"
+    headers = {key.lower(): value for key, value in json.load(answer["Body"]).items()}
+    assert headers["content-type"] == "text/csv"
+    assert headers["accept"] == "application/json"
+    assert headers["x-amzn-sagemaker-inference-id"] == "i-1"
+    plain = account.runtime.invoke_endpoint(EndpointName=name, Body=b"{}", ContentType="application/json")
+    assert plain["ContentType"] == "application/json"
+
+
+def test_an_endpoint_serves_the_model_that_was_trained(account, name):
+    job = account.train(name, answer="a bicycle")
+    account.configure(name, model_data=job["ModelArtifacts"]["S3ModelArtifacts"])
+    account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert account.wait_for_endpoint(name)["EndpointStatus"] == "InService"
+    assert account.invoke(name, b"?", Accept="text/plain") == b"a bicycle"
+
+
+def test_a_containers_refusal_is_a_model_error(account, name):
+    account.serve(name)
+    with pytest.raises(account.runtime.exceptions.ModelError) as caught:
+        account.invoke(name, b"refuse")
+    response = caught.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert response["OriginalStatusCode"] == 400
+    assert response["OriginalMessage"] == '{"error": "not an image"}'
+    assert f"/aws/sagemaker/Endpoints/{name}" in response["LogStreamArn"]
+
+
+def test_an_endpoint_that_is_not_there_is_a_validation_error(account, name):
+    with pytest.raises(account.runtime.exceptions.ValidationError, match=f"Endpoint {name} of account .* not found"):
+        account.invoke(name, b"x")
+    with pytest.raises(
+        account.sagemaker.exceptions.ClientError, match=r"ValidationException.*Could not find endpoint "
+    ):
+        account.sagemaker.describe_endpoint(EndpointName=name)
+
+
+def test_a_body_over_the_limit_is_refused(account, name):
+    account.configure(name)
+    variant = {"VariantName": "v", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
+    account.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-s", ProductionVariants=[variant])
+    account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-s")
+    assert account.wait_for_endpoint(name)["EndpointStatus"] == "InService"
+    assert len(account.invoke(name, bytes(4 * 1024 * 1024))) == 4 * 1024 * 1024
+    with pytest.raises(account.runtime.exceptions.ValidationError, match="the limit is 4194304"):
+        account.invoke(name, bytes(4 * 1024 * 1024 + 1))
+
+
+def test_a_container_that_exits_fails_the_endpoint_with_its_last_words(account, name):
+    account.configure(name, TOY_BEHAVIOUR="exit")
+    account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    endpoint = account.wait_for_endpoint(name)
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert "did not pass the ping health check" in endpoint["FailureReason"]
+    assert "no model for you" in endpoint["FailureReason"]
+    with pytest.raises(account.runtime.exceptions.ValidationError):
+        account.invoke(name, b"x")
+    account.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_an_endpoint_in_progress_is_left_alone(account, name):
+    account.configure(name, TOY_BEHAVIOUR="unhealthy")
+    account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="Cannot update in-progress endpoint"):
+        account.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_process_that_dies_is_a_model_error_and_comes_back(account, name, eventually):
+    account.serve(name)
+    before = account.invoke(name, b"pid")
+    with pytest.raises(account.runtime.exceptions.ModelError):
+        account.invoke(name, b"die")
+
+    def is_back():
+        try:
+            return account.invoke(name, b"pid")
+        except account.runtime.exceptions.ServiceUnavailable:
+            return None
+
+    assert eventually(is_back) != before
+
+
+def test_deleting_an_endpoint_ends_its_process_and_lets_the_last_invocation_finish(account, name, eventually):
+    account.serve(name)
+    pid = int(account.invoke(name, b"pid"))
+    answers = []
+    slow = threading.Thread(target=lambda: answers.append(account.invoke(name, b"slow")))
+    slow.start()
+    threading.Event().wait(0.2)
+    account.sagemaker.delete_endpoint(EndpointName=name)
+    slow.join()
+    assert answers == [b"slow"]
+    eventually(lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+def test_an_update_swaps_models_without_a_failed_request(account, name):
+    old = account.train(f"{name}-old", answer="old")["ModelArtifacts"]["S3ModelArtifacts"]
+    new = account.train(f"{name}-new", answer="new")["ModelArtifacts"]["S3ModelArtifacts"]
+    account.configure(f"{name}-old", model_data=old)
+    account.configure(f"{name}-new", model_data=new)
+    account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-old")
+    account.wait_for_endpoint(name)
+    answers, failures, stop = [], [], threading.Event()
+
+    def load():
+        while not stop.is_set():
+            try:
+                answers.append(account.invoke(name, b"x", Accept="text/plain"))
+            except Exception as error:
+                failures.append(error)
+
+    clients = [threading.Thread(target=load) for _ in range(4)]
+    for client in clients:
+        client.start()
+    account.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-new")
+    endpoint = account.wait_for_endpoint(name)
+    stop.set()
+    for client in clients:
+        client.join()
+    assert not failures
+    assert endpoint["EndpointConfigName"] == f"{name}-new"
+    assert set(answers) <= {b"old", b"new"}
+    assert account.invoke(name, b"x", Accept="text/plain") == b"new"
+
+
+def test_an_update_that_fails_keeps_the_old_and_says_why(account, name):
+    account.serve(name)
+    pid = account.invoke(name, b"pid")
+    account.configure(f"{name}-bad", TOY_BEHAVIOUR="exit")
+    account.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-bad")
+    endpoint = account.wait_for_endpoint(name)
+    assert endpoint["EndpointStatus"] == "InService"
+    assert endpoint["EndpointConfigName"] == name
+    assert "no model for you" in endpoint["FailureReason"]
+    assert account.invoke(name, b"pid") == pid
+
+
+def test_model_and_configuration_may_go_while_the_endpoint_serves(account, name):
+    account.serve(name)
+    account.sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    account.sagemaker.delete_model(ModelName=name)
+    assert account.invoke(name, b"still here") == b"still here"
+    assert name in [found["EndpointName"] for found in account.sagemaker.list_endpoints(NameContains=name)["Endpoints"]]
+
+
+def test_variants_share_the_traffic_and_can_be_chosen(account, name):
+    account.configure(name)
+    variants = [
+        {"VariantName": variant, "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        for variant in ("a", "b")
+    ]
+    variants[1]["InitialVariantWeight"] = 0
+    account.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-2", ProductionVariants=variants)
+    account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2")
+    account.wait_for_endpoint(name)
+    answers = [account.runtime.invoke_endpoint(EndpointName=name, Body=b"x") for _ in range(5)]
+    assert {answer["InvokedProductionVariant"] for answer in answers} == {"a"}
+    chosen = account.runtime.invoke_endpoint(EndpointName=name, Body=b"x", TargetVariant="b")
+    assert chosen["InvokedProductionVariant"] == "b"
+    with pytest.raises(account.runtime.exceptions.ValidationError, match="Variant c is not found"):
+        account.runtime.invoke_endpoint(EndpointName=name, Body=b"x", TargetVariant="c")
+
+
+def test_data_capture_is_refused_rather_than_forgotten(account, name):
+    account.configure(name)
+    variant = {"VariantName": "v", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://toy-bucket/captures",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    create = account.sagemaker.create_endpoint_config
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="EnableCapture is not implemented"):
+        create(EndpointConfigName=f"{name}-c", ProductionVariants=[variant], DataCaptureConfig=capture)
+    capture["EnableCapture"] = False
+    create(EndpointConfigName=f"{name}-c", ProductionVariants=[variant], DataCaptureConfig=capture)
+    described = account.sagemaker.describe_endpoint_config(EndpointConfigName=f"{name}-c")
+    assert described["DataCaptureConfig"]["EnableCapture"] is False
+
+
+@pytest.mark.parametrize("size", [1500, 2000])
+def test_serverless_memory_comes_in_steps(account, name, size):
+    account.configure(name)
+    variant = {"VariantName": "v", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": size, "MaxConcurrency": 1}}
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="not a multiple of 1024"):
+        account.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-s", ProductionVariants=[variant])

@@ -1,0 +1,67 @@
+"""The private names of ministack that this package plugs into: when one moves, this says so by name."""
+
+import inspect
+
+from ministack import app
+from ministack.core import responses, router
+from ministack.services import stepfunctions, tagging
+from ministack.services.cloudformation import provisioners, stacks
+
+
+def _parameters(function):
+    return list(inspect.signature(function).parameters)
+
+
+def test_the_registries_are_where_we_put_ourselves():
+    for registry in (app._loaded_modules, app._state_map, app.SERVICE_REGISTRY, app.SERVICE_HANDLERS):
+        assert isinstance(registry, dict)
+    assert {"s3", "logs"} <= app.SERVICE_HANDLERS.keys()
+    assert "target_prefixes" in router.SERVICE_PATTERNS["sqs"]
+    assert "sagemaker" not in app._registry_state_map()
+
+
+def test_calls_within_the_process_have_the_form_we_use():
+    assert _parameters(app.call_service_handler_sync)[:6] == [
+        "handler",
+        "method",
+        "path",
+        "headers",
+        "body",
+        "query_params",
+    ]
+    assert _parameters(responses.request_scope) == ["account_id", "region"]
+    store = responses.AccountRegionScopedDict()
+    store["name"] = {"a": 1}
+    assert responses.AccountRegionScopedDict.from_dict(store.to_dict())["name"] == {"a": 1}
+    assert list(store.to_dict()) == [(responses.get_account_id(), responses.get_region(), "name")]
+
+
+def test_the_engine_rewrites_only_the_header_that_we_do_not_use():
+    headers = {"content-type": "application/json"}
+    responses.fix_success_content_type("sagemaker", 200, headers)
+    assert headers == {"content-type": "application/json"}
+
+
+def test_cloudformation_has_its_tables():
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::OpenSearchService::Domain"]
+    assert {"create", "update", "delete", "update_with_logical_id"} <= handlers.keys()
+    assert provisioners._STACK_TAG_PROPERTY["AWS::ApiGateway::ApiKey"] == ("Tags", "list")
+    assert provisioners._CUSTOM_NAME_REPLACEMENT["AWS::Pipes::Pipe"].keys() == {"name", "requires_replacement"}
+    assert _parameters(provisioners._physical_name)[:2] == ["stack_name", "logical_id"]
+    assert _parameters(provisioners._seeded_create) == ["create_fn", "logical_id", "props", "stack_name"]
+    assert _parameters(provisioners._delete_predecessor) == ["delete_fn", "args", "kwargs"]
+    assert _parameters(stacks._runs_on_worker_thread) == ["resource_type"]
+
+
+def test_step_functions_dispatches_by_prefix():
+    assert "arn:aws:states:::sqs:sendMessage" in stepfunctions._SERVICE_DISPATCH
+    assert _parameters(stepfunctions._run_execution) == ["exec_arn"]
+    assert "execution" in inspect.getsource(stepfunctions._start_execution)
+    error = stepfunctions._ExecutionError("Name", "cause")
+    assert (error.error, error.cause) == ("Name", "cause")
+
+
+def test_tagging_asks_collectors_writers_and_removers():
+    assert _parameters(tagging._COLLECTORS["sqs"]) == []
+    assert _parameters(tagging._WRITERS["sqs"])[1:] == ["arn", "tags"]
+    assert _parameters(tagging._REMOVERS["sqs"])[1:] == ["arn", "keys"]

@@ -1,0 +1,91 @@
+import pytest
+
+ROLE = "arn:aws:iam::000000000000:role/service-role/toy"
+
+
+@pytest.fixture
+def group(account, name):
+    account.sagemaker.create_model_package_group(ModelPackageGroupName=name, ModelPackageGroupDescription="toys")
+    return name
+
+
+def _register(account, group, **members):
+    container = {"Image": "toy", "Environment": {"A": "package"}}
+    specification = {
+        "Containers": [container],
+        "SupportedContentTypes": ["image/png"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    created = account.sagemaker.create_model_package(
+        ModelPackageGroupName=group, InferenceSpecification=specification, **members
+    )
+    return created["ModelPackageArn"]
+
+
+def test_versions_count_up_and_are_never_given_twice(account, group):
+    first, second = _register(account, group), _register(account, group)
+    assert first.endswith(f":model-package/{group}/1")
+    assert second.endswith(f":model-package/{group}/2")
+    account.sagemaker.delete_model_package(ModelPackageName=second)
+    assert _register(account, group).endswith("/3")
+
+
+def test_a_package_waits_for_approval_and_only_then_makes_a_model(account, group):
+    arn = _register(account, group, CustomerMetadataProperties={"accuracy": "0.9"})
+    create = account.sagemaker.create_model
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="PendingManualApproval"):
+        create(ModelName=group, PrimaryContainer={"ModelPackageName": arn}, ExecutionRoleArn=ROLE)
+    account.sagemaker.update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="ok"
+    )
+    described = account.sagemaker.describe_model_package(ModelPackageName=arn)
+    assert described["ModelApprovalStatus"] == "Approved"
+    assert described["ModelPackageVersion"] == 1
+    assert described["CustomerMetadataProperties"] == {"accuracy": "0.9"}
+    create(
+        ModelName=group,
+        PrimaryContainer={"ModelPackageName": arn, "Environment": {"B": "model"}},
+        ExecutionRoleArn=ROLE,
+    )
+    variant = {"VariantName": "v", "ModelName": group, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    account.sagemaker.create_endpoint_config(EndpointConfigName=group, ProductionVariants=[variant])
+    account.sagemaker.create_endpoint(EndpointName=group, EndpointConfigName=group)
+    assert account.wait_for_endpoint(group)["EndpointStatus"] == "InService"
+    assert account.invoke(group, b"served") == b"served"
+
+
+def test_packages_are_listed_by_group_and_approval(account, group):
+    approved = _register(account, group, ModelApprovalStatus="Approved")
+    _register(account, group)
+    listed = account.sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+    assert [package["ModelPackageVersion"] for package in listed] == [2, 1]
+    found = account.sagemaker.list_model_packages(ModelPackageGroupName=group, ModelApprovalStatus="Approved")
+    assert [package["ModelPackageArn"] for package in found["ModelPackageSummaryList"]] == [approved]
+
+
+def test_a_group_is_deleted_once_it_is_empty(account, group):
+    arn = _register(account, group)
+    with pytest.raises(account.sagemaker.exceptions.ConflictException, match="still contains Model Packages"):
+        account.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    account.sagemaker.delete_model_package(ModelPackageName=arn)
+    account.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match=r"ModelPackageGroup arn:.* does not exist"):
+        account.sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+    groups = account.sagemaker.list_model_package_groups(NameContains=group)["ModelPackageGroupSummaryList"]
+    assert not groups
+
+
+def test_a_model_needs_a_role_and_one_container(account, name):
+    create = account.sagemaker.create_model
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="executionRoleArn"):
+        create(ModelName=name, PrimaryContainer={"Image": "toy"})
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="one container"):
+        create(ModelName=name, Containers=[{"Image": "toy"}] * 2, ExecutionRoleArn=ROLE)
+    create(ModelName=name, PrimaryContainer={"Image": "toy"}, ExecutionRoleArn=ROLE)
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="Cannot create already existing model"):
+        create(ModelName=name, PrimaryContainer={"Image": "toy"}, ExecutionRoleArn=ROLE)
+    assert account.sagemaker.describe_model(ModelName=name)["PrimaryContainer"] == {"Image": "toy"}
+    assert [model["ModelName"] for model in account.sagemaker.list_models(NameContains=name)["Models"]] == [name]
+    account.sagemaker.delete_model(ModelName=name)
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="Could not find model"):
+        account.sagemaker.delete_model(ModelName=name)

@@ -1,0 +1,55 @@
+import os
+import signal
+
+import psutil
+import pytest
+
+
+def _descendants(server):
+    return psutil.Process(server.process.pid).children(recursive=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
+    start_localaws, open_account, eventually, tmp_path, number
+):
+    with start_localaws(tmp_path) as server:
+        account = open_account(server)
+        model = account.train("model", answer="remembered")["ModelArtifacts"]["S3ModelArtifacts"]
+        account.configure("e", model_data=model)
+        account.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="e", Tags=[{"Key": "a", "Value": "1"}])
+        assert account.wait_for_endpoint("e")["EndpointStatus"] == "InService"
+        account.train("running", wait=False, behaviour="stubborn")
+        describe = account.sagemaker.describe_training_job
+        eventually(lambda: describe(TrainingJobName="running")["SecondaryStatus"] == "Training")
+        children = _descendants(server)
+        assert len(children) >= 2
+        server.process.send_signal(number)
+        server.process.wait(20)
+        eventually(lambda: not any(child.is_running() and child.status() != "zombie" for child in children))
+
+    with start_localaws(tmp_path) as server:
+        account = open_account(server)
+        assert account.wait_for_endpoint("e")["EndpointStatus"] == "InService"
+        assert account.invoke("e", b"?", Accept="text/plain") == b"remembered"
+        arn = account.sagemaker.describe_endpoint(EndpointName="e")["EndpointArn"]
+        assert account.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
+        assert account.sagemaker.describe_training_job(TrainingJobName="model")["TrainingJobStatus"] == "Completed"
+        job = account.sagemaker.describe_training_job(TrainingJobName="running")
+        assert job["TrainingJobStatus"] == "Failed"
+        assert job["FailureReason"] == "InternalServerError: the local AWS stopped while the job ran"
+        assert not [name for name in os.listdir(tmp_path / "tmp") if "training" in name]
+
+
+def test_an_endpoint_whose_model_is_gone_after_a_restart_is_failed(start_localaws, open_account, tmp_path):
+    with start_localaws(tmp_path) as server:
+        account = open_account(server)
+        model = account.train("model")["ModelArtifacts"]["S3ModelArtifacts"]
+        account.configure("e", model_data=model)
+        account.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="e")
+        account.wait_for_endpoint("e")
+        account.s3.delete_object(Bucket="toy-bucket", Key=model.removeprefix("s3://toy-bucket/"))
+    with start_localaws(tmp_path) as server:
+        endpoint = open_account(server).wait_for_endpoint("e")
+        assert endpoint["EndpointStatus"] == "Failed"
+        assert "model.tar.gz" in endpoint["FailureReason"]

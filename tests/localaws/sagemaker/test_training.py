@@ -1,0 +1,153 @@
+import json
+import tarfile
+from io import BytesIO
+
+import pytest
+
+
+def _archive(body):
+    return tarfile.open(fileobj=BytesIO(body), mode="r:gz")
+
+
+def test_a_job_that_succeeds_leaves_its_model_and_output_in_s3(account, name):
+    for key in ("a/1.txt", "a/2.txt", "b/1.txt"):
+        account.put(f"{name}/train/{key}")
+    request = account.training_request(name, answer="42")
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://toy-bucket/{name}/train"}
+    request["InputDataConfig"] = [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]
+    request["Environment"] = {"COLOUR": "red"}
+    account.sagemaker.create_training_job(**request)
+    job = account.wait_for_training(name)
+
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed"
+    statuses = [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
+    assert statuses == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    assert job["TrainingStartTime"] <= job["TrainingEndTime"]
+    assert job["BillableTimeInSeconds"] == job["TrainingTimeInSeconds"] >= 1
+    model = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert model == f"s3://toy-bucket/models/{name}/output/model.tar.gz"
+    with _archive(account.get(model)) as archive:
+        assert sorted(archive.getnames()) == ["answer.txt", "seen.json"]
+        seen = json.load(archive.extractfile("seen.json"))
+    with _archive(account.get(model.replace("model.tar.gz", "output.tar.gz"))) as archive:
+        assert archive.getnames() == ["curve.txt"]
+    channel = "input/data/train"
+    assert [file for file in seen["files"] if file.startswith(channel)] == [
+        f"{channel}/a/1.txt",
+        f"{channel}/a/2.txt",
+        f"{channel}/b/1.txt",
+    ]
+    assert seen["hyperparameters"] == {"answer": "42"}
+    assert seen["inputdataconfig"]["train"]["TrainingInputMode"] == "File"
+    assert seen["resourceconfig"]["hosts"] == ["algo-1"]
+    environment = seen["environment"]
+    assert environment["TRAINING_JOB_NAME"] == name
+    assert environment["COLOUR"] == "red"
+    assert not [key for key in environment if key.startswith("SM_") or key in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE")]
+
+
+def test_log_lines_reach_cloudwatch_and_metrics_are_found_in_them(account, name):
+    request = account.training_request(name)
+    metric = {"Name": "loss", "Regex": r"loss=([0-9.]+)"}
+    request["AlgorithmSpecification"]["MetricDefinitions"] = [metric, {"Name": "none", "Regex": "never=(.*)"}]
+    account.sagemaker.create_training_job(**request)
+    job = account.wait_for_training(name)
+
+    assert [(found["MetricName"], found["Value"]) for found in job["FinalMetricDataList"]] == [("loss", 0.25)]
+    group = "/aws/sagemaker/TrainingJobs"
+    (stream,) = account.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
+    assert stream["logStreamName"].startswith(f"{name}/algo-1-")
+    assert account.log_lines(group, f"{name}/") == ["loss=0.5", "loss=0.25", "nothing to see"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("crash", "AlgorithmError: the learning rate is a fish, exit code: 3"),
+        ("die", "AlgorithmError: loss=0.5\nlast words, exit code: 1"),
+    ],
+)
+def test_a_job_that_exits_with_an_error_is_failed_with_its_own_reason(account, name, behaviour, reason):
+    job = account.train(name, behaviour=behaviour)
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
+    assert job["FailureReason"] == reason
+
+
+def test_a_job_without_data_is_failed_and_never_ran(account, name):
+    request = account.training_request(name)
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://toy-bucket/nowhere/"}
+    request["InputDataConfig"] = [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]
+    account.sagemaker.create_training_job(**request)
+    job = account.wait_for_training(name)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "s3://toy-bucket/nowhere/" in job["FailureReason"]
+    assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
+
+
+def test_a_job_of_an_unknown_image_is_failed_and_the_known_ones_are_named(account, name):
+    request = account.training_request(name)
+    request["AlgorithmSpecification"]["TrainingImage"] = "1.dkr.ecr.us-east-1.amazonaws.com/unheard-of:1"
+    account.sagemaker.create_training_job(**request)
+    reason = account.wait_for_training(name)["FailureReason"]
+    assert "unheard-of" in reason
+    assert "toy" in reason
+
+
+def test_a_stopped_job_keeps_what_it_wrote(account, name, eventually):
+    account.train(name, wait=False, behaviour="hang")
+    eventually(lambda: "hanging" in account.log_lines("/aws/sagemaker/TrainingJobs", f"{name}/"))
+    account.sagemaker.stop_training_job(TrainingJobName=name)
+    job = account.wait_for_training(name)
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
+    with _archive(account.get(job["ModelArtifacts"]["S3ModelArtifacts"])) as archive:
+        assert archive.getnames() == ["partial.txt"]
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="is in status Stopped"):
+        account.sagemaker.stop_training_job(TrainingJobName=name)
+
+
+def test_a_job_that_runs_too_long_is_stopped(account, name):
+    request = account.training_request(name, behaviour="hang")
+    request["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
+    account.sagemaker.create_training_job(**request)
+    job = account.wait_for_training(name)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+
+
+def test_a_name_is_used_once_until_the_job_is_deleted(account, name):
+    account.train(name)
+    with pytest.raises(account.sagemaker.exceptions.ResourceInUse, match="already exists"):
+        account.train(name, wait=False)
+    account.sagemaker.delete_training_job(TrainingJobName=name)
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match=r"ValidationException.*resource not found"):
+        account.sagemaker.describe_training_job(TrainingJobName=name)
+
+
+@pytest.mark.parametrize("member", ["ResourceConfig", "StoppingCondition", "AlgorithmSpecification"])
+def test_what_the_service_requires_beyond_its_model_is_required(account, name, member):
+    request = account.training_request(name)
+    del request[member]
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match=rf"(?i)ValidationException.*'{member}"):
+        account.sagemaker.create_training_job(**request)
+
+
+def test_what_would_be_ignored_is_refused_by_name(account, name):
+    request = account.training_request(name)
+    request["ResourceConfig"]["InstanceCount"] = 2
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match=r"ResourceConfig.InstanceCount=2 is not impl"):
+        account.sagemaker.create_training_job(**request)
+
+
+def test_jobs_are_listed_by_name_and_status(account, name):
+    for index in range(3):
+        account.train(f"{name}-{index}")
+    pages = account.sagemaker.get_paginator("list_training_jobs").paginate(
+        NameContains=name, StatusEquals="Completed", SortBy="Name", SortOrder="Ascending", MaxResults=2
+    )
+    found = [[job["TrainingJobName"] for job in page["TrainingJobSummaries"]] for page in pages]
+    assert found == [[f"{name}-0", f"{name}-1"], [f"{name}-2"]]
+    assert not account.sagemaker.list_training_jobs(NameContains=name, StatusEquals="Failed")["TrainingJobSummaries"]
+
+
+def test_nothing_of_a_job_stays_on_disk(account, name, eventually):
+    account.train(name)
+    eventually(lambda: not list((account.server.state / "tmp").glob("sagemaker-training-*")))
