@@ -40,7 +40,7 @@ class Application:
 
     def __init__(self, classifier: Classifier | None = None) -> None:
         self.classifier = classifier
-        # A picture of 50 megapixels takes 200 MB while it is decoded: never more at once than there are processors.
+        # A picture of 50 megapixels takes up to 1 GB while it is decoded: never more at once than there are processors.
         self._workers = ThreadPoolExecutor(cpus())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
