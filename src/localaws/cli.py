@@ -2,23 +2,123 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
 import typer
 
-from localaws.errors import LocalAwsError
+from localaws import background
+from localaws.environment import client_environment
+from localaws.errors import LocalAwsError, ServerError
 
-app = typer.Typer(no_args_is_help=True, help="The laptop's AWS.")
+State = Annotated[Path, typer.Option(help="Folder for everything that the server writes.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+STATE = Path(".scones/localaws")
+
+app = typer.Typer(no_args_is_help=True, help="The laptop's AWS: start it, stop it, look at it.")
 program = typer.Typer(no_args_is_help=True, help="The laptop's AWS.", add_completion=False)
 program.add_typer(app)
 
 
-@program.command()
-def serve(
-    state: Annotated[Path, typer.Option(help="Folder for everything that the server writes.")],
+P = ParamSpec("P")
+
+
+def _reported(command: Callable[P, None]) -> Callable[P, None]:
+    """Make an error one line and exit code 1, whichever program the command is part of."""
+
+    @wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+        except LocalAwsError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+@app.command()
+@_reported
+def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    state: State = STATE,
+) -> None:
+    """Start the server in the background and wait until it is ready.
+
+    Example: eval "$(scones local up | grep ^export)"
+    """
+    running = background.find(state)
+    if running is None:
+        typer.echo(f"Starting; the log is {state / background.LOG} ...", err=True)
+        running = background.start(state, port)
+        typer.echo(f"localaws is up on {running.url} (pid {running.pid})")
+    else:
+        typer.echo(f"localaws is already up on {running.url} (pid {running.pid})")
+    _export(running.url)
+
+
+@app.command()
+@_reported
+def down(state: State = STATE) -> None:
+    """Stop the server and everything that it runs; its state stays on disk.
+
+    Example: scones local down
+    """
+    running = background.find(state)
+    if running is None:
+        typer.echo("localaws is not up")
+        return
+    typer.echo(f"Stopping pid {running.pid} ...", err=True)
+    background.stop(running)
+    typer.echo("localaws is down")
+
+
+@app.command()
+@_reported
+def status(state: State = STATE, as_json: Json = False) -> None:
+    """Say whether the server is up, and what is there; exit code 0 if it is up, else 1.
+
+    Example: scones local status --json
+    """
+    running = background.find(state)
+    about = {"up": False} if running is None else {"up": True, **background.describe(running)}
+    if as_json:
+        typer.echo(json.dumps(about))
+    else:
+        for name, value in about.items():
+            typer.echo(f"{name:12} {value}")
+    raise typer.Exit(0 if running else 1)
+
+
+@app.command()
+@_reported
+def env(state: State = STATE) -> None:
+    """Print what a shell needs for any AWS client to find the server.
+
+    Example: eval "$(scones local env)"
+    """
+    running = background.find(state)
+    if running is None:
+        raise ServerError(f"localaws is not up in {state}; start it with `up`.")
+    _export(running.url)
+
+
+def _export(url: str) -> None:
+    for name, value in client_environment(url).items():
+        typer.echo(f"export {name}={value}")
+
+
+@program.command()
+@_reported
+def serve(
+    state: State,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; anything but loopback is open to others.")
+    ] = "127.0.0.1",
     image: Annotated[list[str] | None, typer.Option(help="NAME=COMMAND: what runs a program of that image.")] = None,
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop at the end of stdin.")] = False,
 ) -> None:
@@ -32,8 +132,5 @@ def serve(
 
 
 def main() -> None:
-    try:
-        program(standalone_mode=True)
-    except LocalAwsError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise SystemExit(1) from None
+    """The `localaws` command."""
+    program()

@@ -13,8 +13,8 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -51,14 +51,23 @@ def _lock(state: Path) -> IO[str]:
         for folder in (state, state / "state", state / "s3"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (state / "lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(lock, state)
+        (state / "server.json").unlink(missing_ok=True)
         shutil.rmtree(state / "tmp", ignore_errors=True)
         (state / "tmp").mkdir(mode=0o700)
-    except BlockingIOError as error:
-        raise ServerError(f"Another server uses {state}; stop it, or give another --state.") from error
     except OSError as error:
         raise ServerError(f"{state} cannot be written: {error.strerror}; give another --state.") from error
     return lock
+
+
+def _take(lock: IO[str], state: Path) -> None:
+    # Whoever only looks whether a server runs holds the lock for a moment.
+    for _ in range(5):
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+    raise ServerError(f"Another server uses {state}; stop it, or give another --state.")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -66,7 +75,8 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=512)
     except OSError as error:
-        raise ServerError(f"{host}:{port} cannot be used: {error.strerror}; give another --port.") from error
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ServerError(f"{host}:{port} cannot be used: {why}; give another --port or --host.") from error
 
 
 async def _run(state: Path, host: str, listener: socket.socket, url: str, images: Images, until_eof: bool) -> None:
@@ -120,7 +130,8 @@ def _stop_on(stop: asyncio.Event, until_eof: bool) -> None:
 
 
 def _wait_for_eof(then: Callable[[], object]) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin, whose lock would be held while the interpreter ends.
+    while os.read(0, 4096):
         pass
     with suppress(RuntimeError):
         then()
