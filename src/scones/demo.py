@@ -28,6 +28,8 @@ from scones.steps.source import find_source
 from scones.steps.stage import stage
 
 RUNS = Path("runs")
+# Drivers come one after the other, fast enough that some find the one before them still being served.
+ARRIVAL_SECONDS = 0.4
 
 
 def run_demo(*, data: str | None, keep: bool, arrivals: int, epochs: int | None, console: Console) -> Path:
@@ -46,7 +48,7 @@ def run_demo(*, data: str | None, keep: bool, arrivals: int, epochs: int | None,
             release(machine, request, stepfunctions=states, logs=client("logs"), step=step)
         with reporter.step("deliver", f"{arrivals} drivers arrive") as step:
             pictures = _test_pictures(staged.manifest, arrivals, outputs["Bucket"], client("s3"))
-            deliver(pictures, bucket=outputs["Bucket"], s3=client("s3"), step=step)
+            deliver(pictures, bucket=outputs["Bucket"], s3=client("s3"), step=step, interval=ARRIVAL_SECONDS)
         with reporter.step("report", "gather what happened and draw it"):
             run = _collect(settings, outputs, folder.name, client)
             page = write(run | {"seconds": reporter.seconds}, folder, left=[])

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from scones.contract import ARRIVALS, DECISIONS, Decision
 from scones.errors import DeliveryError
 from scones.steps.progress import Step
-
-# Uploads at once: enough to hide the network, and no more than a depot's gates would send.
-_WORKERS = 4
 
 
 def deliver(
@@ -22,17 +18,21 @@ def deliver(
     bucket: str,
     s3: Any,
     step: Step,
+    interval: float = 0,
     timeout: float = 300,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Decision]:
     """Upload `(<driver>/<name>, bytes)` pairs and return their decisions, in the order in which they were made.
 
-    `timeout` is in seconds without a new decision. Raises DeliveryError naming the pictures that got none.
+    `interval` is in seconds between two arrivals, `timeout` in seconds without a new decision. Raises DeliveryError
+    naming the pictures that got none.
     """
-    waiting = {name: image for name, image in pictures}
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        list(pool.map(lambda item: s3.put_object(Bucket=bucket, Key=ARRIVALS + item[0], Body=item[1]), waiting.items()))
+    waiting = dict(pictures)
+    for arrived, (name, image) in enumerate(waiting.items(), start=1):
+        s3.put_object(Bucket=bucket, Key=ARRIVALS + name, Body=image)
+        step.update(0, len(waiting), f"{arrived} of {len(waiting)} arrived")
+        sleep(interval)
     decisions: dict[str, Decision] = {}
     deadline = clock() + timeout
     while len(decisions) < len(waiting):
