@@ -32,10 +32,6 @@ class ResourceInUse(SageMakerError):
     """A job of this name exists."""
 
 
-class ResourceNotFound(SageMakerError):
-    """No job of this name."""
-
-
 class ConflictException(SageMakerError):
     """A model package group that still holds packages."""
 

@@ -23,6 +23,7 @@ from .server import Server
 
 _LOG = logging.getLogger("localaws")
 _LOG_GROUP = "/aws/sagemaker/Endpoints"
+_SHUTDOWN_GRACE_SECONDS = 3.0
 
 Variant = Mapping[str, Any]
 _fleet: dict[str, list[Server]] = {}
@@ -70,7 +71,7 @@ def shutdown() -> None:
         _fleet.clear()
     if servers:
         with ThreadPoolExecutor(len(servers)) as pool:
-            list(pool.map(Server.close, servers))
+            list(pool.map(lambda server: server.close(_SHUTDOWN_GRACE_SECONDS), servers))
 
 
 def _choose(servers: Sequence[Server], target_variant: str | None) -> Server:

@@ -20,6 +20,8 @@ _LONGEST_REASON = 1024
 
 
 class Ended(NamedTuple):
+    """`exit_code` is 128 + n for a container that ended by signal n, as Docker counts."""
+
     exit_code: int
     timed_out: bool
 
@@ -52,11 +54,11 @@ class Job:
         except subprocess.TimeoutExpired:
             timed_out = True
             processes.stop(process, self._grace_seconds)
-        exit_code = process.wait()
+        status = process.wait()
         processes.stop(process, 0)
         # A grandchild in a session of its own may still hold the pipe.
         reader.join(5)
-        return Ended(exit_code, timed_out)
+        return Ended(128 - status if status < 0 else status, timed_out)
 
     def _end_soon(self, process: subprocess.Popen[bytes]) -> None:
         threading.Thread(target=processes.stop, args=(process, self._grace_seconds), daemon=True).start()

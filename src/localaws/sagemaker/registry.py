@@ -65,6 +65,8 @@ def create_model_package(request: dict[str, Any]) -> dict[str, Any]:
     )
     if ("ModelPackageGroupName" in request) == ("ModelPackageName" in request):
         raise ValidationException("Exactly one of ModelPackageGroupName and ModelPackageName must be provided")
+    if "ModelPackageGroupName" in request and request.get("Tags"):
+        raise ValidationException("Tags cannot be given to a versioned model package: it has those of its group")
     named = _next_version(request) if "ModelPackageGroupName" in request else _unversioned(request)
     MODEL_PACKAGES[named["ModelPackageArn"]] = {
         **{key: value for key, value in request.items() if key not in ("Tags", "ClientToken")},

@@ -55,6 +55,7 @@ class Server:
         self.variant, self.log = variant, log
         self._folder = container.make_workspace("endpoint")
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader = threading.Thread()
         self._port = 0
         self._connections: deque[tuple[float, HTTPConnection]] = deque()
         self._in_flight = 0
@@ -107,11 +108,11 @@ class Server:
             self._changed.wait_for(lambda: not self._in_flight, _DRAIN_SECONDS)
         self.close()
 
-    def close(self) -> None:
-        """End the process and remove its folder."""
+    def close(self, grace_seconds: float = _TERM_GRACE_SECONDS) -> None:
+        """End the process, with SIGKILL after the grace that SageMaker gives too, and remove its folder."""
         self._closing.set()
         if self._process is not None:
-            processes.stop(self._process, _TERM_GRACE_SECONDS)
+            processes.stop(self._process, grace_seconds)
         while self._connections:
             self._connections.pop()[1].close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -127,7 +128,8 @@ class Server:
         environment = {**self.variant.get("Environment", {}), "SAGEMAKER_BIND_TO_PORT": str(self._port)}
         process = container.start(self.variant["Image"], ["serve"], self._folder, environment)
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(follow, process, self.log.put), daemon=True).start()
+        self._reader = threading.Thread(target=context.run, args=(follow, process, self.log.put), daemon=True)
+        self._reader.start()
         self._process = process
         if self._closing.is_set():
             processes.stop(process, 0)
@@ -140,6 +142,7 @@ class Server:
             if self._is_healthy():
                 return
             if self._process.poll() is not None:
+                self._reader.join(_PING_SECONDS)
                 code = self._process.returncode
                 raise ContainerError(f"{why} The container exited with code {code}: {self.log.tail}")
             time.sleep(_PING_PAUSE_SECONDS)

@@ -123,6 +123,7 @@ def _check(request: dict[str, Any]) -> None:
     checks.allow(request, "AlgorithmSpecification.TrainingInputMode", "File", "FastFile")
     checks.allow(request, "ResourceConfig.InstanceCount", 1)
     checks.allow(request, "OutputDataConfig.CompressionType", "GZIP")
+    checks.allow(request, "CheckpointConfig.LocalPath", "/opt/ml/checkpoints", "/opt/ml/checkpoints/")
     checks.compile_all(request["AlgorithmSpecification"].get("MetricDefinitions", []))
     for channel in request.get("InputDataConfig", []):
         checks.require(channel, "DataSource.S3DataSource")

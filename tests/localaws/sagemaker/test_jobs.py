@@ -23,7 +23,7 @@ def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
             job.stop()
 
     ended = job.run(_spawn(tmp_path, STUBBORN), stop_when_up, 60)
-    assert ended.exit_code == -9
+    assert ended.exit_code == 128 + 9
     assert job.stopping.is_set()
 
 
@@ -35,10 +35,10 @@ def test_a_container_that_takes_too_long_is_ended(tmp_path):
 def test_a_job_that_was_stopped_before_its_container_began_ends_it(tmp_path):
     job = Job(grace_seconds=5)
     job.stop()
-    assert job.run(_spawn(tmp_path, "import time; time.sleep(60)"), lambda _: None, 60).exit_code == -15
+    assert job.run(_spawn(tmp_path, "import time; time.sleep(60)"), lambda _: None, 60).exit_code == 128 + 15
 
 
-@given(st.text(max_size=3000), st.integers(-64, 255))
+@given(st.text(max_size=3000), st.integers(0, 255))
 def test_a_reason_fits_and_ends_with_the_exit_code(text, code):
     reason = failure_reason(text, code)
     assert len(reason) <= 1024

@@ -54,6 +54,11 @@ def test_a_package_waits_for_approval_and_only_then_makes_a_model(account, group
     assert account.invoke(group, b"served") == b"served"
 
 
+def test_a_version_takes_no_tags_of_its_own(account, group):
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match="those of its group"):
+        _register(account, group, Tags=[{"Key": "a", "Value": "1"}])
+
+
 def test_packages_are_listed_by_group_and_approval(account, group):
     approved = _register(account, group, ModelApprovalStatus="Approved")
     _register(account, group)

@@ -151,3 +151,12 @@ def test_jobs_are_listed_by_name_and_status(account, name):
 def test_nothing_of_a_job_stays_on_disk(account, name, eventually):
     account.train(name)
     eventually(lambda: not list((account.server.state / "tmp").glob("sagemaker-training-*")))
+
+
+def test_checkpoints_come_from_s3_and_go_back(account, name):
+    request = account.training_request(name)
+    account.put(f"{name}/checkpoints/3.txt")
+    request["CheckpointConfig"] = {"S3Uri": f"s3://toy-bucket/{name}/checkpoints"}
+    account.sagemaker.create_training_job(**request)
+    assert account.wait_for_training(name)["TrainingJobStatus"] == "Completed"
+    assert account.get(f"s3://toy-bucket/{name}/checkpoints/after-3.txt") == b"next"

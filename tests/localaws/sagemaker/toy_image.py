@@ -41,6 +41,8 @@ def train() -> None:
     (ML / "model/seen.json").write_text(json.dumps(seen))
     (ML / "model/answer.txt").write_text(hyperparameters.get("answer", "trained"))
     (ML / "output/data/curve.txt").write_text("0.5 0.25")
+    for checkpoint in list((ML / "checkpoints").iterdir()):
+        checkpoint.with_name(f"after-{checkpoint.name}").write_text("next")
 
 
 def evaluate(behaviour: str = "succeed") -> None:
