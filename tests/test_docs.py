@@ -1,0 +1,55 @@
+"""The documents say what is true: the map names what exists, and every command is shown and explained."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from scones.cli import app
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def tree() -> list[Path]:
+    """Return the paths that ARCHITECTURE.md's map names."""
+    block = (ROOT / "ARCHITECTURE.md").read_text().split("```")[1]
+    paths: list[Path] = []
+    parents: list[tuple[int, Path]] = []
+    for line in block.strip("\n").splitlines():
+        indent = len(line) - len(line.lstrip())
+        names = re.findall(r"[\w./-]+\.(?:py|json|yaml)|[\w/-]+/(?=\s|$)", line)
+        while parents and parents[-1][0] >= indent:
+            parents.pop()
+        base = parents[-1][1] if parents else Path()
+        paths += [base / name for name in names]
+        if names and names[0].endswith("/"):
+            parents.append((indent, base / names[0]))
+    return paths
+
+
+def test_everything_on_the_map_exists() -> None:
+    assert len(tree()) > 30
+    assert [str(path) for path in tree() if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme_and_has_help_with_an_example(command: str) -> None:
+    assert f"scones {command}" in (ROOT / "README.md").read_text()
+    shown = CliRunner().invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
+    assert "Example:" in shown.output
+
+
+def test_every_link_between_the_documents_leads_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_is_started_with_the_two_commands() -> None:
+    first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:40])
+    assert "make demo" in first_screen
+    assert "make test" in first_screen
