@@ -1,0 +1,174 @@
+"""The workflow against the laptop's AWS, with a real, tiny model: releases that fail, one that succeeds, deliveries."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scones.contract import Manifest, ReleaseInput
+from scones.errors import ReleaseError
+from scones.settings import Settings
+from scones.steps import gather
+from scones.steps.cleanup import cleanup
+from scones.steps.deliver import deliver
+from scones.steps.deploy import deploy
+from scones.steps.progress import Step
+from scones.steps.release import release
+from scones.steps.report import collect, write
+from scones.steps.sketches import draw, png
+from scones.steps.source import find_source
+from scones.steps.stage import stage
+
+SETTINGS = Settings(project="tiny")
+QUICK = {"epochs": "3", "size": "16", "width": "8", "seed": "0"}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed project with a staged data set."""
+
+    outputs: dict[str, str]
+    manifest: Manifest
+    client: Any
+
+    def release(self, name: str, *, minimum: float = 0.0, **hyperparameters: str) -> str:
+        request = ReleaseInput(
+            name=name, data=self.manifest["digest"], hyperparameters=QUICK | hyperparameters, minimum_accuracy=minimum
+        )
+        machine, states = self.outputs["ReleaseMachine"], self.client("stepfunctions")
+        return release(machine, request, stepfunctions=states, logs=self.client("logs"), step=Step())
+
+    def endpoints(self) -> list[str]:
+        return [e["EndpointName"] for e in self.client("sagemaker").list_endpoints()["Endpoints"]]
+
+
+@pytest.fixture(scope="module")
+def project(localaws: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("sketches")
+    for label in ("bicycle", "motorcycle"):
+        (folder / label).mkdir()
+        for seed in range(40):
+            (folder / label / f"{seed}.png").write_bytes(png(draw(label, seed, 32)))
+    cloudformation, s3 = localaws.client("cloudformation"), localaws.client("s3")
+    outputs = deploy(SETTINGS, cloudformation=cloudformation, s3=s3, step=Step())
+    staged = stage(find_source(str(folder), {}, folder, Step()), s3=s3, bucket=outputs["Bucket"])
+    yield Deployed(outputs, staged.manifest, localaws.client)
+    cleanup(SETTINGS, client=localaws.client, step=Step())
+
+
+def test_a_training_job_that_fails_gives_its_own_reason(project: Deployed) -> None:
+    with pytest.raises(ReleaseError, match=r"TrainingFailed: .*HyperparameterError.*learning_rate"):
+        project.release("tiny-20260101-000001", learning_rate="-1")
+    assert "tiny" not in project.endpoints()
+
+
+def test_a_model_below_the_gate_is_not_deployed(project: Deployed) -> None:
+    with pytest.raises(ReleaseError, match=r"ModelBelowGateError: accuracy .* is below the release gate of 1.01"):
+        project.release("tiny-20260101-000002", minimum=1.01)
+    assert "tiny" not in project.endpoints()
+    assert (
+        project.client("sagemaker").list_model_packages(ModelPackageGroupName="tiny")["ModelPackageSummaryList"] == []
+    )
+
+
+@pytest.fixture(scope="module")
+def released(project: Deployed) -> Deployed:
+    project.release("tiny-20260101-000003")
+    return project
+
+
+def test_a_release_registers_its_model_and_serves_it(released: Deployed) -> None:
+    sagemaker = released.client("sagemaker")
+    packages = sagemaker.list_model_packages(ModelPackageGroupName="tiny")["ModelPackageSummaryList"]
+    assert [package["ModelApprovalStatus"] for package in packages] == ["Approved"]
+    endpoint = sagemaker.describe_endpoint(EndpointName="tiny")
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", "tiny-20260101-000003")
+    metrics = sagemaker.describe_training_job(TrainingJobName="tiny-20260101-000003")["FinalMetricDataList"]
+    assert {metric["MetricName"] for metric in metrics} >= {"train:loss", "validation:accuracy"}
+
+
+def test_the_model_was_evaluated_on_the_test_split_alone(released: Deployed) -> None:
+    evaluation = gather.evaluation(released.outputs["Bucket"], "tiny-20260101-000003", s3=released.client("s3"))
+    assert evaluation is not None
+    tested = {f"test/{prediction['key']}" for prediction in evaluation["predictions"]}
+    staged = {image["key"] for image in released.manifest["images"]}
+    assert tested == {key for key in staged if key.startswith("test/")}
+
+
+def send(deployed: Deployed, **pictures: bytes) -> dict[str, Any]:
+    decisions = deliver(
+        [(f"anna/{name}.png", image) for name, image in pictures.items()],
+        bucket=deployed.outputs["Bucket"],
+        s3=deployed.client("s3"),
+        step=Step(),
+        timeout=60,
+    )
+    return {decision["s3_key"].split("/")[-1].removesuffix(".png"): decision for decision in decisions}
+
+
+def with_threshold(threshold: float, deployed: Deployed) -> None:
+    settings = SETTINGS.model_copy(update={"threshold": threshold})
+    deploy(settings, cloudformation=deployed.client("cloudformation"), s3=deployed.client("s3"), step=Step())
+
+
+def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
+    with_threshold(0.0, released)
+    decisions = send(
+        released,
+        sketch=png(draw("bicycle", 1000, 32)),
+        large=png(draw("motorcycle", 1001, 400)),
+        text=b"this is no picture",
+        empty=b"",
+    )
+    outcomes = {name: (decision["outcome"], decision["error"]) for name, decision in decisions.items()}
+    assert outcomes == {
+        "sketch": ("ACCEPTED", None),
+        "large": ("ACCEPTED", None),
+        "text": ("REJECTED", "ImageRejectedError"),
+        "empty": ("REJECTED", "ImageRejectedError"),
+    }
+    assert decisions["sketch"]["label"] in released.manifest["classes"]
+    assert abs(sum(decisions["large"]["inferences"]) - 1) < 1e-3
+
+
+def test_an_unsure_answer_goes_to_review(released: Deployed) -> None:
+    with_threshold(1.0, released)
+    decision = send(released, unsure=png(draw("bicycle", 1002, 32)))["unsure"]
+    assert (decision["outcome"], decision["error"]) == ("REVIEW", "ThresholdConfidenceNotMet")
+    assert decision["cause"].startswith("THRESHOLD_CONFIDENCE_NOT_MET")
+
+
+def test_an_arrival_that_was_deleted_is_rejected(released: Deployed) -> None:
+    bucket = released.outputs["Bucket"]
+    event = {"image_data": "", "s3_bucket": bucket, "s3_key": "arrivals/anna/gone.png", "inferences": []}
+    states = released.client("stepfunctions")
+    started = states.start_execution(stateMachineArn=released.outputs["DeliveryMachine"], input=json.dumps(event))
+    while (described := states.describe_execution(**{"executionArn": started["executionArn"]}))["status"] == "RUNNING":
+        time.sleep(0.1)
+    decision = json.loads(described["output"])
+    assert (described["status"], decision["outcome"]) == ("SUCCEEDED", "REJECTED")
+    assert decision["error"] == "ImageNotFoundError"
+
+
+def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: Path) -> None:
+    services = {name: released.client(name) for name in ("s3", "stepfunctions", "logs")}
+    run = collect(SETTINGS, released.outputs, run_id="r1", where="laptop", **services)
+    page = write(run, tmp_path, left=[])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["data"]["digest"] == released.manifest["digest"]
+    assert summary["workflow"]["accepted"] >= 2
+    assert "Confusion" in page.read_text()
+
+
+def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(released: Deployed) -> None:
+    released.client("sagemaker").delete_endpoint(EndpointName="tiny")
+    decision = send(released, late=png(draw("bicycle", 1003, 32)))["late"]
+    assert (decision["outcome"], decision["error"]) == ("FAILED", "EndpointUnavailableError")
+    machine = gather.machine_run(released.outputs["DeliveryMachine"], stepfunctions=released.client("stepfunctions"))
+    assert machine["states"]["DeliveryFailed"]["entered"] == 1
