@@ -64,14 +64,19 @@ class Envelope(TypedDict):
 
 
 class Inference(TypedDict):
-    """The endpoint's full answer (`INFERENCE_JSON`); `probabilities` is in the order of `labels`."""
+    """The endpoint's full answer (`INFERENCE_JSON`); `probabilities` is in the order of `labels`.
+
+    It is "accept" where `novelty` is at most `novelty_cut` and the label's probability reaches its threshold.
+    """
 
     labels: list[str]
     probabilities: list[float]
     decision: Literal["accept", "review"]
     label: str
     thresholds: list[float]
-    novelty: float | None
+    certificates: list[Certificate]
+    novelty: float
+    novelty_cut: float
     model: str
 
 
@@ -141,8 +146,39 @@ class Metrics(TypedDict):
     seed: int
 
 
+class Certificate(TypedDict):
+    """What the gate promises of one class: of what it accepts, at most `alpha` is wrong, at confidence 1 - `delta`.
+
+    `accepted` and `wrong` count the out-of-fold images at the threshold, `coverage` is the share of the class's
+    predictions that they are, and `bound` is the certified rate of wrong ones. A threshold above 1 accepts nothing.
+    """
+
+    alpha: float
+    delta: float
+    threshold: float
+    accepted: int
+    wrong: int
+    bound: float
+    coverage: float
+
+
+class Suspect(TypedDict):
+    """One line of `audit.json`: a training image whose label the out-of-fold answer contradicts.
+
+    `probability` is what the answer gave to `label`; `neither` stands for images of other things.
+    """
+
+    key: str
+    label: str
+    predicted: str
+    probability: float
+
+
 class ModelDescription(TypedDict):
-    """`model.json` in model.tar.gz. `size` is in pixels a side; `mean` and `std` are per RGB channel, of [0, 1]."""
+    """`model.json` in model.tar.gz. `size` is in pixels a side; `mean` and `std` are per RGB channel, of [0, 1].
+
+    `thresholds` and `certificates` are in the order of `classes`. A novelty above `novelty_cut` is neither of them.
+    """
 
     classes: list[str]
     size: int
@@ -150,6 +186,8 @@ class ModelDescription(TypedDict):
     std: list[float]
     temperature: float
     thresholds: list[float]
+    certificates: list[Certificate]
+    novelty_cut: float
     manifest: str
     version: str
 

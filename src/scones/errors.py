@@ -7,6 +7,8 @@ SconesError                      exit code 1
 |   |-- TooFewClassesError         one class, or none
 |   |-- TooFewImagesError          a class without enough images to split
 |   |-- TooManyBadImagesError      more unreadable files than allowed
+|   |-- BlankImagesError           a class whose every image is of one colour
+|   |-- ContradictingLabelsError   one picture in two classes
 |   `-- DownloadError              the archive could not be fetched whole
 |       `-- ServerUnreachableError   not even a first byte of it: no network, most likely
 |-- JobError                     raised inside a container; its text becomes the job's FailureReason
@@ -57,6 +59,14 @@ class TooFewImagesError(DataError):
 
 
 class TooManyBadImagesError(DataError):
+    pass
+
+
+class BlankImagesError(DataError):
+    pass
+
+
+class ContradictingLabelsError(DataError):
     pass
 
 

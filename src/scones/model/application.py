@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from scones.contract import IMAGE_BYTES, IMAGE_TYPES, INFERENCE_JSON, JSON, Inference, ModelDescription
+from scones.contract import IMAGE_BYTES, IMAGE_TYPES, INFERENCE_JSON, JSON, Inference
 from scones.errors import ImageRejectedError
-from scones.model.classifier import Classifier
+from scones.model.classifier import Answer, Classifier, accepted
 from scones.model.container import cpus
 
 Scope = Mapping[str, Any]
@@ -71,8 +71,8 @@ class Application:
         try:
             body = await _read_image(headers, receive)
             entry |= {"sha256": hashlib.sha256(body).hexdigest()[:16], "bytes": len(body)}
-            probabilities = await self._classify(classifier, body)
-            entry["probabilities"] = probabilities
+            answer = await self._classify(classifier, body)
+            entry |= {"probabilities": answer["probabilities"], "novelty": answer["novelty"]}
         except HttpError as error:
             entry |= {"error": error.name, "message": str(error)}
             raise
@@ -80,15 +80,13 @@ class Application:
             entry["ms"] = round((time.perf_counter() - started) * 1000, 2)
             print(json.dumps(entry), flush=True)
         if wants_inference(headers.get("accept", "")):
-            answer = inference(classifier.description, classifier.id, probabilities)
             await _send_json(send, 200, INFERENCE_JSON, answer)
         else:
-            await _send_json(send, 200, JSON, probabilities)
+            await _send_json(send, 200, JSON, answer["probabilities"])
 
-    async def _classify(self, classifier: Classifier, body: bytes) -> list[float]:
-        def classify() -> list[float]:
-            row: list[float] = classifier.probabilities(classifier.prepare(body)[None])[0].tolist()
-            return row
+    async def _classify(self, classifier: Classifier, body: bytes) -> Inference:
+        def classify() -> Inference:
+            return inference(classifier, classifier.answer(classifier.prepare(body)[None]))
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._workers, classify)
@@ -96,17 +94,19 @@ class Application:
             raise HttpError(400, type(error).__name__, str(error)) from error
 
 
-def inference(about: ModelDescription, model: str, probabilities: list[float]) -> Inference:
-    """The full answer; it is "accept" from the threshold of the most probable class on, "review" below."""
-    top = probabilities.index(max(probabilities))
+def inference(classifier: Classifier, answer: Answer) -> Inference:
+    """The full answer to one picture; "accept" only what is familiar and certified, "review" for all else."""
+    about, probabilities = classifier.description, answer.probabilities[0]
     return Inference(
         labels=about["classes"],
-        probabilities=probabilities,
-        decision="accept" if probabilities[top] >= about["thresholds"][top] else "review",
-        label=about["classes"][top],
+        probabilities=probabilities.tolist(),
+        decision="accept" if accepted(answer, about)[0] else "review",
+        label=about["classes"][int(probabilities.argmax())],
         thresholds=about["thresholds"],
-        novelty=None,
-        model=model,
+        certificates=about["certificates"],
+        novelty=float(answer.novelty[0]),
+        novelty_cut=about["novelty_cut"],
+        model=classifier.id,
     )
 
 

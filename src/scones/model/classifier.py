@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -12,12 +13,27 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from scones.contract import ModelDescription
+from scones.contract import Certificate, ModelDescription
 from scones.errors import ModelArtifactError
 from scones.model.container import cpus
 from scones.model.images import prepare
 
 _CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`probabilities` [n, classes]; `novelty` [n], above model.json's `novelty_cut` for what is none of the classes."""
+
+    probabilities: NDArray[np.float64]
+    novelty: NDArray[np.float64]
+
+
+def accepted(answer: Answer, about: ModelDescription) -> NDArray[np.bool_]:
+    """Which of the answers [n] the gate lets pass: familiar, and certified at that confidence in that class."""
+    thresholds = np.asarray(about["thresholds"])[answer.probabilities.argmax(1)]
+    confident = answer.probabilities.max(1) >= thresholds
+    return np.asarray(confident & (answer.novelty <= about["novelty_cut"]))
 
 
 class Classifier:
@@ -47,18 +63,19 @@ class Classifier:
 
     def _check_shapes(self) -> None:
         side, classes = self.description["size"], len(self.description["classes"])
-        logits = self._session.run(["logits"], {"image": np.zeros((1, _CHANNELS, side, side), np.float32)})[0]
-        if logits.shape != (1, classes):
-            raise ValueError(f"{logits.shape[1:]} logits for {classes} classes")
+        image = np.zeros((1, _CHANNELS, side, side), np.float32)
+        logits, novelty = self._session.run(["logits", "novelty"], {"image": image})
+        if logits.shape != (1, classes) or novelty.shape != (1,):
+            raise ValueError(f"{logits.shape[1:]} logits and {novelty.shape[1:]} novelty for {classes} classes")
 
     def prepare(self, data: bytes) -> NDArray[np.float32]:
         """Decode one image into the input [3, size, size]; raises ImageRejectedError."""
         return prepare(data, self.description["size"], self.description["mean"], self.description["std"])
 
-    def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        """[n, 3, size, size] -> [n, classes]: softmax of the logits over the temperature (Guo et al. 2017)."""
-        logits = self._session.run(["logits"], {"image": images})[0].astype(np.float64)
-        return softmax(logits / self.description["temperature"])
+    def answer(self, images: NDArray[np.float32]) -> Answer:
+        """[n, 3, size, size] -> probabilities, the softmax of the logits over the temperature, and novelty."""
+        logits, novelty = self._session.run(["logits", "novelty"], {"image": images})
+        return Answer(softmax(logits.astype(np.float64) / self.description["temperature"]), novelty.astype(np.float64))
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -83,12 +100,23 @@ def parse_description(text: bytes) -> ModelDescription:
         "std": _are_numbers(value.get("std"), _CHANNELS, 0),
         "temperature": _are_numbers([value.get("temperature")], 1, 0),
         "thresholds": _are_numbers(value.get("thresholds"), count, -math.inf),
+        "certificates": _are_certificates(value.get("certificates"), count),
+        "novelty_cut": _are_numbers([value.get("novelty_cut")], 1, -math.inf),
         "manifest": isinstance(value.get("manifest"), str),
         "version": isinstance(value.get("version"), str),
     }
     if wrong := [name for name, right in checks.items() if not right]:
         raise ModelArtifactError(f"model.json has a wrong or missing {', '.join(wrong)}; train again")
     return cast(ModelDescription, {name: value[name] for name in checks})
+
+
+def _are_certificates(values: object, count: int) -> bool:
+    names = Certificate.__annotations__
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(isinstance(v, dict) and _are_numbers([v.get(name) for name in names], len(names), -1) for v in values)
+    )
 
 
 def _are_numbers(values: object, count: int, above: float) -> bool:

@@ -22,6 +22,10 @@ class Container:
     root: Path
 
     @property
+    def input(self) -> Path:
+        return self.root / "input" / "data"
+
+    @property
     def model(self) -> Path:
         return self.root / "model"
 
@@ -39,7 +43,7 @@ class Container:
 
     def channel(self, name: str) -> Path:
         """The folder of a training channel; raises DataNotFoundError."""
-        folder = self.root / "input" / "data" / name
+        folder = self.input / name
         if not folder.is_dir():
             raise DataNotFoundError(f"there is no channel '{name}' at {folder}; add it to the job's InputDataConfig")
         return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scones.errors import (
+    BlankImagesError,
+    ContradictingLabelsError,
     DataError,
     DataNotFoundError,
     ImageRejectedError,
@@ -22,6 +25,7 @@ from scones.model.images import prepare
 # Fixed rather than measured on the training set: [-2, 2] suits any photograph, and model.json carries them anyway.
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
+LEAST_IMAGES = 10
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,41 @@ def read(
     found = class_names(folder)
     if unknown := sorted(set(found) - set(classes)):
         raise DataError(f"{folder} has images of {', '.join(unknown)}, which the model does not know; leave them out")
-    paths = [(label, path) for label, name in enumerate(classes) for path in _images(folder / name)]
+    return _read(
+        [(label, path) for label, name in enumerate(classes) for path in _images(folder / name)], size, mean, std
+    )
+
+
+def read_as_one(folder: Path, label: int, size: int) -> Dataset:
+    """Read the images of every folder there under one label; raises as `read` does."""
+    if not (names := sorted(entry.name for entry in folder.iterdir() if entry.is_dir())):
+        raise DataNotFoundError(f"{folder} has no folder of images; put other things there, a folder for each kind")
+    return _read([(label, path) for name in names for path in _images(folder / name)], size, MEAN, STD)
+
+
+def join(parts: Sequence[Dataset]) -> Dataset:
+    keys = [key for part in parts for key in part.keys]
+    return Dataset(keys, np.concatenate([p.pixels for p in parts]), np.concatenate([p.labels for p in parts]))
+
+
+def check_learnable(pictures: Dataset, classes: Sequence[str]) -> None:
+    """Refuse what no training can learn from: raises TooFewImagesError, BlankImagesError, ContradictingLabelsError."""
+    for label, name in enumerate(classes):
+        mine = pictures.pixels[pictures.labels == label]
+        if len(mine) < LEAST_IMAGES:
+            raise TooFewImagesError(f"class '{name}' has {len(mine)} images; give it {LEAST_IMAGES} or more")
+        if not np.ptp(mine, axis=(1, 2, 3)).any():
+            raise BlankImagesError(f"all {len(mine)} images of class '{name}' are of one colour; look at the files")
+    seen: dict[bytes, int] = {}
+    for index, pixels in enumerate(pictures.pixels):
+        first = seen.setdefault(hashlib.sha256(pixels.tobytes()).digest(), index)
+        if pictures.labels[first] != pictures.labels[index]:
+            raise ContradictingLabelsError(
+                f"{pictures.keys[first]} and {pictures.keys[index]} are the same picture; remove one of them"
+            )
+
+
+def _read(paths: list[tuple[int, Path]], size: int, mean: Sequence[float], std: Sequence[float]) -> Dataset:
     keys, pixels, bad = [], [], []
     for _, path in paths:
         keys.append(f"{path.parent.name}/{path.name}")

@@ -34,7 +34,7 @@ def main(container: Container) -> None:
     about = classifier.description
     test = dataset.read(container.test_images, about["classes"], about["size"], about["mean"], about["std"])
     batches = [test.pixels[start : start + _BATCH] for start in range(0, len(test.keys), _BATCH)]
-    probabilities = np.concatenate([classifier.probabilities(batch) for batch in batches])
+    probabilities = np.concatenate([classifier.answer(batch).probabilities for batch in batches])
     evaluation = score(test, about["classes"], probabilities, classifier.id)
     evaluation["seconds"] = round(time.monotonic() - started, 3)
     write_json(container.evaluation, evaluation)

@@ -11,31 +11,59 @@ import torch
 from torch import Tensor, nn
 
 from scones.errors import ModelArtifactError
+from scones.model.network import Network
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3
+_COMPARED = 64
 
 
-def export_onnx(network: nn.Module, images: Tensor, path: Path) -> None:
-    """Write `network` with input "image" [n, 3, size, size] and output "logits" [n, classes].
+class Answer(nn.Module):
+    """What the endpoint computes: the classes' logits, the novelty of `novelty.score`, and, if asked, activation maps.
 
-    Raises ModelArtifactError where the two runtimes differ by more than `TOLERANCE` on any logit of `images`.
+    A map [classes, side, side] shows where the features are that speak for a class (Zhou et al. 2016): without its
+    bias, a logit is the mean of the class's map, so that nothing needs a gradient.
     """
-    network.eval()
+
+    def __init__(self, network: Network, classes: int, maps: bool) -> None:
+        super().__init__()
+        self.network, self.classes, self.maps = network, classes, maps
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        features = self.network.features(images)
+        logits = self.network.head(features.mean((2, 3)))
+        vehicles = logits[:, : self.classes]
+        neither = logits[:, self.classes] if logits.shape[1] > self.classes else 0.0
+        answer = (vehicles, neither - vehicles.logsumexp(1))
+        if not self.maps:
+            return answer
+        weight = self.network.head.weight[: self.classes, :, None, None]
+        return *answer, nn.functional.conv2d(features, weight)
+
+
+def export_onnx(network: Network, classes: int, images: Tensor, path: Path, maps: bool = False) -> None:
+    """Write input "image" [n, 3, size, size] and outputs "logits" [n, classes], "novelty" [n], and "activation_map".
+
+    Raises ModelArtifactError where the two runtimes differ by more than `TOLERANCE` on any of the first `images`.
+    """
+    answer = Answer(network, classes, maps).eval()
+    names = ["logits", "novelty", "activation_map"][: 3 if maps else 2]
+    some = images[:_COMPARED].contiguous()
     with warnings.catch_warnings():
         # The newer exporter needs onnxscript besides; the older one writes this network's dozen operators as well.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         torch.onnx.export(
-            network,
-            (images[:1],),
+            answer,
+            (some[:1],),
             str(path),
             input_names=["image"],
-            output_names=["logits"],
-            dynamic_axes={"image": {0: "n"}, "logits": {0: "n"}},
+            output_names=names,
+            dynamic_axes={name: {0: "n"} for name in ("image", *names)},
             dynamo=False,
         )
     with torch.inference_mode():
-        expected = network(images).numpy()
+        expected = [output.numpy() for output in answer(some)]
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    difference = float(np.abs(session.run(["logits"], {"image": images.numpy()})[0] - expected).max())
+    given = session.run(names, {"image": some.numpy()})
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(given, expected, strict=True))
     if not difference <= TOLERANCE:
         raise ModelArtifactError(f"model.onnx differs from the network by {difference:.2g}; report this as a bug")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from scones.errors import HyperparameterError
@@ -11,16 +11,34 @@ from scones.errors import HyperparameterError
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """`size` is the input's side in pixels, `width` the channels of the first layer, `manifest` the data's digest."""
+    """`size` is the input's side in pixels, `width` the channels of the first layer, `manifest` the data's digest.
 
-    epochs: int = 60
+    `alpha` is the share of wrong ones among accepted that the gate certifies, one number or `<class>:<number>,...`;
+    `delta` is the probability that a certificate is wrong. `activation_maps` adds them to model.onnx.
+    """
+
+    epochs: int = 12
     batch_size: int = 64
-    learning_rate: float = 0.003
+    learning_rate: float = 0.002
     weight_decay: float = 0.05
     seed: int = 0
     size: int = 32
-    width: int = 16
+    width: int = 32
+    folds: int = 3
+    delta: float = 0.05
+    alpha: str = "0.02"
+    activation_maps: int = 0
+    backbone: str = "default"
     manifest: str = ""
+
+    def alphas(self, classes: Sequence[str]) -> list[float]:
+        """`alpha` for each class; raises HyperparameterError where one is missing, unknown or out of (0, 0.5]."""
+        pairs = [part.rpartition(":") for part in self.alpha.split(",")]
+        given = {name.strip(): value for name, _, value in pairs}
+        names = set(given)
+        if names not in ({""}, set(classes)):
+            raise HyperparameterError(f"alpha is {self.alpha[:80]!r}; give one number, or one for each of the classes")
+        return [_share(given.get(name, given.get("", ""))) for name in classes]
 
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -31,8 +49,13 @@ RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "size": (16, 128),
     "width": (1, 128),
+    "folds": (2, 10),
+    "delta": (1e-6, 0.5),
+    "activation_maps": (0, 1),
 }
+BACKBONES = ("default", "none")
 _DIGEST = re.compile(r"[0-9a-f]{0,64}", re.ASCII)
+_SHARE = re.compile(r"0?\.[0-9]{1,9}", re.ASCII)
 
 
 def parse(values: Mapping[str, object]) -> Hyperparameters:
@@ -42,10 +65,21 @@ def parse(values: Mapping[str, object]) -> Hyperparameters:
         if name not in names:
             raise HyperparameterError(f"{name[:64]!r} is no hyperparameter; the known ones are {', '.join(names)}")
     numbers = {name: _number(name, values[name]) for name in RANGES if name in values}
-    manifest = values.get("manifest", "")
-    if not isinstance(manifest, str) or not _DIGEST.fullmatch(manifest):
-        raise HyperparameterError(f"manifest is {str(manifest)[:80]!r}; it must be a SHA-256 digest in hexadecimal")
-    return Hyperparameters(**numbers, manifest=manifest)  # type: ignore[arg-type]
+    texts = {name: str(values[name]) for name in ("alpha", "backbone", "manifest") if name in values}
+    if not _DIGEST.fullmatch(texts.get("manifest", "")):
+        raise HyperparameterError(f"manifest is {texts['manifest'][:80]!r}; it must be a SHA-256 digest in hexadecimal")
+    if texts.get("backbone", "none") not in BACKBONES:
+        raise HyperparameterError(f"backbone is {texts['backbone'][:80]!r}; it must be {' or '.join(BACKBONES)}")
+    for _, _, value in (part.rpartition(":") for part in texts.get("alpha", "0.1").split(",")):
+        _share(value)
+    return Hyperparameters(**numbers, **texts)  # type: ignore[arg-type]
+
+
+def _share(value: str) -> float:
+    text = value.strip()
+    if not _SHARE.fullmatch(text) or not 0 < float(text) <= 0.5:
+        raise HyperparameterError(f"alpha has {value[:80]!r}; it must be a share above 0 and up to 0.5, such as 0.02")
+    return float(text)
 
 
 def _number(name: str, value: object) -> float:
