@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Final
+from typing import Final, Literal, cast
 
 import torch
 from torch import Tensor
@@ -18,7 +18,12 @@ from scones.model.fit import Images, fit, logits, measure
 from scones.model.hyperparameters import Hyperparameters
 from scones.model.network import Network
 
-FIGURES: Final = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+FIGURES: Final[tuple[Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"], ...]] = (
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+)
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,8 @@ def assign(labels: Tensor, folds: int) -> Tensor:
 
 
 def mean(epochs: tuple[Epoch, ...]) -> Epoch:
-    average = {name: fmean(epoch[name] for epoch in epochs) for name in FIGURES}
-    return Epoch(epoch=epochs[0]["epoch"], **average)
+    figures = {name: fmean(epoch[name] for epoch in epochs) for name in FIGURES}
+    return cast(Epoch, {"epoch": epochs[0]["epoch"], **figures})
 
 
 def line(epoch: Epoch) -> str:
