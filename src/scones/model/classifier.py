@@ -66,7 +66,7 @@ class Classifier:
         image = np.zeros((1, _CHANNELS, side, side), np.float32)
         logits, novelty = self._session.run(["logits", "novelty"], {"image": image})
         if logits.shape != (1, classes) or novelty.shape != (1,):
-            raise ValueError(f"{logits.shape[1:]} logits and {novelty.shape[1:]} novelty for {classes} classes")
+            raise ValueError(f"{logits.shape[1:]} logits for {classes} classes")
 
     def prepare(self, data: bytes) -> NDArray[np.float32]:
         """Decode one image into the input [3, size, size]; raises ImageRejectedError."""

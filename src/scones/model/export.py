@@ -32,7 +32,7 @@ class Answer(nn.Module):
         features = self.network.features(images)
         logits = self.network.head(features.mean((2, 3)))
         vehicles = logits[:, : self.classes]
-        neither = logits[:, self.classes] if logits.shape[1] > self.classes else 0.0
+        neither = logits[:, self.classes] if self.network.head.out_features > self.classes else 0.0
         answer = (vehicles, neither - vehicles.logsumexp(1))
         if not self.maps:
             return answer

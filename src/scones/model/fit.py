@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR
 
 from scones.errors import TrainingDivergedError
 from scones.model.augment import augment
@@ -40,15 +40,21 @@ def fit(network: Network, train: Images, parameters: Hyperparameters) -> Iterato
     rate ends at nothing, so that the last epoch is the best one and none needs choosing.
     """
     steps = math.ceil(len(train.labels) / parameters.batch_size)
-    rate = parameters.learning_rate
-    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=parameters.weight_decay)
-    schedule = OneCycleLR(optimizer, rate, total_steps=parameters.epochs * steps, pct_start=WARM_UP)
+    optimizer = torch.optim.AdamW(network.parameters(), parameters.learning_rate, weight_decay=parameters.weight_decay)
+    schedule = LambdaLR(optimizer, lambda step: one_cycle(step / (parameters.epochs * steps)))
     for _ in range(parameters.epochs):
         yield train_epoch(network, train, steps, optimizer, schedule)
 
 
+def one_cycle(done: float) -> float:
+    """The share of the peak learning rate after a share `done` of the steps: up along a line, down along a cosine."""
+    if done < WARM_UP:
+        return (done + 0.01) / (WARM_UP + 0.01)
+    return (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
+
+
 def train_epoch(
-    network: Network, train: Images, steps: int, optimizer: torch.optim.Optimizer, schedule: OneCycleLR
+    network: Network, train: Images, steps: int, optimizer: torch.optim.Optimizer, schedule: LambdaLR
 ) -> tuple[float, float]:
     """One pass in `steps` batches of equal size; returns the loss and accuracy over the augmented images."""
     network.train()

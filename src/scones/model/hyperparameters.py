@@ -65,7 +65,7 @@ def parse(values: Mapping[str, object]) -> Hyperparameters:
         if name not in names:
             raise HyperparameterError(f"{name[:64]!r} is no hyperparameter; the known ones are {', '.join(names)}")
     numbers = {name: _number(name, values[name]) for name in RANGES if name in values}
-    texts = {name: str(values[name]) for name in ("alpha", "backbone", "manifest") if name in values}
+    texts = {name: _text(name, values[name]) for name in ("alpha", "backbone", "manifest") if name in values}
     if not _DIGEST.fullmatch(texts.get("manifest", "")):
         raise HyperparameterError(f"manifest is {texts['manifest'][:80]!r}; it must be a SHA-256 digest in hexadecimal")
     if texts.get("backbone", "none") not in BACKBONES:
@@ -73,6 +73,12 @@ def parse(values: Mapping[str, object]) -> Hyperparameters:
     for _, _, value in (part.rpartition(":") for part in texts.get("alpha", "0.1").split(",")):
         _share(value)
     return Hyperparameters(**numbers, **texts)  # type: ignore[arg-type]
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise HyperparameterError(f"{name} is {str(value)[:80]!r}; it must be a string")
+    return value
 
 
 def _share(value: str) -> float:

@@ -17,7 +17,15 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 COLOURS = {"circle": "firebrick", "square": "steelblue"}
-TINY = {"epochs": "2", "batch_size": "8", "size": "16", "width": "4", "folds": "2", "backbone": "none", "manifest": "ab" * 32}
+TINY = {
+    "epochs": "2",
+    "batch_size": "8",
+    "size": "16",
+    "width": "4",
+    "folds": "2",
+    "backbone": "none",
+    "manifest": "ab" * 32,
+}
 
 
 def draw_shape(name: str, seed: int, file_format: str = "PNG") -> bytes:

@@ -8,8 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.errors import ModelArtifactError
-from scones.model.classifier import Classifier, parse_description, softmax
+from scones.model.classifier import Answer, Classifier, accepted, parse_description, softmax
+from scones.model.gate import NOTHING
 
+CERTIFICATE = {
+    "alpha": 0.02,
+    "delta": 0.025,
+    "threshold": 0.8,
+    "accepted": 400,
+    "wrong": 1,
+    "bound": 0.0138,
+    "coverage": 0.9,
+}
 RIGHT = {
     "classes": ["circle", "square"],
     "size": 16,
@@ -17,9 +27,12 @@ RIGHT = {
     "std": [0.25, 0.25, 0.25],
     "temperature": 1.0,
     "thresholds": [0.8, 0.8],
+    "certificates": [CERTIFICATE, CERTIFICATE],
+    "novelty_cut": -1.0,
     "manifest": "",
     "version": "1",
 }
+THREE = {"classes": ["a", "b", "c"], "thresholds": [0.8] * 3, "certificates": [CERTIFICATE] * 3}
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -38,16 +51,23 @@ def test_what_train_wrote_is_loaded_with_an_id_that_names_code_data_and_weights(
 def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(trained: Path) -> None:
     classifier = Classifier(trained / "model")
     images = np.random.default_rng(0).normal(size=(5, 3, 16, 16)).astype(np.float32)
-    together = classifier.probabilities(images)
-    assert together.sum(axis=1) == pytest.approx(np.ones(5))
-    np.testing.assert_allclose(together[3:4], classifier.probabilities(images[3:4]), atol=1e-6)
+    together, alone = classifier.answer(images), classifier.answer(images[3:4])
+    assert together.probabilities.sum(axis=1) == pytest.approx(np.ones(5))
+    np.testing.assert_allclose(together.probabilities[3:4], alone.probabilities, atol=1e-6)
+    np.testing.assert_allclose(together.novelty[3:4], alone.novelty, atol=1e-5)
 
 
-def test_a_picture_and_its_mirror_image_are_the_same(trained: Path) -> None:
-    classifier = Classifier(trained / "model")
-    image = np.random.default_rng(0).normal(size=(1, 3, 16, 16)).astype(np.float32)
-    mirrored = np.ascontiguousarray(image[..., ::-1])
-    np.testing.assert_allclose(classifier.probabilities(image), classifier.probabilities(mirrored), atol=1e-6)
+@given(st.floats(0.5, 1), st.floats(-5, 5))
+def test_only_what_is_confident_and_familiar_is_accepted(confidence: float, novelty: float) -> None:
+    answer = Answer(np.array([[1 - confidence, confidence]]), np.array([novelty]))
+    about = parse_description(json.dumps(RIGHT | {"thresholds": [0.5, 0.9]}).encode())
+    assert accepted(answer, about).tolist() == [novelty <= -1 and confidence >= (0.9 if confidence > 0.5 else 0.5)]
+
+
+def test_a_class_without_a_certificate_is_never_accepted() -> None:
+    about = parse_description(json.dumps(RIGHT | {"thresholds": [NOTHING, 0.5]}).encode())
+    certain = Answer(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([-9.0, -9.0]))
+    assert accepted(certain, about).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.json"])
@@ -67,7 +87,7 @@ def test_a_damaged_network_is_refused(trained: Path, tmp_path: Path) -> None:
 
 def test_a_description_of_another_network_is_refused(trained: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(trained / "model", tmp_path / "model")
-    (folder / "model.json").write_text(json.dumps(RIGHT | {"classes": ["a", "b", "c"], "thresholds": [0.8] * 3}))
+    (folder / "model.json").write_text(json.dumps(RIGHT | THREE))
     with pytest.raises(ModelArtifactError, match="logits for 3 classes"):
         Classifier(folder)
 

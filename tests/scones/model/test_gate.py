@@ -64,7 +64,7 @@ def test_what_is_accepted_agrees_with_the_certificate(seed: int, count: int) -> 
 
 @pytest.mark.parametrize("sharpness", [0.3, 1.0, 3.0])
 def test_the_promise_is_broken_no_more_often_than_delta(sharpness: float) -> None:
-    """The true rate above a threshold is an integral over the error curve `0.2 * (1 - u) ** sharpness` of the rank u."""
+    """The true rate above a threshold is the mean of the error curve `0.2 * (1 - u) ** sharpness` over ranks u."""
     rng, alpha, delta, runs = np.random.default_rng(0), 0.05, 0.1, 2000
     broken = 0
     for _ in range(runs):

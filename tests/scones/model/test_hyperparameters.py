@@ -42,7 +42,11 @@ def test_a_manifest_that_is_no_digest_is_refused(value: object) -> None:
         parse({"manifest": value})
 
 
-@given(st.dictionaries(st.sampled_from([*RANGES, "manifest"]) | st.text(), st.text() | st.none() | st.integers()))
+@given(
+    st.dictionaries(
+        st.sampled_from([*RANGES, "manifest", "alpha", "backbone"]) | st.text(), st.text() | st.none() | st.integers()
+    )
+)
 def test_anything_is_parsed_within_range_or_refused_by_name(values: dict[str, object]) -> None:
     try:
         parsed = asdict(parse(values))
@@ -51,6 +55,35 @@ def test_anything_is_parsed_within_range_or_refused_by_name(values: dict[str, ob
     assert all(low <= parsed[name] <= high for name, (low, high) in RANGES.items())
 
 
-@given(st.builds(Hyperparameters, **{name: st.integers(2, 100) for name in ("epochs", "batch_size", "seed")}))
+@pytest.mark.parametrize(
+    ("alpha", "expected"),
+    [
+        ("0.02", [0.02, 0.02]),
+        ("bicycle:0.05,motorcycle:0.01", [0.05, 0.01]),
+        (" motorcycle:.5, bicycle:.1 ", [0.1, 0.5]),
+    ],
+)
+def test_alpha_is_for_all_classes_or_for_each(alpha: str, expected: list[float]) -> None:
+    assert parse({"alpha": alpha}).alphas(["bicycle", "motorcycle"]) == expected
+
+
+@pytest.mark.parametrize("alpha", ["bicycle:0.05", "bicycle:0.05,car:0.01", "0.1,bicycle:0.1"])
+def test_alphas_of_other_classes_are_refused(alpha: str) -> None:
+    with pytest.raises(HyperparameterError, match="give one number, or one for each"):
+        parse({"alpha": alpha}).alphas(["bicycle", "motorcycle"])
+
+
+@pytest.mark.parametrize("alpha", ["", "0", "0.6", "1e-2", "nan", "-0.1", "bicycle", "bicycle:"])
+def test_an_alpha_that_is_no_share_is_refused(alpha: str) -> None:
+    with pytest.raises(HyperparameterError, match="it must be a share"):
+        parse({"alpha": alpha})
+
+
+def test_an_unknown_backbone_is_refused() -> None:
+    with pytest.raises(HyperparameterError, match="default or none"):
+        parse({"backbone": "resnet152"})
+
+
+@given(st.builds(Hyperparameters, **{name: st.integers(2, 10) for name in ("epochs", "batch_size", "folds")}))
 def test_what_is_written_as_strings_is_read_back(parameters: Hyperparameters) -> None:
     assert parse({name: str(value) for name, value in asdict(parameters).items()}) == parameters

@@ -33,7 +33,7 @@ def load(network: Network, path: Path) -> None:
             state = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
         network.features.load_state_dict(state, strict=False)
         missing = [name for name, _ in network.features.named_parameters() if name not in state]
-    except (OSError, ValueError, BadZipFile, RuntimeError) as error:
+    except (OSError, EOFError, TypeError, ValueError, BadZipFile, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise HyperparameterError(
             f"the backbone {path} cannot be used ({reason}); make it with tools/pretrain.py"

@@ -1,0 +1,62 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.errors import TrainingDivergedError
+from scones.model.crossfit import assign, crossfit, line
+from scones.model.fit import Images, fit
+from scones.model.hyperparameters import Hyperparameters
+from scones.model.network import Network
+
+
+def images(count: int = 12) -> Images:
+    return Images(torch.randn(count, 3, 16, 16), torch.arange(count) % 3)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(2, 5))
+def test_every_fold_has_its_share_of_every_class(labels: list[int], folds: int) -> None:
+    drawn = torch.tensor(labels)
+    assigned = assign(drawn, folds)
+    for label in set(labels):
+        counts = torch.bincount(assigned[drawn == label], minlength=folds)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_every_picture_is_judged_by_a_network_that_has_not_seen_it() -> None:
+    pictures = images(13)
+    seen: list[Network] = []
+
+    def constant_network() -> Network:
+        network = Network(3, 1)
+        torch.nn.init.constant_(network.head.bias, len(seen))
+        torch.nn.init.zeros_(network.head.weight)
+        seen.append(network)
+        return network
+
+    parameters = Hyperparameters(epochs=1, folds=3, learning_rate=1e-6)
+    out_of_fold = crossfit(pictures, parameters, constant_network)
+    counts = torch.bincount(out_of_fold.logits[:, 0].round().long(), minlength=3)
+    assert len(seen) == 3
+    assert counts.sum() == 13
+    assert counts.min() >= 3
+
+
+@pytest.mark.parametrize(("epochs", "batch_size", "count"), [(1, 2, 9), (2, 1024, 9), (3, 5, 12)])
+def test_any_number_of_classes_images_and_epochs_trains(epochs: int, batch_size: int, count: int) -> None:
+    parameters = Hyperparameters(epochs=epochs, batch_size=batch_size, folds=2)
+    out_of_fold = crossfit(images(count), parameters, lambda: Network(3, 1))
+    assert [epoch["epoch"] for epoch in out_of_fold.epochs] == list(range(1, epochs + 1))
+    assert out_of_fold.logits.shape == (count, 3)
+
+
+def test_a_loss_that_is_no_number_ends_the_training() -> None:
+    broken = Images(torch.full((4, 3, 16, 16), torch.nan), torch.tensor([0, 1, 0, 1]))
+    with pytest.raises(TrainingDivergedError, match="lower learning_rate"):
+        list(fit(Network(2, 1), broken, Hyperparameters(epochs=1)))
+
+
+def test_the_line_of_an_epoch_reads_as_promised() -> None:
+    epoch = {"epoch": 3, "train_loss": 0.41234, "train_accuracy": 0.81, "validation_loss": 0.501}
+    expected = "epoch=3 train_loss=0.4123 train_accuracy=0.8100 validation_loss=0.5010 validation_accuracy=0.8000"
+    assert line({**epoch, "validation_accuracy": 0.8}) == expected
