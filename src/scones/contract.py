@@ -215,6 +215,54 @@ class Prediction(TypedDict):
     probabilities: list[float]
 
 
+class Acceptance(TypedDict):
+    """What the gate let pass: the share of all images, and of those the share that is wrong (None of none)."""
+
+    coverage: Interval
+    wrong: Interval | None
+
+
+class ReliabilityBin(TypedDict):
+    """`n` images of neighbouring confidence: its mean, and the share of them that is right."""
+
+    confidence: float
+    accuracy: float
+    n: int
+
+
+class Corruption(TypedDict):
+    """The same images, spoilt at a strength from 1 to 5; `accuracy` is over all, `acceptance` what the gate did."""
+
+    name: str
+    strength: int
+    accuracy: float
+    acceptance: Acceptance
+
+
+class NoveltyScore(TypedDict):
+    """How well other things are told apart: shares above the novelty cut, and the area under the ROC curve."""
+
+    others_refused: Interval
+    vehicles_refused: Interval
+    area_under_curve: float
+
+
+class Trust(TypedDict):
+    """How far the model's word can be taken; `brier` is the mean squared error of the probabilities (0 to 2).
+
+    `risk_coverage` holds pairs (share of images accepted, most confident first; share of those that is wrong).
+    `novelty` is None where there were no images of other things; `milliseconds` is the median time of one image.
+    """
+
+    brier: float
+    reliability: list[ReliabilityBin]
+    risk_coverage: list[tuple[float, float]]
+    acceptance: Acceptance
+    corruptions: list[Corruption]
+    novelty: NoveltyScore | None
+    milliseconds: float
+
+
 class Evaluation(TypedDict):
     """`evaluation.json`. `confusion[i][j]` counts truth i predicted as j; `calibration_error` is the expected one."""
 
@@ -223,6 +271,7 @@ class Evaluation(TypedDict):
     per_class: dict[str, ClassScore]
     confusion: list[list[int]]
     calibration_error: float
+    trust: NotRequired[Trust]
     predictions: list[Prediction]
     model: str
     seconds: float

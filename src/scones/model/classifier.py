@@ -19,6 +19,7 @@ from scones.model.container import cpus
 from scones.model.images import prepare
 
 _CHANNELS = 3
+_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class Classifier:
 
     def answer(self, images: NDArray[np.float32]) -> Answer:
         """[n, 3, size, size] -> probabilities, the softmax of the logits over the temperature, and novelty."""
-        logits, novelty = self._session.run(["logits", "novelty"], {"image": images})
+        batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+        answers = [self._session.run(["logits", "novelty"], {"image": batch}) for batch in batches]
+        logits, novelty = (np.concatenate(parts) for parts in zip(*answers, strict=True))
         return Answer(softmax(logits.astype(np.float64) / self.description["temperature"]), novelty.astype(np.float64))
 
 

@@ -38,6 +38,10 @@ class Container:
         return self.root / "processing" / "input" / "test"
 
     @property
+    def other_images(self) -> Path:
+        return self.root / "processing" / "input" / "negatives"
+
+    @property
     def evaluation(self) -> Path:
         return self.root / "processing" / "output" / "evaluation" / "evaluation.json"
 

@@ -62,11 +62,13 @@ def read(
     )
 
 
-def read_as_one(folder: Path, label: int, size: int) -> Dataset:
+def read_as_one(
+    folder: Path, label: int, size: int, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
+) -> Dataset:
     """Read the images of every folder there under one label; raises as `read` does."""
     if not (names := sorted(entry.name for entry in folder.iterdir() if entry.is_dir())):
         raise DataNotFoundError(f"{folder} has no folder of images; put other things there, a folder for each kind")
-    return _read([(label, path) for name in names for path in _images(folder / name)], size, MEAN, STD)
+    return _read([(label, path) for name in names for path in _images(folder / name)], size, mean, std)
 
 
 def join(parts: Sequence[Dataset]) -> Dataset:

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from scones.contract import ClassScore, Evaluation, Prediction
 from scones.errors import ModelArtifactError
-from scones.model import dataset, scores
+from scones.model import dataset, scores, trust
 from scones.model.classifier import Classifier
 from scones.model.container import Container, write_json
 from scones.model.dataset import Dataset
 
 UNPACKED_BYTES = 2 * 1024**3
-_BATCH = 256
 
 
 def main(container: Container) -> None:
@@ -33,9 +32,10 @@ def main(container: Container) -> None:
         classifier = Classifier(Path(folder))
     about = classifier.description
     test = dataset.read(container.test_images, about["classes"], about["size"], about["mean"], about["std"])
-    batches = [test.pixels[start : start + _BATCH] for start in range(0, len(test.keys), _BATCH)]
-    probabilities = np.concatenate([classifier.answer(batch).probabilities for batch in batches])
-    evaluation = score(test, about["classes"], probabilities, classifier.id)
+    answer = classifier.answer(test.pixels)
+    evaluation = score(test, about["classes"], answer.probabilities, classifier.id)
+    others = container.other_images if container.other_images.is_dir() else None
+    evaluation["trust"] = trust.measure(classifier, test, answer, others)
     evaluation["seconds"] = round(time.monotonic() - started, 3)
     write_json(container.evaluation, evaluation)
     accuracy = evaluation["accuracy"]

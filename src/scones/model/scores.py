@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from scones.contract import Interval
+from scones.contract import Interval, ReliabilityBin
 
 _Z_95 = 1.959963984540054
 BINS = 15
@@ -43,7 +43,29 @@ def expected_calibration_error(confidence: NDArray[np.float64], correct: NDArray
 
     `confidence` [n] is the top class's probability. Fewer than 15 images make a bin each.
     """
+    bins = reliability(confidence, correct)
+    return sum(abs(part["confidence"] - part["accuracy"]) * part["n"] for part in bins) / len(confidence)
+
+
+def reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
+    """The bins of the expected calibration error, least confident first."""
     order = np.argsort(confidence, kind="stable")
-    bins = [part for part in np.array_split(order, BINS) if len(part)]
-    gaps = [abs(float(confidence[part].mean() - correct[part].mean())) * len(part) for part in bins]
-    return sum(gaps) / len(confidence)
+    return [
+        ReliabilityBin(confidence=float(confidence[part].mean()), accuracy=float(correct[part].mean()), n=len(part))
+        for part in np.array_split(order, BINS)
+        if len(part)
+    ]
+
+
+def brier(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Mean over images of the squared errors summed over classes: 0 to 2 (Brier 1950)."""
+    truth = np.eye(probabilities.shape[1])[labels]
+    return float(((probabilities - truth) ** 2).sum(axis=1).mean())
+
+
+def risk_coverage(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """For each number of most confident images: (its share of all, the share of it that is wrong)."""
+    order = np.argsort(-confidence, kind="stable")
+    counts = np.arange(1, len(order) + 1)
+    risk = np.cumsum(~correct[order]) / counts
+    return list(zip((counts / len(order)).tolist(), risk.tolist(), strict=True))

@@ -1,4 +1,5 @@
 import io
+import itertools
 import json
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.errors import ModelArtifactError
+from scones.model.corruptions import CORRUPTIONS, STRENGTHS
 from scones.model.dataset import Dataset
 from scones.model.evaluate import score, unpack
 
@@ -37,6 +39,18 @@ def test_the_evaluation_adds_up(evaluated: Path) -> None:
     assert evaluation["predictions"][0]["key"] == "circle/0.png"
     assert evaluation["model"].startswith("0.1.0+abababab.")
     assert evaluation["seconds"] > 0
+
+
+def test_the_evaluation_says_how_far_the_model_can_be_trusted(evaluated: Path) -> None:
+    trust = json.loads((evaluated / "processing/output/evaluation/evaluation.json").read_text())["trust"]
+    assert sum(part["n"] for part in trust["reliability"]) == 20
+    assert trust["risk_coverage"][-1][0] == 1
+    assert {(spoilt["name"], spoilt["strength"]) for spoilt in trust["corruptions"]} == set(
+        itertools.product(CORRUPTIONS, STRENGTHS)
+    )
+    assert trust["acceptance"]["coverage"]["n"] == trust["novelty"]["vehicles_refused"]["n"] == 20
+    assert trust["novelty"]["others_refused"]["n"] == 8
+    assert trust["milliseconds"] > 0
 
 
 def test_a_perfect_model_scores_one_everywhere() -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.model.scores import confusion, expected_calibration_error, precision, wilson
+from scones.model.scores import brier, confusion, expected_calibration_error, precision, risk_coverage, wilson
 
 labels = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 predictions = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
@@ -73,3 +73,21 @@ def test_who_is_sure_and_always_wrong_has_all_of_it(count: int) -> None:
 def test_calibration_error_is_the_gap_within_a_bin() -> None:
     confidence, correct = np.full(300, 0.9), np.arange(300) % 2 == 0
     assert expected_calibration_error(confidence, correct) == pytest.approx(0.4)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(1, 50))
+def test_the_brier_score_is_between_right_and_certainly_wrong(seed: int, classes: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    probabilities, labels = rng.dirichlet(np.ones(classes), count), rng.integers(0, classes, count)
+    assert 0 <= brier(probabilities, labels) <= 2
+    assert brier(np.eye(classes)[labels], labels) == 0
+    assert brier(np.eye(classes)[(labels + 1) % classes], labels) == 2
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
+def test_accepting_everything_risks_the_error_rate(drawn: list[tuple[float, bool]]) -> None:
+    confidence, correct = (np.array(column) for column in zip(*drawn, strict=True))
+    curve = risk_coverage(confidence, correct)
+    assert len(curve) == len(drawn)
+    assert curve[-1] == (1, pytest.approx(1 - correct.mean()))
+    assert curve[0][1] == (not correct[np.argmax(confidence)])
