@@ -7,7 +7,7 @@ ifeq ($(SCONES_DATA),)
 unexport SCONES_DATA
 endif
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test bench-train lint clean
 
 help:           ## Show this list.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:[^#]*##/ /'
@@ -17,6 +17,9 @@ demo: .venv/demo        ## Run the whole workflow on this laptop (ARGUMENTS='--k
 
 test: .venv/dev lint    ## Check style, types and templates, then run all tests.
 	.venv/bin/pytest
+
+bench-train: .venv/dev  ## Train and evaluate with five seeds, and write benchmarks/results/train.json.
+	.venv/bin/python benchmarks/train.py $(dir $(SCONES_DATA)) benchmarks/results/train.json
 
 lint: .venv/dev         ## Check style, types and templates alone.
 	.venv/bin/ruff check .

@@ -137,11 +137,15 @@ class Epoch(TypedDict):
 
 
 class Metrics(TypedDict):
-    """`metrics.json` in model.tar.gz; `seconds` is the wall time of the fit."""
+    """`metrics.json` in model.tar.gz; wall seconds, of the last fit and of all until then.
+
+    `epochs` are means over the folds of cross-fitting; their validation figures are out-of-fold.
+    """
 
     epochs: list[Epoch]
     best_epoch: int
     seconds: float
+    fit_seconds: NotRequired[float]
     parameters: int
     seed: int
 

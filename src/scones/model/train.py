@@ -49,9 +49,10 @@ def main(container: Container) -> None:
     images = Images(torch.from_numpy(pictures.pixels), torch.from_numpy(pictures.labels))
     start = partial(new_network, len(np.unique(pictures.labels)), parameters, backbone_file(container, parameters))
     out_of_fold = crossfit(images, parameters, start)
-    network = start()
+    network, fit_started = start(), time.monotonic()
     for number, (loss, accuracy) in enumerate(fit(network, images, parameters), 1):
         print(f"final epoch={number} train_loss={loss:.4f} train_accuracy={accuracy:.4f}", flush=True)
+    fit_seconds = round(time.monotonic() - fit_started, 3)
     container.model.mkdir(parents=True, exist_ok=True)
     export_onnx(network, len(classes), images.pixels, container.model / "model.onnx", bool(parameters.activation_maps))
     description = describe(classes, pictures.labels, out_of_fold, alphas, parameters)
@@ -59,6 +60,7 @@ def main(container: Container) -> None:
         epochs=out_of_fold.epochs,
         best_epoch=parameters.epochs,
         seconds=round(time.monotonic() - started, 3),
+        fit_seconds=fit_seconds,
         parameters=sum(weights.numel() for weights in network.parameters()),
         seed=parameters.seed,
     )
