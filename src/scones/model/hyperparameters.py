@@ -23,7 +23,7 @@ class Hyperparameters:
     weight_decay: float = 0.05
     seed: int = 0
     size: int = 32
-    width: int = 32
+    width: int = 28
     folds: int = 3
     delta: float = 0.05
     alpha: str = "0.02"
