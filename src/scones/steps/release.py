@@ -97,7 +97,11 @@ def _entered_states(execution: str, *, stepfunctions: Any) -> list[str]:
 
 def _last_log_line(job: str, *, logs: Any) -> str:
     try:
-        events = logs.filter_log_events(logGroupName=_TRAINING_LOGS, logStreamNamePrefix=f"{job}/")["events"]
+        streams = logs.describe_log_streams(logGroupName=_TRAINING_LOGS, logStreamNamePrefix=f"{job}/")["logStreams"]
+        if not streams:
+            return ""
+        stream = streams[-1]["logStreamName"]
+        events = logs.get_log_events(logGroupName=_TRAINING_LOGS, logStreamName=stream, limit=1)["events"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return ""
