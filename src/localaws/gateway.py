@@ -53,7 +53,7 @@ def refusal(headers: dict[str, str], names: Iterable[str]) -> str | None:
 def operation_of(path: str, headers: Mapping[str, str], query: str) -> str:
     """The name of AWS's operation where the request says it outside of its body, else empty."""
     target = headers.get("x-amz-target", "").rpartition(".")[2]
-    return target or path.rpartition("/operation/")[2] or parse_qs(query).get("Action", [""])[0]
+    return target or path.partition("/operation/")[2] or parse_qs(query).get("Action", [""])[0]
 
 
 def is_read(method: str, path: str, operation: str) -> bool:
