@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -106,4 +107,9 @@ def _last_log_line(job: str, *, logs: Any) -> str:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return ""
         raise
-    return str(events[-1]["message"]).strip() if events else ""
+    return _progress(str(events[-1]["message"])) if events else ""
+
+
+def _progress(line: str) -> str:
+    epoch, accuracy = re.search(r"\bepoch=(\d+)", line), re.search(r"validation_accuracy=([\d.]+)", line)
+    return f"epoch {epoch[1]}, validation accuracy {float(accuracy[1]):.3f}" if epoch and accuracy else line.strip()
