@@ -20,6 +20,9 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 BODY_BYTES = 1 << 30
 _READS = ("Get", "Describe", "List", "Head", "BatchGet", "Query", "Scan", "Filter", "Lookup", "Validate", "Search")
 
+# A function or an endpoint does its own requests for what it changes.
+_INVOKED = ("/2015-03-31/functions/", "/endpoints/")
+
 
 def is_own_host(host: str, names: Iterable[str]) -> bool:
     """Whether a Host (or an Origin's authority) is ours: an address, localhost, or one of `names`.
@@ -58,7 +61,8 @@ def operation_of(path: str, headers: Mapping[str, str], query: str) -> str:
 
 def is_read(method: str, path: str, operation: str) -> bool:
     """Whether a request changes nothing; what cannot be told is a change."""
-    return method in ("GET", "HEAD", "OPTIONS") or path.endswith("/invocations") or operation.startswith(_READS)
+    invokes = path.startswith(_INVOKED) and path.endswith("/invocations")
+    return method in ("GET", "HEAD", "OPTIONS") or invokes or operation.startswith(_READS)
 
 
 class Gateway:

@@ -34,6 +34,7 @@ PARAMETERS = {
     "services.lambda_svc._execute_function_warm": ["func", "event", "request_id"],
     "services.lambda_svc._provided_runtime_code_dir": ["code_zip"],
     "services.lambda_svc._resolve_layer_zip": ["attachment"],
+    "services.s3._persist_object": ["bucket", "key", "obj"],
     "services.lambda_svc._xray_trace_id_for_invocation": ["config", "inbound_trace_header"],
     "services.stepfunctions._add_event": ["execution", "event_type", "details"],
     "services.stepfunctions._emit_execution_status_event": ["execution"],

@@ -7,11 +7,10 @@ can be recognised as unchanged without looking inside: a DynamoDB item, an execu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict, now_iso
 
 Scoped = AccountScopedDict | AccountRegionScopedDict
 State = dict[str, Any]
@@ -194,14 +193,12 @@ def _join_log_groups(state: State) -> None:
 
 
 def _end_executions(state: State) -> None:
+    failure = {"error": "States.Runtime", "cause": "The server stopped while this execution was running."}
     for execution in state.get("executions", AccountRegionScopedDict())._data.values():
         if execution["status"] == "RUNNING":
-            execution.update(
-                status="FAILED",
-                error="States.Runtime",
-                cause="The server stopped while this execution was running.",
-                stopDate=datetime.now(UTC).isoformat(),
-            )
+            execution.update(failure, status="FAILED", stopDate=now_iso())
+            event = {"type": "ExecutionFailed", "timestamp": now_iso(), "executionFailedEventDetails": failure}
+            execution["events"].append({"id": len(execution["events"]) + 1, **event})
 
 
 _JOINS = {"dynamodb": _join_tables, "cloudwatch_logs": _join_log_groups, "stepfunctions": _end_executions}

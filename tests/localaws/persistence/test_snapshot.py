@@ -60,7 +60,9 @@ def test_log_streams_come_back_with_their_events_in_order(groups: dict[str, dict
 
 @given(st.dictionaries(NAMES, st.sampled_from(["RUNNING", "SUCCEEDED", "ABORTED"]), max_size=4))
 def test_only_running_executions_are_failed(executions: dict[str, str]) -> None:
-    made = module("stepfunctions", executions={arn: {"status": status} for arn, status in executions.items()})
+    made = module(
+        "stepfunctions", executions={arn: {"status": status, "events": []} for arn, status in executions.items()}
+    )
     back = through_disk("stepfunctions", made).get("executions", {})
     for arn, status in executions.items():
         assert back[arn]["status"] == ("FAILED" if status == "RUNNING" else status)
