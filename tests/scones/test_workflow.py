@@ -148,6 +148,12 @@ def test_an_unsure_answer_goes_to_review(released: Deployed) -> None:
     assert decision["cause"].startswith("THRESHOLD_CONFIDENCE_NOT_MET")
 
 
+def test_a_picture_that_arrives_again_is_decided_again(released: Deployed) -> None:
+    picture = png(draw("bicycle", 1002, 32))
+    first, second = send(released, unsure=picture)["unsure"], send(released, unsure=picture)["unsure"]
+    assert first["execution"] != second["execution"]
+
+
 def test_an_arrival_that_was_deleted_is_rejected(released: Deployed) -> None:
     bucket = released.outputs["Bucket"]
     event = {"image_data": "", "s3_bucket": bucket, "s3_key": "arrivals/anna/gone.png", "inferences": []}
