@@ -1,6 +1,9 @@
 """The documents say what is true: the map names what exists, and every command is shown and explained."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,12 @@ def test_the_readme_is_started_with_the_two_commands() -> None:
     first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:40])
     assert "make demo" in first_screen
     assert "make test" in first_screen
+
+
+def test_the_readmes_commands_run_as_they_stand(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SCONES_"))}
+    done = subprocess.run(["bash", "-e"], input=block, cwd=tmp_path, env=plain, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "localaws is down" in done.stdout

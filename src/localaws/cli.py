@@ -1,4 +1,4 @@
-"""`localaws` and `scones local`: start, stop and look at the laptop's AWS. Loads typer and the stdlib only."""
+"""`localaws`: start, stop and look at the laptop's AWS; other programs mount `app`. Loads typer and the stdlib only."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def up(
 ) -> None:
     """Start the server in the background and wait until it is ready.
 
-    Example: eval "$(scones local up | grep ^export)"
+    Example: eval "$(localaws up | grep ^export)"
     """
     running = background.find(state)
     if running is None:
@@ -65,7 +65,7 @@ def up(
 def down(state: State = STATE) -> None:
     """Stop the server and everything that it runs; its state stays on disk.
 
-    Example: scones local down
+    Example: localaws down
     """
     running = background.find(state)
     if running is None:
@@ -81,7 +81,7 @@ def down(state: State = STATE) -> None:
 def status(state: State = STATE, as_json: Json = False) -> None:
     """Say whether the server is up, and what is there; exit code 0 if it is up, else 1.
 
-    Example: scones local status --json
+    Example: localaws status --json
     """
     running = background.find(state)
     about = {"up": False} if running is None else {"up": True, **background.describe(running)}
@@ -98,7 +98,7 @@ def status(state: State = STATE, as_json: Json = False) -> None:
 def env(state: State = STATE) -> None:
     """Print what a shell needs for any AWS client to find the server.
 
-    Example: eval "$(scones local env)"
+    Example: eval "$(localaws env)"
     """
     running = background.find(state)
     if running is None:
@@ -124,7 +124,7 @@ def serve(
 ) -> None:
     """Serve in the foreground until SIGTERM.
 
-    Example: localaws serve --state .scones/localaws --port 4566
+    Example: localaws serve --state state --port 4566
     """
     from localaws.server import serve as run
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +19,9 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 BODY_BYTES = 1 << 30
 _READS = ("Get", "Describe", "List", "Head", "BatchGet", "Query", "Scan", "Filter", "Lookup", "Validate", "Search")
+
+# A function or an endpoint does its own requests for what it changes.
+_INVOKED = ("/2015-03-31/functions/", "/endpoints/")
 
 
 def is_own_host(host: str, names: Iterable[str]) -> bool:
@@ -50,24 +53,28 @@ def refusal(headers: dict[str, str], names: Iterable[str]) -> str | None:
     return None
 
 
-def is_read(method: str, path: str, target: str, query: str) -> bool:
-    """Whether a request changes nothing, by the names of AWS's operations; what cannot be told is a change."""
-    if method in ("GET", "HEAD", "OPTIONS") or path.endswith("/invocations"):
-        return True
-    operation = target.rpartition(".")[2] or path.rpartition("/operation/")[2]
-    return operation.startswith(_READS) or parse_qs(query).get("Action", [""])[0].startswith(_READS)
+def operation_of(path: str, headers: Mapping[str, str], query: str) -> str:
+    """The name of AWS's operation where the request says it outside of its body, else empty."""
+    target = headers.get("x-amz-target", "").rpartition(".")[2]
+    return target or path.partition("/operation/")[2] or parse_qs(query).get("Action", [""])[0]
+
+
+def is_read(method: str, path: str, operation: str) -> bool:
+    """Whether a request changes nothing; what cannot be told is a change."""
+    invokes = path.startswith(_INVOKED) and path.endswith("/invocations")
+    return method in ("GET", "HEAD", "OPTIONS") or invokes or operation.startswith(_READS)
 
 
 class Gateway:
     """ASGI application around `app`; `started` and `stopping` tell of its life.
 
-    `track` is called when a request comes in and returns what makes that request's changes durable.
+    `track` is called with a request's operation when it comes in; the result makes its changes durable.
     """
 
     def __init__(
         self,
         app: App,
-        track: Callable[[], Callable[[], Awaitable[None]]],
+        track: Callable[[str], Callable[[], Awaitable[None]]],
         started: Callable[[], None],
         stopping: Callable[[], Awaitable[None]],
         names: Iterable[str] = (),
@@ -81,9 +88,9 @@ class Gateway:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         why = refusal(headers, self._names)
         if why is None:
-            query = scope["query_string"].decode("latin-1")
-            read = is_read(scope.get("method", "GET"), scope["path"], headers.get("x-amz-target", ""), query)
-            await self._app(scope, receive, _answer(send, None if read else self._track()))
+            operation = operation_of(scope["path"], headers, scope["query_string"].decode("latin-1"))
+            read = is_read(scope.get("method", "GET"), scope["path"], operation)
+            await self._app(scope, receive, _answer(send, None if read else self._track(operation)))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:

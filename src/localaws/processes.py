@@ -91,9 +91,11 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 def _tell_sentinel(sign: str, pid: int) -> None:
     global _sentinel
-    if _sentinel is None:
+    if _sentinel is None or _sentinel.poll() is not None:
         program = Path(__file__).with_name("sentinel.py")
         _sentinel = subprocess.Popen(
             [sys.executable, "-I", "-S", str(program)], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
+        for live in _live:
+            print(f"+{live}", file=_sentinel.stdin)
     print(f"{sign}{pid}", file=_sentinel.stdin, flush=True)

@@ -84,7 +84,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     from hypercorn.config import Config
     from ministack import app as engine
 
-    from localaws import awslambda, buckets, sagemaker, stepfunctions
+    from localaws import awslambda, buckets, sagemaker, stepfunctions, unknown
     from localaws.persistence import open_saver
     from localaws.sagemaker import integrations
 
@@ -92,6 +92,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     awslambda.install()
     stepfunctions.install(integrations.resources)
     sagemaker.install(images)
+    unknown.install()
     buckets.install()
 
     stop = asyncio.Event()

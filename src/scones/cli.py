@@ -26,6 +26,7 @@ app = typer.Typer(
     help="Bicycle or motorcycle? The whole SageMaker workflow, on AWS and on a laptop. Start with `scones demo`.",
 )
 console = Console(soft_wrap=True)
+_INTERRUPTED = 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Show what would happen and touch nothing.")]
@@ -248,8 +249,11 @@ def main() -> None:
         if type(error).__module__.startswith(("botocore", "boto3", "s3transfer")):
             _fail(f"AWS: {type(error).__name__}: {error}", 1)
         raise
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
+    except SystemExit as ended:
+        # Typer turns Ctrl-C into this code and says nothing.
+        if ended.code == _INTERRUPTED:
+            _fail("interrupted", _INTERRUPTED)
+        raise
 
 
 def _fail(message: str, code: int) -> None:

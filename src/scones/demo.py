@@ -36,11 +36,12 @@ def run_demo(*, data: str | None, keep: bool, arrivals: int, epochs: int | None,
     """Stage, release, deliver, report and clean up; return the run's folder. Raises SconesError."""
     settings, reporter = _settings(epochs), Reporter(console)
     folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    with one_at_a_time(), reporter.step("find", "images to work with") as step:
+        source = find_source(data, os.environ, CACHE, step)
     with one_at_a_time(), laptop(reporter, keep=keep) as client:
         with reporter.step("deploy", "bucket, functions, roles, state machines and the rule between them") as step:
             outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=step)
         with reporter.step("stage", "check, deduplicate, split and upload the images") as step:
-            source = find_source(data, os.environ, CACHE, step)
             staged = stage(source, s3=client("s3"), bucket=outputs["Bucket"], seed=settings.seed, step=step)
         with reporter.step("release", "train, evaluate, gate, register, deploy") as step:
             request = release_input(settings, staged.manifest["digest"])

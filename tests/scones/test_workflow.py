@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,17 +49,20 @@ class Deployed:
         return [e["EndpointName"] for e in self.client("sagemaker").list_endpoints()["Endpoints"]]
 
 
-@pytest.fixture(scope="module")
-def project(localaws: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    folder = tmp_path_factory.mktemp("sketches")
+def deployed(localaws: Any, folder: Path) -> Deployed:
     for label in ("bicycle", "motorcycle"):
-        (folder / label).mkdir()
+        (folder / label).mkdir(parents=True)
         for seed in range(40):
             (folder / label / f"{seed}.png").write_bytes(png(draw(label, seed, 32)))
     cloudformation, s3 = localaws.client("cloudformation"), localaws.client("s3")
     outputs = deploy(SETTINGS, cloudformation=cloudformation, s3=s3, step=Step())
     staged = stage(find_source(str(folder), {}, folder, Step()), s3=s3, bucket=outputs["Bucket"])
-    yield Deployed(outputs, staged.manifest, localaws.client)
+    return Deployed(outputs, staged.manifest, localaws.client)
+
+
+@pytest.fixture(scope="module")
+def project(localaws: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    yield deployed(localaws, tmp_path_factory.mktemp("sketches"))
     cleanup(SETTINGS, client=localaws.client, step=Step())
 
 
@@ -144,6 +148,12 @@ def test_an_unsure_answer_goes_to_review(released: Deployed) -> None:
     assert decision["cause"].startswith("THRESHOLD_CONFIDENCE_NOT_MET")
 
 
+def test_a_picture_that_arrives_again_is_decided_again(released: Deployed) -> None:
+    picture = png(draw("bicycle", 1002, 32))
+    first, second = send(released, unsure=picture)["unsure"], send(released, unsure=picture)["unsure"]
+    assert first["execution"] != second["execution"]
+
+
 def test_an_arrival_that_was_deleted_is_rejected(released: Deployed) -> None:
     bucket = released.outputs["Bucket"]
     event = {"image_data": "", "s3_bucket": bucket, "s3_key": "arrivals/anna/gone.png", "inferences": []}
@@ -172,3 +182,14 @@ def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(release
     assert (decision["outcome"], decision["error"]) == ("FAILED", "EndpointUnavailableError")
     machine = gather.machine_run(released.outputs["DeliveryMachine"], stepfunctions=released.client("stepfunctions"))
     assert machine["states"]["DeliveryFailed"]["entered"] == 1
+
+
+def test_an_endpoint_that_never_becomes_healthy_fails_the_release_and_is_deleted(
+    start_localaws: Any, tmp_path: Path
+) -> None:
+    sick = f"scones={sys.executable} {Path(__file__).parent / 'sick_image.py'}"
+    with start_localaws(tmp_path / "state", "--image", sick) as server:
+        project = deployed(server, tmp_path / "images")
+        with pytest.raises(ReleaseError, match=r"DeploymentFailed: .*libgomp"):
+            project.release("tiny-20260101-000004", epochs="1")
+        assert project.endpoints() == []

@@ -24,7 +24,7 @@ Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awai
 
 
 def install() -> None:
-    """Put sandboxes in the place of ministack's workers, and Lambda's request limits in front of it."""
+    """Put sandboxes in the place of ministack's workers, and Lambda's checks of an event in front of it."""
     other_worker = lambda_runtime._worker_class_for
     other_execution = lambda_svc._execute_function_warm
     other_logs = lambda_svc._emit_lambda_logs
@@ -44,18 +44,27 @@ def install() -> None:
     lambda_runtime._worker_class_for = worker_class_for
     lambda_svc._execute_function_warm = execute_warm
     lambda_svc._emit_lambda_logs = emit_logs
-    app.SERVICE_HANDLERS["lambda"] = _limited(app.SERVICE_HANDLERS["lambda"])
+    app.SERVICE_HANDLERS["lambda"] = _checked(app.SERVICE_HANDLERS["lambda"])
 
 
-def _limited(handler: Handler) -> Handler:
-    async def limited(
+def _checked(handler: Handler) -> Handler:
+    async def checked(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Answer:
-        limit = EVENT_BYTES if headers.get("x-amz-invocation-type") == "Event" else REQUEST_BYTES
-        if path.endswith("/invocations") and len(body) > limit:
-            message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-            answer = {"Type": "User", "message": message}
-            return 413, {"x-amzn-errortype": "RequestTooLargeException"}, json.dumps(answer).encode()
+        if path.endswith("/invocations"):
+            limit = EVENT_BYTES if headers.get("x-amz-invocation-type") == "Event" else REQUEST_BYTES
+            if len(body) > limit:
+                message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+                return _refused(413, "RequestTooLargeException", message)
+            try:
+                json.loads(body or b"{}")
+            except (ValueError, RecursionError) as error:
+                message = f"Could not parse request body into json: {error}"
+                return _refused(400, "InvalidRequestContentException", message)
         return await handler(method, path, headers, body, query)
 
-    return limited
+    return checked
+
+
+def _refused(status: int, error: str, message: str) -> Answer:
+    return status, {"x-amzn-errortype": error}, json.dumps({"Type": "User", "message": message}).encode()

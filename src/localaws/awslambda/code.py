@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +12,10 @@ from ministack.core.responses import get_region
 from ministack.services import lambda_svc
 
 from localaws.awslambda.packages import runtime_packages
-from localaws.errors import LocalAwsError
-
-UNZIPPED_BYTES = 262_144_000
-
-
-class CodeError(LocalAwsError):
-    """A deployment package that Lambda would not take."""
 
 
 def unpack(code_zip: bytes) -> Path:
-    """The folder with the zip's files, shared by all that have the same bytes. Raises CodeError."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(code_zip)) as package:
-            size = sum(member.file_size for member in package.infolist())
-    except zipfile.BadZipFile as error:
-        raise CodeError(f"Could not unzip the deployment package: {error}.") from error
-    if size > UNZIPPED_BYTES:
-        raise CodeError(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes; this package has {size}.")
+    """The folder with the zip's files, shared by all that have the same bytes; its size was checked when it came."""
     return Path(lambda_svc._provided_runtime_code_dir(code_zip))
 
 

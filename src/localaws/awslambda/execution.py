@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.lambda_runtime import acquire_worker, release_worker
 from ministack.services import cloudwatch_logs, lambda_svc
 
-from localaws.awslambda.code import CodeError, log_group
+from localaws.awslambda.code import log_group
 from localaws.awslambda.sandbox import Result, Sandbox
 
 _LINE_BYTES = 262_118
@@ -35,8 +35,6 @@ def execute(function: Mapping[str, Any], event: object, request_id: str) -> dict
     try:
         trace_id = lambda_svc._xray_trace_id_for_invocation(config)
         result = sandbox.invoke(json.dumps(event).encode(), request_id, config["FunctionArn"], trace_id)
-    except CodeError as error:
-        return {"body": {"errorMessage": str(error), "errorType": "Runtime.InvalidZip"}, "error": True, "log": ""}
     finally:
         release_worker(sandbox)
     lines = log_lines(result, request_id, config)

@@ -29,7 +29,7 @@ _PRINTED_BYTES = 4 * _MEGABYTE
 
 
 class RuntimeProcess:
-    """Started by its constructor; raises CodeError for a zip that cannot be used."""
+    """Started by its constructor."""
 
     def __init__(self, config: dict[str, Any], code_zip: bytes, log_stream: str) -> None:
         code = unpack(code_zip)

@@ -44,7 +44,7 @@ class Sandbox:
         self._runtime: RuntimeProcess | None = None
 
     def invoke(self, event: bytes, request_id: str, function_arn: str, trace_id: str | None) -> Result:
-        """Run one event, in a new process where there is none alive; one at a time. Raises CodeError."""
+        """Run one event, in a new process where there is none alive; one at a time."""
         with self._lock:
             outcome, init_ms = self._warm()
             runtime, started = self._live(), time.monotonic()

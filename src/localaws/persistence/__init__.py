@@ -9,16 +9,21 @@ from types import ModuleType
 
 from ministack import app as engine
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+from ministack.services import dynamodb
 
+from localaws.persistence import objects
+from localaws.persistence.marks import watch_items, watch_stores
 from localaws.persistence.rows import Rows
-from localaws.persistence.saver import Saver, watch
+from localaws.persistence.saver import Saver
 
 __all__ = ["Saver", "open_saver"]
 
 
 def open_saver(path: Path) -> Saver:
     """Put the state file in the place of ministack's own saving at shutdown; the engine loads it when it starts."""
-    watch((AccountScopedDict, AccountRegionScopedDict))
+    watch_stores((AccountScopedDict, AccountRegionScopedDict))
+    watch_items(dynamodb)
+    objects.install()
     saver = Saver(Rows(path), _modules)
     engine._load_persisted_state = lambda: saver.load(engine._get_module, engine._state_map)
     engine.save_all = lambda services: None

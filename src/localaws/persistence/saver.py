@@ -1,19 +1,18 @@
-"""Saves what changed, when it changed: one saver for the server, on a thread of its own.
+"""Saves what changed before the answer that says so: one saver for the server, on a thread of its own.
 
-Stores tell which of them were looked at; only their services are compared with what is on disk, entry by entry.
-What changes without a request, such as a running execution, is saved within a second.
+A request's own entries are compared with what is on disk when it ends; everything is, once a second, for what changes
+without a request, such as a running execution.
 """
 
 from __future__ import annotations
 
 import ast
 import asyncio
-import contextvars
 import hashlib
 import json
 import logging
 import operator
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
@@ -21,34 +20,27 @@ from typing import Any, NamedTuple
 
 from ministack.core import persistence as engine
 
+from localaws.persistence import marks
+from localaws.persistence.marks import Mark
 from localaws.persistence.rows import RowKey, Rows
-from localaws.persistence.snapshot import Entry, Scoped, StoredEntry, entries, state_of
+from localaws.persistence.snapshot import GONE, Entry, Scoped, StoredEntry, entries, entries_at, state_of
 
+# Requests that come by the thousand, and the only service whose state they change: not all of it is looked at.
+FREQUENT = {
+    "PutItem": "dynamodb",
+    "UpdateItem": "dynamodb",
+    "DeleteItem": "dynamodb",
+    "BatchWriteItem": "dynamodb",
+    "TransactWriteItems": "dynamodb",
+    "StartExecution": "stepfunctions",
+    "PutLogEvents": "cloudwatch_logs",
+    "PutMetricData": "cloudwatch",
+}
 _LOG = logging.getLogger("localaws")
 _SWEEP_SECONDS = 1.0
 
 _Place = tuple[str, tuple[Any, ...]]
-
-_touched: set[int] = set()
-_request: contextvars.ContextVar[set[int] | None] = contextvars.ContextVar("touched", default=None)
-
-
-def watch(stores: Iterable[type[Any]]) -> None:
-    """Make every access to a store of these classes leave its mark, whoever makes it."""
-    for store in stores:
-        for name in ("_scoped", "_is_mine"):
-            setattr(store, name, _marking(getattr(store, name)))
-
-
-def _marking(access: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def marked(self: Any, key: Any) -> Any:
-        _touched.add(id(self))
-        mine = _request.get()
-        if mine is not None:
-            mine.add(id(self))
-        return access(self, key)
-
-    return marked
+_Work = dict[str, set[_Place] | None]
 
 
 class _Known(NamedTuple):
@@ -67,11 +59,11 @@ class Saver:
     def __init__(self, rows: Rows, modules: Callable[[], Mapping[str, ModuleType]]) -> None:
         self._rows, self._modules = rows, modules
         self._known: dict[str, dict[_Place, _Known]] = {}
-        self._owner: dict[int, str] = {}
+        self._owner: dict[int | str, tuple[str, str]] = {}
         self._owned: set[str] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="localaws-saver")
         self._round = asyncio.Lock()
-        self._waiting: set[int] = set()
+        self._waiting: _Work = {}
         self._next: asyncio.Task[None] | None = None
 
     def load(self, get_module: Callable[[str], ModuleType], names: Mapping[str, str]) -> None:
@@ -85,86 +77,116 @@ class Saver:
             if service in names:
                 get_module(names[service]).load_persisted_state(state_of(service, stored))
 
-    def track(self) -> Callable[[], Awaitable[None]]:
-        """Begin a request; the result saves what the request has touched, together with whoever else is waiting."""
-        mine: set[int] = set()
-        _request.set(mine)
+    def track(self, operation: str) -> Callable[[], Awaitable[None]]:
+        """Begin a request; the result saves what it may have changed, together with whoever else is waiting."""
+        marked = marks.begin()
 
         async def save() -> None:
-            self._waiting |= mine
+            self._add(self._work_of(operation, marked))
             if self._next is None:
                 self._next = asyncio.get_running_loop().create_task(self._save_waiting())
             await asyncio.shield(self._next)
 
         return save
 
+    def _work_of(self, operation: str, marked: Collection[Mark]) -> _Work:
+        owners = self._owners()
+        found = [(*owners[store], key) for store, key in list(marked) if store in owners]
+        only = FREQUENT.get(operation)
+        if only is None:
+            return {service: None for service, _, _ in found}
+        return {only: {(store, key) for service, store, key in found if service == only}}
+
+    def _add(self, work: _Work) -> None:
+        for service, places in work.items():
+            known = self._waiting.setdefault(service, set())
+            self._waiting[service] = None if known is None or places is None else known | places
+
     async def _save_waiting(self) -> None:
         async with self._round:
-            touched, self._waiting, self._next = self._waiting | _drain(), set(), None
-            await asyncio.get_running_loop().run_in_executor(self._thread, self.save, self._owners(touched))
+            work, self._waiting, self._next = self._waiting, {}, None
+            if None in work.values():
+                await asyncio.get_running_loop().run_in_executor(self._thread, self.save, work)
+            else:
+                # A few entries are written sooner than a thread is woken.
+                self.save(work)
 
     async def sweep(self) -> None:
         """Save everything once a second, for as long as this is awaited."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             async with self._round:
-                _drain()
                 with _logged():
-                    await asyncio.get_running_loop().run_in_executor(self._thread, self.save, set(self._modules()))
+                    await asyncio.get_running_loop().run_in_executor(self._thread, self.save_all)
 
-    def _owners(self, touched: set[int]) -> set[str]:
+    def _owners(self) -> Mapping[int | str, tuple[str, str]]:
         modules = self._modules()
         if modules.keys() != self._owned:
             self._owned = set(modules)
-            self._owner = {
-                id(value): service
-                for service, module in modules.items()
-                for value in vars(module).values()
-                if isinstance(value, Scoped)
-            }
-        return {self._owner[store] for store in touched if store in self._owner}
+            self._owner = {marks.ITEMS: ("dynamodb", marks.ITEMS)}
+            for service, module in modules.items():
+                for name, value in vars(module).items():
+                    if isinstance(value, Scoped):
+                        self._owner[id(value)] = service, name.removeprefix("_")
+        return self._owner
 
-    def save(self, services: Iterable[str]) -> None:
-        """Write what differs from the last time. Raises sqlite3.Error, for instance on a full disk."""
-        modules = self._modules()
-        known: dict[str, dict[_Place, _Known]] = {}
+    def save_all(self) -> None:
+        """Write whatever differs from the last time."""
+        self.save(dict.fromkeys(self._modules()))
+
+    def save(self, work: _Work) -> None:
+        """Write what differs, in these places or anywhere in the service. Raises sqlite3.Error, as on a full disk."""
         changed: list[tuple[RowKey, str]] = []
         gone: list[RowKey] = []
-        for service in services:
-            known[service], texts = self._look(service, modules[service])
-            changed += [(_row(service, place), text) for place, text in texts.items()]
-            gone += [_row(service, place) for place in self._known.get(service, {}).keys() - known[service].keys()]
+        learnt: list[tuple[str, _Place, _Known | None]] = []
+        modules = self._modules()
+        for service, places in work.items():
+            known = self._known.setdefault(service, {})
+            met: set[_Place] = set()
+            for entry in _entries(service, modules[service], places):
+                place = entry.store, entry.key
+                if entry.value is GONE:
+                    continue
+                met.add(place)
+                now, text = _compare(service, entry, known.get(place))
+                learnt.append((service, place, now))
+                if text is not None:
+                    changed.append((_row(service, place), text))
+            missing = (known.keys() if places is None else places & known.keys()) - met
+            gone += [_row(service, place) for place in missing]
+            learnt += [(service, place, None) for place in missing]
         if changed or gone:
             self._rows.write(changed, gone)
-        self._known.update(known)
+        self._learn(learnt)
 
-    def _look(self, service: str, module: ModuleType) -> tuple[dict[_Place, _Known], dict[_Place, str]]:
-        before = self._known.get(service, {})
-        now: dict[_Place, _Known] = {}
-        changed: dict[_Place, str] = {}
-        for entry in entries(service, module):
-            place = entry.store, entry.key
-            known = before.get(place)
-            if known is None or not known.is_same(entry):
-                text = _text(service, entry)
-                digest = _digest(text)
-                if known is None or known.digest != digest:
-                    changed[place] = text
-                known = _Known(digest, entry.stamp)
-            now[place] = known
-        return now, changed
+    def _learn(self, learnt: Iterable[tuple[str, _Place, _Known | None]]) -> None:
+        for service, place, known in learnt:
+            if known is None:
+                del self._known[service][place]
+            else:
+                self._known[service][place] = known
 
     def close(self) -> None:
         """Save everything once more and let go of the file."""
-        self._thread.submit(self.save, set(self._modules())).result()
+        self._thread.submit(self.save_all).result()
         self._thread.shutdown()
         self._rows.close()
 
 
-def _drain() -> set[int]:
-    drained = set(_touched)
-    _touched.difference_update(drained)
-    return drained
+def _entries(service: str, module: ModuleType, places: Iterable[_Place] | None) -> Iterator[Entry]:
+    if places is None:
+        yield from entries(service, module)
+    else:
+        for store, key in places:
+            yield from entries_at(service, module, store, key)
+
+
+def _compare(service: str, entry: Entry, known: _Known | None) -> tuple[_Known, str | None]:
+    if known is not None and known.is_same(entry):
+        return known, None
+    text = _text(service, entry)
+    digest = _digest(text)
+    return _Known(digest, entry.stamp), (None if known is not None and known.digest == digest else text)
 
 
 def _digest(text: str) -> bytes:

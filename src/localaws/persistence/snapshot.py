@@ -7,11 +7,10 @@ can be recognised as unchanged without looking inside: a DynamoDB item, an execu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict, now_iso
 
 Scoped = AccountScopedDict | AccountRegionScopedDict
 State = dict[str, Any]
@@ -63,10 +62,14 @@ LIVE_STORES = {
     ),
 }
 _EVENTS_PER_ROW = 256
+GONE: Final = object()
 
 
 class Entry(NamedTuple):
-    """`key` is the scoped key, or () for a store that has none. Equal `stamp`s, object by object, mean no change."""
+    """`key` is the scoped key, or () for a store that has none; `value` may be GONE.
+
+    Stamps that are equal, object by object, mean that nothing has changed.
+    """
 
     store: str
     key: tuple[Any, ...]
@@ -87,6 +90,24 @@ def entries(service: str, module: ModuleType) -> Iterator[Entry]:
             yield from split(entry) if split else (entry,)
 
 
+def entries_at(service: str, module: ModuleType, store: str, key: tuple[Any, ...]) -> Iterator[Entry]:
+    """The same for one key of one store, of a service that is read in place; for a table, without its items."""
+    if store == "items":
+        table = module._tables._data.get(key[:3], {"items": {}})
+        item = table["items"].get(key[3], {}).get(key[4], GONE)
+        yield Entry(store, key, item, (item,))
+        return
+    value = getattr(module, f"_{store}")._data.get(key, GONE)
+    entry = Entry(store, key, value)
+    if value is GONE:
+        yield entry
+    elif store == "tables":
+        yield _table_alone(entry)
+    else:
+        split = _SPLITS.get((service, store))
+        yield from split(entry) if split else (entry,)
+
+
 def _entries_of(store: str, value: Any) -> Iterator[Entry]:
     if isinstance(value, Scoped):
         for key, inner in list(value._data.items()):
@@ -96,10 +117,14 @@ def _entries_of(store: str, value: Any) -> Iterator[Entry]:
 
 
 def _split_table(table: Entry) -> Iterator[Entry]:
-    yield table._replace(value=_without(table.value, "items", "_index_members"))
+    yield _table_alone(table)
     for partition, items in list(table.value["items"].items()):
         for sort, item in list(items.items()):
             yield Entry("items", (*table.key, partition, sort), item, (item,))
+
+
+def _table_alone(table: Entry) -> Entry:
+    return table._replace(value=_without(table.value, "items", "_index_members"))
 
 
 def _split_execution(execution: Entry) -> Iterator[Entry]:
@@ -168,14 +193,12 @@ def _join_log_groups(state: State) -> None:
 
 
 def _end_executions(state: State) -> None:
+    failure = {"error": "States.Runtime", "cause": "The server stopped while this execution was running."}
     for execution in state.get("executions", AccountRegionScopedDict())._data.values():
         if execution["status"] == "RUNNING":
-            execution.update(
-                status="FAILED",
-                error="States.Runtime",
-                cause="The server stopped while this execution was running.",
-                stopDate=datetime.now(UTC).isoformat(),
-            )
+            execution.update(failure, status="FAILED", stopDate=now_iso())
+            event = {"type": "ExecutionFailed", "timestamp": now_iso(), "executionFailedEventDetails": failure}
+            execution["events"].append({"id": len(execution["events"]) + 1, **event})
 
 
 _JOINS = {"dynamodb": _join_tables, "cloudwatch_logs": _join_log_groups, "stepfunctions": _end_executions}

@@ -82,7 +82,7 @@ def _await(noun: str, name: dict[str, str]) -> dict[str, Any]:
             return described
         if status in ("Failed", "Stopped"):
             raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(described))
-        if execution.get("status") == "ABORTED" and not is_told:
+        if execution.get("status", "RUNNING") != "RUNNING" and not is_told:
             is_told = True
             _call(f"Stop{noun}", name, "AmazonSageMakerException", _milliseconds)
         time.sleep(_POLL_SECONDS)

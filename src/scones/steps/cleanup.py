@@ -72,6 +72,18 @@ def _delete_bucket(name: str, client: Client) -> None:
     client("s3").delete_bucket(Bucket=name)
 
 
+def _delete_endpoint(name: str, client: Client) -> None:
+    """Delete an endpoint once it is done with what it is doing: SageMaker refuses it in between."""
+    sagemaker = client("sagemaker")
+    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] not in (
+        "InService",
+        "OutOfService",
+        "Failed",
+    ):
+        time.sleep(1)
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
 def _delete_job(kind: str) -> Callable[[str, Client], None]:
     """Return how a `training` or `processing` job is deleted: SageMaker deletes only what has ended."""
 
@@ -112,7 +124,7 @@ def _call(service: str, operation: str, argument: str) -> Callable[[str, Client]
 
 
 _DELETE: dict[str, Callable[[str, Client], Any]] = {
-    "endpoint": _call("sagemaker", "delete_endpoint", "EndpointName"),
+    "endpoint": _delete_endpoint,
     "endpoint config": _call("sagemaker", "delete_endpoint_config", "EndpointConfigName"),
     "model": _call("sagemaker", "delete_model", "ModelName"),
     "model package": _call("sagemaker", "delete_model_package", "ModelPackageName"),

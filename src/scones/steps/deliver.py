@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from scones.contract import ARRIVALS, DECISIONS, Decision
 from scones.errors import DeliveryError
+from scones.steps.gather import read_json
 from scones.steps.progress import Step
+
+_POLL_SECONDS = 0.25
 
 
 def deliver(
@@ -29,30 +31,41 @@ def deliver(
     naming the pictures that got none.
     """
     waiting = dict(pictures)
+    before = _etags(bucket, s3=s3)
     for arrived, (name, image) in enumerate(waiting.items(), start=1):
         s3.put_object(Bucket=bucket, Key=ARRIVALS + name, Body=image)
         step.update(0, len(waiting), f"{arrived} of {len(waiting)} arrived")
         sleep(interval)
     decisions: dict[str, Decision] = {}
     deadline = clock() + timeout
-    while len(decisions) < len(waiting):
-        fresh = _decided(bucket, s3=s3) & waiting.keys() - decisions.keys()
-        for name in fresh:
-            stored = s3.get_object(Bucket=bucket, Key=f"{DECISIONS}{name}.json")
-            decisions[name] = json.loads(stored["Body"].read())
-        deadline = clock() + timeout if fresh else deadline
+    while missing := sorted(waiting.keys() - decisions.keys()):
+        # A picture of the same name may have been decided before; its decision is another object by then.
+        now = _etags(bucket, s3=s3)
+        fresh = [name for name in missing if now.get(name) != before.get(name)]
+        decisions |= {name: read_json(bucket, _decision_key(name), s3=s3) for name in fresh}
         step.update(len(decisions), len(waiting), f"{len(decisions)} of {len(waiting)} decided")
+        if fresh:
+            deadline = clock() + timeout
+            continue
         if clock() > deadline:
-            missing = sorted(waiting.keys() - decisions.keys())
-            raise DeliveryError(
-                f"{len(missing)} of {len(waiting)} arrivals have no decision after {timeout:.0f} s, the first is "
-                f"{ARRIVALS}{missing[0]}; look at the delivery state machine's executions"
-            )
-        sleep(0.25)
+            raise DeliveryError(_late(missing, len(waiting), timeout))
+        sleep(_POLL_SECONDS)
     return sorted(decisions.values(), key=lambda decision: decision["decided_at"])
 
 
-def _decided(bucket: str, *, s3: Any) -> set[str]:
+def _decision_key(name: str) -> str:
+    return f"{DECISIONS}{name}.json"
+
+
+def _etags(bucket: str, *, s3: Any) -> dict[str, str]:
+    """Return arrival -> ETag of its decision."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=DECISIONS)
-    keys = (stored["Key"] for page in pages for stored in page.get("Contents", []))
-    return {key.removeprefix(DECISIONS).removesuffix(".json") for key in keys}
+    stored = (item for page in pages for item in page.get("Contents", []))
+    return {item["Key"].removeprefix(DECISIONS).removesuffix(".json"): item["ETag"] for item in stored}
+
+
+def _late(missing: list[str], sent: int, timeout: float) -> str:
+    return (
+        f"{len(missing)} of {sent} arrivals have no decision after {timeout:.0f} s, the first is "
+        f"{ARRIVALS}{missing[0]}; look at the delivery state machine's executions"
+    )

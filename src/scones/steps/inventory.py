@@ -19,6 +19,15 @@ from scones.settings import Settings
 # The shared groups hold the streams of all jobs in the account: ours are deleted stream by stream.
 _JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs")
 
+# Kind, listing, the listing's member, and what its names and ARNs are called by.
+_SAGEMAKER = (
+    ("endpoint", "list_endpoints", "Endpoints", "Endpoint"),
+    ("endpoint config", "list_endpoint_configs", "EndpointConfigs", "EndpointConfig"),
+    ("model", "list_models", "Models", "Model"),
+    ("training job", "list_training_jobs", "TrainingJobSummaries", "TrainingJob"),
+    ("processing job", "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJob"),
+)
+
 Client = Callable[[str], Any]
 
 
@@ -37,10 +46,7 @@ def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
     """
     project = settings.project
     kinds: tuple[Callable[[], Iterator[Resource]], ...] = (
-        lambda: _endpoints(project, client("sagemaker")),
-        lambda: _endpoint_configs(project, client("sagemaker")),
-        lambda: _models(project, client("sagemaker")),
-        lambda: _jobs(project, client("sagemaker")),
+        lambda: _sagemaker(project, client("sagemaker")),
         lambda: _model_packages(project, client("sagemaker")),
         lambda: _buckets(project, client("s3")),
         lambda: _stacks(settings, client("cloudformation")),
@@ -57,31 +63,12 @@ def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
         yield from list(kind())
 
 
-def _endpoints(project: str, sagemaker: Any) -> Iterator[Resource]:
-    for found in _pages(sagemaker, "list_endpoints", "Endpoints", NameContains=project):
-        if _is_tagged(project, found["EndpointArn"], sagemaker):
-            yield Resource("endpoint", found["EndpointName"])
-
-
-def _endpoint_configs(project: str, sagemaker: Any) -> Iterator[Resource]:
-    for found in _pages(sagemaker, "list_endpoint_configs", "EndpointConfigs", NameContains=project):
-        if _is_tagged(project, found["EndpointConfigArn"], sagemaker):
-            yield Resource("endpoint config", found["EndpointConfigName"])
-
-
-def _models(project: str, sagemaker: Any) -> Iterator[Resource]:
-    for found in _pages(sagemaker, "list_models", "Models", NameContains=project):
-        if _is_tagged(project, found["ModelArn"], sagemaker):
-            yield Resource("model", found["ModelName"])
-
-
-def _jobs(project: str, sagemaker: Any) -> Iterator[Resource]:
-    for found in _pages(sagemaker, "list_training_jobs", "TrainingJobSummaries", NameContains=project):
-        if _is_tagged(project, found["TrainingJobArn"], sagemaker):
-            yield Resource("training job", found["TrainingJobName"])
-    for found in _pages(sagemaker, "list_processing_jobs", "ProcessingJobSummaries", NameContains=project):
-        if _is_tagged(project, found["ProcessingJobArn"], sagemaker):
-            yield Resource("processing job", found["ProcessingJobName"])
+def _sagemaker(project: str, sagemaker: Any) -> Iterator[Resource]:
+    """Yield endpoints before the configs that they use, configs before models, and jobs."""
+    for kind, operation, member, noun in _SAGEMAKER:
+        for found in _pages(sagemaker, operation, member, NameContains=project):
+            if _is_tagged(project, found[f"{noun}Arn"], sagemaker):
+                yield Resource(kind, found[f"{noun}Name"])
 
 
 def _model_packages(project: str, sagemaker: Any) -> Iterator[Resource]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
+from rich.text import Text
 
 
 class Step:
@@ -18,6 +20,13 @@ class Step:
 
     def note(self, text: str) -> None:
         """Report a line that stays."""
+
+
+class _KnownBar(BarColumn):
+    """A bar, and nothing for a step whose end is not known."""
+
+    def render(self, task: Task) -> ProgressBar | Text:  # type: ignore[override]
+        return super().render(task) if task.total is not None else Text("")
 
 
 class _ConsoleStep(Step):
@@ -48,14 +57,9 @@ class Reporter:
     def step(self, name: str, doing: str) -> Iterator[Step]:
         started = time.monotonic()
         if self._console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("[bold]{task.description:10}"), BarColumn(24), MofNCompleteColumn())
-            with Progress(
-                *columns,
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[detail]}"),
-                console=self._console,
-                transient=True,
-            ) as bar:
+            name_column, detail = TextColumn("[bold]{task.description:10}"), TextColumn("{task.fields[detail]}")
+            columns = (SpinnerColumn(), name_column, TimeElapsedColumn(), _KnownBar(24), detail)
+            with Progress(*columns, console=self._console, transient=True) as bar:
                 yield _ConsoleStep(name, self._console, bar)
         else:
             self._console.print(f"{name}: {doing}", highlight=False, markup=False)

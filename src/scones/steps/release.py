@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -97,9 +98,18 @@ def _entered_states(execution: str, *, stepfunctions: Any) -> list[str]:
 
 def _last_log_line(job: str, *, logs: Any) -> str:
     try:
-        events = logs.filter_log_events(logGroupName=_TRAINING_LOGS, logStreamNamePrefix=f"{job}/")["events"]
+        streams = logs.describe_log_streams(logGroupName=_TRAINING_LOGS, logStreamNamePrefix=f"{job}/")["logStreams"]
+        if not streams:
+            return ""
+        stream = streams[-1]["logStreamName"]
+        events = logs.get_log_events(logGroupName=_TRAINING_LOGS, logStreamName=stream, limit=1)["events"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return ""
         raise
-    return str(events[-1]["message"]).strip() if events else ""
+    return _progress(str(events[-1]["message"])) if events else ""
+
+
+def _progress(line: str) -> str:
+    epoch, accuracy = re.search(r"\bepoch=(\d+)", line), re.search(r"validation_accuracy=([\d.]+)", line)
+    return f"epoch {epoch[1]}, validation accuracy {float(accuracy[1]):.3f}" if epoch and accuracy else line.strip()

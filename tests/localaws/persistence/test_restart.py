@@ -1,0 +1,154 @@
+"""What was acknowledged is there after kill -9, and nothing that ran is left behind."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+ROLE = "arn:aws:iam::000000000000:role/kept"
+TABLE = {
+    "TableName": "kept",
+    "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def code() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as package:
+        package.writestr("app.py", "import os\ndef handler(event, context):\n  return os.getpid()")
+    return file.getvalue()
+
+
+def fill(server: Any) -> None:
+    server.client("iam").create_role(RoleName="kept", AssumeRolePolicyDocument="{}")
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="kept")
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_notification_configuration(Bucket="kept", NotificationConfiguration={"EventBridgeConfiguration": {}})
+    for body in (b"first", b"second"):
+        s3.put_object(Bucket="kept", Key="a/b", Body=body, ContentType="image/png", Metadata={"who": "me"})
+    dynamodb = server.client("dynamodb")
+    dynamodb.create_table(**TABLE)
+    for key in ("put", "deleted", "updated"):
+        dynamodb.put_item(TableName="kept", Item={"k": {"S": key}})
+    dynamodb.delete_item(TableName="kept", Key={"k": {"S": "deleted"}})
+    update = {"UpdateExpression": "SET v = :v", "ExpressionAttributeValues": {":v": {"N": "7"}}}
+    dynamodb.update_item(TableName="kept", Key={"k": {"S": "updated"}}, **update)
+    logs = server.client("logs")
+    logs.create_log_group(logGroupName="kept")
+    logs.create_log_stream(logGroupName="kept", logStreamName="s")
+    now = int(time.time() * 1000)
+    for batch in (("one", "two"), ("three",)):
+        events = [{"timestamp": now, "message": message} for message in batch]
+        logs.put_log_events(logGroupName="kept", logStreamName="s", logEvents=events)
+
+
+def start_waiting(server: Any) -> str:
+    definition = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}})
+    states = server.client("stepfunctions")
+    machine = states.create_state_machine(name="kept", definition=definition, roleArn=ROLE)["stateMachineArn"]
+    return str(states.start_execution(stateMachineArn=machine, input='{"a": 1}')["executionArn"])
+
+
+def start_function(server: Any) -> int:
+    client = server.client("lambda")
+    settings = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 20}
+    client.create_function(FunctionName="kept", Code={"ZipFile": code()}, **settings)
+    return int(client.invoke(FunctionName="kept")["Payload"].read())
+
+
+def test_nothing_acknowledged_is_lost_to_kill_9(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
+    with start_localaws(tmp_path / "state") as server:
+        fill(server)
+        pid = start_function(server)
+        execution = start_waiting(server)
+        server.process.kill()
+        server.process.wait()
+    assert ended(pid)
+    with start_localaws(tmp_path / "state") as server:
+        check_stores(server)
+        assert int(server.client("lambda").invoke(FunctionName="kept")["Payload"].read()) != pid
+        stopped = server.client("stepfunctions").describe_execution(executionArn=execution)
+        assert (stopped["status"], stopped["error"]) == ("FAILED", "States.Runtime")
+        assert "server stopped" in stopped["cause"]
+        assert stopped["input"] == '{"a": 1}'
+
+
+def check_stores(server: Any) -> None:
+    assert server.client("iam").get_role(RoleName="kept")["Role"]["Arn"] == ROLE
+    s3 = server.client("s3")
+    found = s3.get_object(Bucket="kept", Key="a/b")
+    assert (found["Body"].read(), found["ContentType"], found["Metadata"]) == (b"second", "image/png", {"who": "me"})
+    versions = s3.list_object_versions(Bucket="kept")["Versions"]
+    bodies = {s3.get_object(Bucket="kept", Key="a/b", VersionId=v["VersionId"])["Body"].read() for v in versions}
+    assert bodies == {b"first", b"second"}
+    assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket="kept")
+    items = server.client("dynamodb").scan(TableName="kept")["Items"]
+    assert sorted(items, key=lambda item: item["k"]["S"]) == [
+        {"k": {"S": "put"}},
+        {"k": {"S": "updated"}, "v": {"N": "7"}},
+    ]
+    events = server.client("logs").get_log_events(logGroupName="kept", logStreamName="s", startFromHead=True)["events"]
+    assert [event["message"] for event in events] == ["one", "two", "three"]
+
+
+def ended(pid: int) -> bool:
+    for _ in range(100):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_what_was_deleted_stays_deleted(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
+    with start_localaws(tmp_path / "state") as server:
+        fill(server)
+        server.client("dynamodb").delete_table(TableName="kept")
+        server.client("logs").delete_log_stream(logGroupName="kept", logStreamName="s")
+        server.client("iam").delete_role(RoleName="kept")
+        server.process.kill()
+        server.process.wait()
+    with start_localaws(tmp_path / "state") as server:
+        assert server.client("dynamodb").list_tables()["TableNames"] == []
+        assert server.client("logs").describe_log_streams(logGroupName="kept")["logStreams"] == []
+        with pytest.raises(ClientError, match="NoSuchEntity"):
+            server.client("iam").get_role(RoleName="kept")
+
+
+def test_a_server_that_is_asked_to_stop_leaves_nothing_running(
+    start_localaws: Callable[..., Any], tmp_path: Path
+) -> None:
+    with start_localaws(tmp_path / "state") as server:
+        pid = start_function(server)
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+    assert ended(pid)
+    assert all(ended(child.pid) for child in children)
+    assert not (tmp_path / "state" / "server.json").exists()
+
+
+def test_the_end_of_stdin_ends_the_server(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
+    with start_localaws(tmp_path / "state") as server:
+        server.process.stdin.close()
+        assert server.process.wait(20) == 0
+
+
+def test_an_object_that_cannot_be_written_is_an_error(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
+    with start_localaws(tmp_path / "state") as server:
+        s3 = server.client("s3")
+        s3.create_bucket(Bucket="full")
+        folder = tmp_path / "state" / "s3" / "000000000000" / "full"
+        folder.rmdir()
+        folder.write_text("in the way of the bucket's folder")
+        with pytest.raises(ClientError, match="500"):
+            s3.put_object(Bucket="full", Key="a/b", Body=b"x")

@@ -1,0 +1,117 @@
+"""A stack as `infra/` has it: a bucket whose objects start a state machine that calls a function; and its end."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+DEFINITION = {
+    "StartAt": "Call",
+    "States": {"Call": {"Type": "Task", "Resource": "${FunctionArn}", "InputPath": "$.detail.object.key", "End": True}},
+}
+
+
+def assumed_by(service: str) -> dict[str, Any]:
+    who = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [who]}}
+
+
+def template(definition: dict[str, Any]) -> str:
+    pattern = {
+        "source": ["aws.s3"],
+        "detail": {"bucket": {"name": ["stack-bucket"]}, "object": {"key": [{"prefix": "in/"}]}},
+    }
+    notification = {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    resources = {
+        "Bucket": ("AWS::S3::Bucket", {"BucketName": "stack-bucket", "NotificationConfiguration": notification}),
+        "Role": ("AWS::IAM::Role", assumed_by("lambda.amazonaws.com")),
+        "Function": (
+            "AWS::Lambda::Function",
+            {
+                "FunctionName": "stack-function",
+                "Runtime": "python3.13",
+                "Handler": "index.handler",
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Code": {"ZipFile": "def handler(event, context):\n  return {'key': event}\n"},
+            },
+        ),
+        "Machine": (
+            "AWS::StepFunctions::StateMachine",
+            {
+                "StateMachineName": "stack-machine",
+                "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                "DefinitionString": json.dumps(definition),
+                "DefinitionSubstitutions": {"FunctionArn": {"Fn::GetAtt": ["Function", "Arn"]}},
+            },
+        ),
+        "Rule": (
+            "AWS::Events::Rule",
+            {
+                "EventPattern": pattern,
+                "Targets": [{"Id": "m", "Arn": {"Ref": "Machine"}, "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}}],
+            },
+        ),
+    }
+    made = {name: {"Type": kind, "Properties": properties} for name, (kind, properties) in resources.items()}
+    return json.dumps({"Resources": made, "Outputs": {"Machine": {"Value": {"Ref": "Machine"}}}})
+
+
+def settled(cloudformation: Any, name: str) -> str:
+    while True:
+        status = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+        if not status.endswith("IN_PROGRESS"):
+            return status
+        time.sleep(0.05)
+
+
+def executions(localaws: Any, machine: str) -> list[dict[str, Any]]:
+    states = localaws.client("stepfunctions")
+    for _ in range(200):
+        found: list[dict[str, Any]] = states.list_executions(stateMachineArn=machine)["executions"]
+        if found and all(execution["status"] != "RUNNING" for execution in found):
+            return found
+        time.sleep(0.05)
+    pytest.fail("no execution ended")
+
+
+def test_a_stack_works_and_its_deletion_is_real(localaws: Any) -> None:
+    cloudformation, s3 = localaws.client("cloudformation"), localaws.client("s3")
+    create = {"StackName": "stack", "TemplateBody": template(DEFINITION), "Capabilities": ["CAPABILITY_IAM"]}
+    cloudformation.create_stack(**create)
+    assert settled(cloudformation, "stack") == "CREATE_COMPLETE"
+    machine = cloudformation.describe_stacks(StackName="stack")["Stacks"][0]["Outputs"][0]["OutputValue"]
+    for key in ("in/picture.png", "elsewhere/picture.png"):
+        s3.put_object(Bucket="stack-bucket", Key=key, Body=b"x")
+    [execution] = executions(localaws, machine)
+    described = localaws.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+    assert (described["status"], json.loads(described["output"])) == ("SUCCEEDED", {"key": "in/picture.png"})
+    for key in ("in/picture.png", "elsewhere/picture.png"):
+        s3.delete_object(Bucket="stack-bucket", Key=key)
+    cloudformation.delete_stack(StackName="stack")
+    localaws.client("cloudformation").get_waiter("stack_delete_complete").wait(
+        StackName="stack", WaiterConfig={"Delay": 1}
+    )
+    assert "stack-bucket" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    for call in (
+        lambda: localaws.client("lambda").get_function(FunctionName="stack-function"),
+        lambda: localaws.client("stepfunctions").describe_state_machine(stateMachineArn=machine),
+    ):
+        with pytest.raises(ClientError):
+            call()
+
+
+def test_a_template_s_machine_is_refused_with_the_state_and_the_field(localaws: Any) -> None:
+    definition = json.loads(json.dumps(DEFINITION))
+    definition["States"]["Call"]["HeartbeatSeconds"] = 5
+    cloudformation = localaws.client("cloudformation")
+    create = {"StackName": "refused", "TemplateBody": template(definition), "Capabilities": ["CAPABILITY_IAM"]}
+    cloudformation.create_stack(**create)
+    assert settled(cloudformation, "refused").startswith("ROLLBACK")
+    reasons = [
+        event.get("ResourceStatusReason", "")
+        for event in cloudformation.describe_stack_events(StackName="refused")["StackEvents"]
+    ]
+    assert any("/States/Call/HeartbeatSeconds" in reason for reason in reasons)
+    assert "stack-bucket" not in [bucket["Name"] for bucket in localaws.client("s3").list_buckets()["Buckets"]]

@@ -1,0 +1,109 @@
+"""Every name of ministack that localaws plugs into, so that a release which moves one is told by this test."""
+
+import inspect
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+PARAMETERS = {
+    "app._get_module": ["name"],
+    "app._load_persisted_state": [],
+    "app.call_service_handler_sync": ["handler", "method", "path", "headers", "body", "query_params", "timeout"],
+    "app.save_all": ["services"],
+    "core.lambda_runtime._worker_class_for": ["config"],
+    "core.lambda_runtime.acquire_worker": ["func_name", "config", "code_zip", "qualifier", "max_concurrency"],
+    "core.lambda_runtime.execution_credentials": ["config"],
+    "core.lambda_runtime.release_worker": ["worker"],
+    "core.persistence._json_default": ["obj"],
+    "core.persistence._json_object_hook": ["obj"],
+    "core.responses.AccountRegionScopedDict._is_mine": ["self", "scoped_key"],
+    "core.responses.AccountRegionScopedDict._scoped": ["self", "key"],
+    "core.responses.AccountScopedDict._is_mine": ["self", "scoped_key"],
+    "core.responses.AccountScopedDict._scoped": ["self", "key"],
+    "services.cloudformation.provisioners._sfn_definition": ["props"],
+    "services.cloudformation.provisioners._sfn_handler_error": ["message"],
+    "services.cloudwatch_logs._create_log_group": ["data"],
+    "services.cloudwatch_logs._create_log_stream": ["data"],
+    "services.cloudwatch_logs._put_log_events": ["data"],
+    "services.dynamodb._remove_item": ["table", "pk_val", "sk_val"],
+    "services.dynamodb._set_item": ["table", "pk_val", "sk_val", "item"],
+    "services.lambda_svc._ensure_reaper_thread": [],
+    "services.lambda_svc._execute_function_warm": ["func", "event", "request_id"],
+    "services.lambda_svc._provided_runtime_code_dir": ["code_zip"],
+    "services.lambda_svc._resolve_layer_zip": ["attachment"],
+    "services.s3._persist_object": ["bucket", "key", "obj"],
+    "services.lambda_svc._xray_trace_id_for_invocation": ["config", "inbound_trace_header"],
+    "services.stepfunctions._add_event": ["execution", "event_type", "details"],
+    "services.stepfunctions._emit_execution_status_event": ["execution"],
+    "services.stepfunctions._fail_execution": ["execution", "error", "cause"],
+    "services.stepfunctions._find_matching_retrier": ["retriers", "error", "retry_counts"],
+    "services.stepfunctions._run_execution": ["exec_arn"],
+    "services.stepfunctions._validate_definition_jsonata": ["definition_str"],
+    "services.stepfunctions._validate_state_machine_definition": ["data"],
+}
+VALUES = {
+    "app.SERVICE_HANDLERS": "dict",
+    "app._loaded_modules": "dict",
+    "app._state_map": "dict",
+    "services.stepfunctions._AWS_SDK_SERVICE_MAP": "dict",
+    "services.stepfunctions._REST_XML_OP_SPECS": "dict",
+    "services.stepfunctions._SERVICE_DISPATCH": "dict",
+    "services.stepfunctions._executions": "AccountRegionScopedDict",
+    "services.stepfunctions._state_machines": "AccountRegionScopedDict",
+}
+# The engine reads its environment when it is imported, so it is looked at in a process of its own.
+LOOK = """
+import importlib, inspect, json, sys
+from localaws.persistence.snapshot import LIVE_STORES
+def find(path):
+    parts = path.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            value = importlib.import_module("ministack." + ".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            value = getattr(value, part)
+        return value
+parameters, values = json.loads(sys.argv[1])
+found = {
+    "parameters": {path: list(inspect.signature(find(path)).parameters) for path in parameters},
+    "values": {path: type(find(path)).__name__ for path in values},
+    "stores": {s: sorted(find("services." + s).get_state()) for s in LIVE_STORES},
+    "live": {s: sorted(names) for s, names in LIVE_STORES.items()},
+}
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, dict[str, object]]:
+    argv = [sys.executable, "-c", LOOK, json.dumps([list(PARAMETERS), list(VALUES)])]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    result: dict[str, dict[str, object]] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def test_ministack_is_the_release_that_was_looked_at() -> None:
+    assert version("ministack") == "1.5.33"
+
+
+def test_functions_take_what_they_are_given(found: dict[str, dict[str, object]]) -> None:
+    assert found["parameters"] == PARAMETERS
+
+
+def test_registries_are_what_they_are_used_as(found: dict[str, dict[str, object]]) -> None:
+    assert found["values"] == VALUES
+
+
+def test_services_that_are_read_in_place_have_no_other_state(found: dict[str, dict[str, object]]) -> None:
+    assert found["live"] == found["stores"]
+
+
+def test_the_runtime_client_finds_its_handler_by_name() -> None:
+    from awslambdaric import bootstrap
+
+    assert list(inspect.signature(bootstrap.run).parameters) == ["handler", "lambda_runtime_client"]

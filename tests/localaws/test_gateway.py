@@ -1,0 +1,86 @@
+import contextlib
+import http.client
+import json
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localaws.gateway import is_own_host, is_read, operation_of, refusal
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:4566", "localhost", "LOCALHOST:1", "bucket.localhost:80", "[::1]:4566", "10.0.0.7", "mine:80"]
+)
+def test_addresses_and_our_own_names_are_ours(host: str) -> None:
+    assert is_own_host(host, {"mine"})
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "a@evil.example", "[x"]
+)
+def test_other_names_are_not(host: str) -> None:
+    assert not is_own_host(host, {"mine"})
+
+
+@given(st.dictionaries(st.sampled_from(["host", "origin", "content-length"]), st.text()))
+def test_whatever_the_headers_they_are_let_in_or_refused(headers: dict[str, str]) -> None:
+    why = refusal(headers, {"mine"})
+    assert why is None or "\n" not in why or "\n" in "".join(headers.values())
+
+
+@given(path=st.text(), target=st.text(), query=st.text())
+def test_whatever_the_request_its_kind_is_told(path: str, target: str, query: str) -> None:
+    is_read("POST", path, operation_of(path, {"x-amz-target": target}, query))
+
+
+def test_reads_are_told_by_aws_s_names() -> None:
+    assert is_read("POST", "/", operation_of("/", {"x-amz-target": "DynamoDB_20120810.GetItem"}, ""))
+    assert is_read("POST", "/", operation_of("/", {}, "Action=DescribeStacks"))
+    assert is_read("GET", "/bucket/key", "")
+    assert not is_read("PUT", "/bucket/key", "")
+    assert not is_read("POST", "/", operation_of("/", {"x-amz-target": "DynamoDB_20120810.PutItem"}, ""))
+
+
+def request(url: str, headers: dict[str, str], method: str = "GET") -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
+    connection.request(method, "/", headers=headers)
+    return connection.getresponse()
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}], ids=str
+)
+def test_a_web_page_is_refused(localaws: Any, headers: dict[str, str]) -> None:
+    answer = request(localaws.url, headers)
+    assert answer.status == 403
+    assert "AccessDenied" in json.loads(answer.read())["__type"]
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_no_answer_invites_a_web_page(localaws: Any, method: str) -> None:
+    answer = request(localaws.url, {"Origin": localaws.url}, method)
+    assert answer.status == 200
+    assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control-")]
+
+
+def test_only_loopback_listens(localaws: Any) -> None:
+    port = urlsplit(localaws.url).port
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        probe.connect(("192.0.2.1", 9))
+        own = probe.getsockname()[0]
+    if own == "127.0.0.1":
+        pytest.skip("this machine has no other address")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((own, port), timeout=2)
+
+
+def test_a_service_that_is_not_there_says_so_by_name(localaws: Any) -> None:
+    with pytest.raises(ClientError, match=r"service textract is not implemented .*DetectDocumentText"):
+        localaws.client("textract").detect_document_text(Document={"Bytes": b"x"})
+    with pytest.raises(ClientError, match="ListGlobalTables"):
+        localaws.client("dynamodb").list_global_tables()
