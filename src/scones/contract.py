@@ -261,6 +261,7 @@ class Trust(TypedDict):
     brier: float
     reliability: list[ReliabilityBin]
     risk_coverage: list[tuple[float, float]]
+    certificates: list[Certificate]
     acceptance: Acceptance
     corruptions: list[Corruption]
     novelty: NoveltyScore | None

@@ -28,6 +28,7 @@ def measure(classifier: Classifier, test: Dataset, answer: Answer, others: Path 
         brier=scores.brier(answer.probabilities, test.labels),
         reliability=scores.reliability(confidence, correct),
         risk_coverage=scores.risk_coverage(confidence, correct),
+        certificates=classifier.description["certificates"],
         acceptance=acceptance(correct, accepted(answer, classifier.description)),
         corruptions=[spoil(classifier, test, name, strength) for name in CORRUPTIONS for strength in STRENGTHS],
         novelty=strangers(classifier, answer.novelty, others) if others else None,

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scones.contract import SPLITS, CostLine, Run
+from scones.contract import SPLITS, Corruption, CostLine, Run, Trust
 from scones.report import cost, figures, layout, machine, plots
 from scones.report.figures import percentile
 from scones.report.summary import workflow
@@ -44,11 +44,14 @@ def render(run: Run) -> str:
     scored = [decision for decision in run["decisions"] if decision["confidence"] is not None]
     executions = [one["seconds"] for one in run["delivery"]["executions"]] if run["delivery"] else []
     metrics = run["metrics"]
+    trusted = run["evaluation"].get("trust") if run["evaluation"] else None
     shown = {
         "run": run,
         "tiles": _tiles(run, lines, executions),
         "counts": _counts(run),
         "curve": plots.training_curve(metrics) if metrics and metrics["epochs"] else None,
+        "trust": plots.trust(trusted) if trusted else None,
+        "spoilt": _spoilt(trusted) if trusted else [],
         "confidences": plots.confidences(scored, run["threshold"]) if scored else None,
         "machines": [
             (title, drawn, machine.draw(drawn) if drawn else None)
@@ -114,6 +117,12 @@ def _counts(run: Run) -> list[tuple[str, list[int]]]:
     return [
         (split, [manifest["counts"].get(split, {}).get(name, 0) for name in manifest["classes"]]) for split in SPLITS
     ]
+
+
+def _spoilt(measured: Trust) -> list[tuple[str, list[Corruption]]]:
+    """Rows of the table of spoilt pictures: the kind, and what became of it at each strength."""
+    names = list(dict.fromkeys(corruption["name"] for corruption in measured["corruptions"]))
+    return [(name, [one for one in measured["corruptions"] if one["name"] == name]) for name in names]
 
 
 def _latencies(run: Run) -> list[Latency]:

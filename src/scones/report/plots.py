@@ -1,4 +1,4 @@
-"""The two plots that need axes, as inline SVG. Pure; matplotlib is loaded by the first plot, not by the import.
+"""The plots that need axes, as inline SVG. Pure; matplotlib is loaded by the first plot, not by the import.
 
 Colours are those of `style.css`: matplotlib draws with stand-ins, which become CSS variables, so that one plot reads
 well on light and on dark.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scones.contract import Decision, Metrics
+from scones.contract import Decision, Metrics, Trust
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,6 +68,28 @@ def confidences(decisions: Sequence[Decision], threshold: float) -> str:
     _dress(axes, "confidence")
     axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right")
     return _svg(figure, "confidence")
+
+
+def trust(measured: Trust) -> str:
+    """Accuracy against confidence, bin by bin, and the share that is wrong against the share that is accepted."""
+    figure = _figure(7.6, 2.9)
+    reliability, risk = figure.subplots(1, 2)
+    reliability.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
+    bins = measured["reliability"]
+    reliability.plot(
+        [part["confidence"] for part in bins], [part["accuracy"] for part in bins], "o-", color=FIRST, markersize=4
+    )
+    low = min([0.5, *(part[side] for part in bins for side in ("confidence", "accuracy"))])
+    reliability.set_xlim(low - 0.02, 1.02)
+    reliability.set_ylim(low - 0.02, 1.02)
+    reliability.set_xlabel("confidence")
+    _dress(reliability, "share that is right")
+    shares, wrong = zip(*measured["risk_coverage"], strict=True)
+    risk.plot([100 * share for share in shares], [100 * share for share in wrong], color=FIRST)
+    risk.axvline(100 * measured["acceptance"]["coverage"]["value"], color=INK, linewidth=0.8, linestyle=":")
+    risk.set_xlabel("accepted, most confident first (%)")
+    _dress(risk, "wrong among accepted (%)")
+    return _svg(figure, "trust")
 
 
 def _figure(width: float, height: float) -> Figure:

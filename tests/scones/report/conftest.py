@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from scones.contract import (
+    Acceptance,
+    Certificate,
     ClassScore,
+    Corruption,
     Decision,
     Epoch,
     Evaluation,
@@ -21,10 +24,13 @@ from scones.contract import (
     MachineRun,
     Manifest,
     Metrics,
+    NoveltyScore,
     Outcome,
+    ReliabilityBin,
     Run,
     SampleImage,
     TimedState,
+    Trust,
 )
 
 RETRY = [{"ErrorEquals": ["EndpointUnavailableError"], "MaxAttempts": 3}]
@@ -201,9 +207,38 @@ def _evaluation(classes: list[str]) -> Evaluation:
         },
         confusion=[[90, 10], [15, 85]],
         calibration_error=0.034,
+        trust=_trust(),
         predictions=[],
         model="scones-20261122",
         seconds=3.2,
+    )
+
+
+def _trust() -> Trust:
+    def share(value: float) -> Interval:
+        return Interval(value=value, low=value * 0.9, high=min(1.0, value * 1.1), n=200)
+
+    return Trust(
+        brier=0.19,
+        reliability=[ReliabilityBin(confidence=0.5 + n / 30, accuracy=0.52 + n / 32, n=13) for n in range(15)],
+        risk_coverage=[(n / 200, 0.125 * (n / 200) ** 3) for n in range(1, 201)],
+        certificates=[
+            Certificate(alpha=0.02, delta=0.025, threshold=0.913, accepted=421, wrong=1, bound=0.0132, coverage=0.84),
+            Certificate(alpha=0.02, delta=0.025, threshold=2.0, accepted=0, wrong=0, bound=1.0, coverage=0.0),
+        ],
+        acceptance=Acceptance(coverage=share(0.43), wrong=share(0.01)),
+        corruptions=[
+            Corruption(
+                name=name,
+                strength=strength,
+                accuracy=0.9 - strength / 20,
+                acceptance=Acceptance(coverage=share(1 - strength / 5), wrong=share(0.02) if strength < 5 else None),
+            )
+            for name in ("blur", "noise")
+            for strength in range(1, 6)
+        ],
+        novelty=NoveltyScore(others_refused=share(0.97), vehicles_refused=share(0.05), area_under_curve=0.99),
+        milliseconds=1.4,
     )
 
 

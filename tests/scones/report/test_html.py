@@ -106,6 +106,19 @@ def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
         assert sentence in said
 
 
+def test_the_page_says_what_the_gate_promises_and_what_it_cannot(run: Run) -> None:
+    said = " ".join(Page(render(run)).text.split())
+    assert "at confidence 95.0" in said
+    assert "0.913" in said
+    assert "nothing is accepted: no threshold could be certified" in said
+
+
+def test_an_evaluation_without_trust_leaves_its_part_out(run: Run) -> None:
+    assert run["evaluation"]
+    del run["evaluation"]["trust"]
+    assert "What the gate promises" not in render(run)
+
+
 def test_any_number_of_classes_has_its_confusion(run: Run) -> None:
     names = [f"vehicle {n}" for n in range(5)]
     assert run["evaluation"]
