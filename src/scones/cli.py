@@ -115,6 +115,33 @@ def release(
     _print([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
 
 
+@app.command(epilog="Example: `scones evaluate --data photos/ --others street/`")
+def evaluate(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with a folder for each class.")],
+    others: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder with a folder for each other thing.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the newest release's model on any labelled images."""
+    from scones.settings import load_settings
+    from scones.steps.evaluate import evaluate as step
+    from scones.steps.evaluate import summary
+
+    settings, client = load_settings(), _clients()
+    outputs = _outputs(settings, client, "storage") | _outputs(settings, client, "workflow")
+    with _reporter(as_json).step("evaluate", str(data)):
+        measured = step(
+            data,
+            others,
+            machine=outputs["ReleaseMachine"],
+            bucket=outputs["Bucket"],
+            stepfunctions=client("stepfunctions"),
+            s3=client("s3"),
+        )
+    _print([dict(measured)] if as_json else summary(measured), ("measure", "value", "low", "high", "n"), as_json)
+
+
 @app.command(epilog="Example: `scones deliver gate/*.jpg --driver anna`")
 def deliver(
     images: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Pictures from the gate.")],

@@ -1,0 +1,91 @@
+"""The step against a model that the container's own program trained, and against clients that hold it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scones.errors import JobError, ReleaseError
+from scones.steps.evaluate import evaluate, summary
+from scones.steps.sketches import draw, png
+
+TINY = {"epochs": "1", "size": "16", "width": "2", "folds": "2", "backbone": "none"}
+
+
+class Releases:
+    """The two calls of Step Functions that find a release; `name` None is a machine that never ran."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+
+    def get_paginator(self, operation: str) -> Releases:
+        return self
+
+    def paginate(self, **arguments: str) -> list[dict[str, Any]]:
+        return [{"executions": [{"executionArn": "arn", "startDate": 1}] if self.name else []}]
+
+    def describe_execution(self, executionArn: str) -> dict[str, str]:
+        return {"input": json.dumps({"name": self.name, "data": "0", "hyperparameters": {}})}
+
+
+class Bucket:
+    def __init__(self, archive: bytes) -> None:
+        self.archive = archive
+        self.asked: list[tuple[str, str]] = []
+
+    def download_file(self, bucket: str, key: str, path: str) -> None:
+        self.asked.append((bucket, key))
+        Path(path).write_bytes(self.archive)
+
+
+def images(folder: Path, count: int, seed: int) -> Path:
+    for name in ("bicycle", "motorcycle"):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            (folder / name / f"{number}.png").write_bytes(png(draw(name, seed + number)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    root = tmp_path_factory.mktemp("trained")
+    (root / "input/config").mkdir(parents=True)
+    (root / "input/config/hyperparameters.json").write_text(json.dumps(TINY))
+    images(root / "input/data/train", 10, 0)
+    environment = os.environ | {"SCONES_ML_ROOT": str(root)}
+    subprocess.run([sys.executable, "-m", "scones.model", "train"], env=environment, check=True, capture_output=True)
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        tar.add(root / "model", ".")
+    return file.getvalue()
+
+
+def test_any_labelled_folder_is_measured_with_the_newest_releases_model(archive: bytes, tmp_path: Path) -> None:
+    bucket = Bucket(archive)
+    folder, others = images(tmp_path / "mine", 3, 100), images(tmp_path / "others", 2, 200)
+    measured = evaluate(folder, others, machine="m", bucket="b", stepfunctions=Releases("scones-1"), s3=bucket)
+    assert bucket.asked == [("b", "models/scones-1/output/model.tar.gz")]
+    assert measured["accuracy"]["n"] == 6
+    rows = {row["measure"]: row for row in summary(measured)}
+    assert rows["other things refused"]["n"] == 4
+    assert rows["recall of motorcycle"]["n"] == 3
+
+
+def test_what_is_wrong_with_the_folder_is_said_in_the_programs_own_words(archive: bytes, tmp_path: Path) -> None:
+    folder = images(tmp_path / "mine", 1, 0)
+    (folder / "bicycle/0.png").write_bytes(b"no picture")
+    with pytest.raises(JobError, match="TooManyBadImagesError: 1 of 2 images are unreadable"):
+        evaluate(folder, None, machine="m", bucket="b", stepfunctions=Releases("r"), s3=Bucket(archive))
+
+
+def test_without_a_release_there_is_nothing_to_measure(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="no release has succeeded"):
+        evaluate(tmp_path, None, machine="m", bucket="b", stepfunctions=Releases(None), s3=Bucket(b""))
