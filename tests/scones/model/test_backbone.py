@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,10 @@ def test_what_is_no_npz_file_is_refused(tmp_path_factory: pytest.TempPathFactory
     path.write_bytes(content)
     with pytest.raises(HyperparameterError, match="cannot be used"):
         backbone.load(Network(2, 1), path)
+
+
+def test_our_own_weights_fit_the_default_network_and_are_those_of_the_model_card() -> None:
+    backbone.load(Network(2), backbone.DEFAULT)
+    assert backbone.DEFAULT.stat().st_size <= 4_000_000
+    digest = hashlib.sha256(backbone.DEFAULT.read_bytes()).hexdigest()
+    assert digest in backbone.DEFAULT.with_name("README.md").read_text()
