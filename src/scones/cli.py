@@ -25,7 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Bicycle or motorcycle? The whole SageMaker workflow, on AWS and on a laptop. Start with `scones demo`.",
 )
-console = Console(soft_wrap=True)
+# A log has no width of its own, and a name that is broken in two cannot be searched for.
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 _INTERRUPTED = 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
@@ -212,8 +213,14 @@ def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, 
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+            table.add_row(*(_cell(row.get(column)) for column in columns))
         console.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else str(value)
 
 
 def _version(wanted: bool) -> None:

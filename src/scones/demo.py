@@ -56,6 +56,10 @@ def run_demo(*, data: str | None, keep: bool, arrivals: int, epochs: int | None,
         if not keep:
             _clean_up(settings, run, folder, client, reporter)
     console.print(f"\n[bold]{page}[/]", highlight=False)
+    if keep:
+        console.print(
+            'It is all still up: eval "$(scones local env)" to look around, `scones cleanup`, `scones local down`.'
+        )
     return folder
 
 
