@@ -1,10 +1,10 @@
 # Everything runs from a clean clone: each target makes .venv and installs what it needs by itself.
 
 PYTHON ?= python3
-REAL_IMAGES := $(wildcard ../shared/data/cifar100_bikes)
-export SCONES_DATA ?= $(REAL_IMAGES)
-ifeq ($(SCONES_DATA),)
-unexport SCONES_DATA
+# Real images, where this machine has them: bicycles and motorcycles, and other things beside them.
+ifneq ($(wildcard ../shared/data/cifar100_bikes),)
+export SCONES_DATA ?= ../shared/data/cifar100_bikes
+export SCONES_NEGATIVES ?= ../shared/data/cifar100_other/train
 endif
 
 .PHONY: help demo test bench-train lint clean

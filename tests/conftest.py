@@ -14,6 +14,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+# A machine that does other work too may be slow over any example; and a clone stays clean.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+set_hypothesis_home_dir(".pytest_cache/hypothesis")
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 TOY_IMAGE = Path(__file__).parent / "localaws" / "sagemaker" / "toy_image.py"

@@ -65,10 +65,16 @@ def is_read(method: str, path: str, operation: str) -> bool:
     return method in ("GET", "HEAD", "OPTIONS") or invokes or operation.startswith(_READS)
 
 
+def frees_space(method: str, operation: str, query: str) -> bool:
+    """Whether a change only takes away, and so must work on a full disk too."""
+    return method == "DELETE" or operation.startswith(("Delete", "Stop")) or query == "delete"
+
+
 class Gateway:
     """ASGI application around `app`; `started` and `stopping` tell of its life.
 
-    `track` is called with a request's operation when it comes in; the result makes its changes durable.
+    `track` is called with a request's operation when it comes in; the result makes its changes durable. `is_full` says
+    whether the disk has no room for any change.
     """
 
     def __init__(
@@ -77,9 +83,11 @@ class Gateway:
         track: Callable[[str], Callable[[], Awaitable[None]]],
         started: Callable[[], None],
         stopping: Callable[[], Awaitable[None]],
+        is_full: Callable[[], bool],
         names: Iterable[str] = (),
     ) -> None:
         self._app, self._track, self._started, self._stopping = app, track, started, stopping
+        self._is_full = is_full
         self._names = frozenset(names)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -88,13 +96,21 @@ class Gateway:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         why = refusal(headers, self._names)
         if why is None:
-            operation = operation_of(scope["path"], headers, scope["query_string"].decode("latin-1"))
-            read = is_read(scope.get("method", "GET"), scope["path"], operation)
-            await self._app(scope, receive, _answer(send, None if read else self._track(operation)))
+            await self._let_in(scope, headers, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await _forbid(send, why)
+
+    async def _let_in(self, scope: Message, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        method, query = scope.get("method", "GET"), scope["query_string"].decode("latin-1")
+        operation = operation_of(scope["path"], headers, query)
+        if is_read(method, scope["path"], operation):
+            await self._app(scope, receive, _answer(send, None))
+        elif self._is_full() and not frees_space(method, operation, query):
+            await _refuse_full(send, is_json="x-amz-target" in headers)
+        else:
+            await self._app(scope, receive, _answer(send, self._track(operation)))
 
     def _hear(self, receive: Receive) -> Receive:
         async def hear() -> Message:
@@ -127,7 +143,22 @@ def _answer(send: Send, save: Callable[[], Awaitable[None]] | None) -> Send:
 
 
 async def _forbid(send: Send, why: str) -> None:
-    body = json.dumps({"__type": "AccessDeniedException", "message": why}).encode()
-    headers = [(b"content-type", b"application/x-amz-json-1.0"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    body = json.dumps({"__type": "AccessDeniedException", "message": why})
+    await _respond(send, 403, "application/x-amz-json-1.0", body)
+
+
+async def _refuse_full(send: Send, *, is_json: bool) -> None:
+    # 507 rather than 503, because clients try a 503 again and again.
+    code, why = "InsufficientStorage", "the disk that holds this server's state is full; free some space and try again"
+    if is_json:
+        await _respond(send, 507, "application/x-amz-json-1.0", json.dumps({"__type": code, "message": why}))
+    else:
+        body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{why}</Message></Error></ErrorResponse>"
+        await _respond(send, 507, "application/xml", body)
+
+
+async def _respond(send: Send, status: int, content_type: str, text: str) -> None:
+    body = text.encode()
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

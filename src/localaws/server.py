@@ -20,7 +20,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from localaws import environment, processes
 from localaws.errors import ServerError
@@ -28,6 +28,8 @@ from localaws.gateway import Gateway
 from localaws.images import GROUP, Images, find_images
 
 _STOP_SECONDS = 3.0
+# Below this much free disk no change is taken: what was acknowledged must still find room.
+_RESERVE_BYTES = 4 << 20
 
 
 def serve(state: Path, host: str, port: int, image_options: Sequence[str], until_eof: bool) -> None:
@@ -81,7 +83,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 async def _run(state: Path, host: str, listener: socket.socket, url: str, images: Images, until_eof: bool) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
-    from hypercorn.config import Config
     from ministack import app as engine
 
     from localaws import awslambda, buckets, sagemaker, stepfunctions, unknown
@@ -103,15 +104,27 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
         await asyncio.to_thread(sagemaker.shutdown)
         await asyncio.to_thread(processes.stop_all, _STOP_SECONDS)
 
-    gateway = Gateway(engine.app, saver.track, lambda: _announce(state, url), stopping, {host, socket.gethostname()})
+    names = {host, socket.gethostname()}
+    gateway = Gateway(engine.app, saver.track, lambda: _announce(state, url), stopping, lambda: _is_full(state), names)
     _stop_on(stop, until_eof)
+    config = _config(listener)
+    await hypercorn_serve(gateway, config, shutdown_trigger=stop.wait)
+    await asyncio.to_thread(saver.close)
+
+
+def _config(listener: socket.socket) -> Any:
+    from hypercorn.config import Config
+
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = _STOP_SECONDS
     config.loglevel = "WARNING"
-    await hypercorn_serve(gateway, config, shutdown_trigger=stop.wait)
-    await asyncio.to_thread(saver.close)
+    return config
+
+
+def _is_full(state: Path) -> bool:
+    return shutil.disk_usage(state).free < _RESERVE_BYTES
 
 
 def _announce(state: Path, url: str) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scones import __version__
-from scones.errors import CredentialsError, SconesError
+from scones.errors import CredentialsError, DataNotFoundError, SconesError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,7 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Bicycle or motorcycle? The whole SageMaker workflow, on AWS and on a laptop. Start with `scones demo`.",
 )
-console = Console(soft_wrap=True)
+# A log has no width of its own, and a name that is broken in two cannot be searched for.
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 _INTERRUPTED = 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
@@ -36,11 +37,18 @@ Data = Annotated[
         help="Folder of images, cifar-100-python.tar.gz, or the word sketches. Default: $SCONES_DATA, else a download."
     ),
 ]
+Negatives = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder <kind>/* of pictures of other things, to learn what is neither. Default: $SCONES_NEGATIVES."
+    ),
+]
 
 
 @app.command(epilog="Example: `scones demo --data photos/ --keep`")
 def demo(
     data: Annotated[str | None, typer.Option(help="Images to use; see `scones stage --help`.")] = None,
+    negatives: Negatives = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, to look around.")] = False,
     arrivals: Annotated[int, typer.Option(min=1, max=200, help="Test images to deliver.")] = 24,
     epochs: Annotated[int | None, typer.Option(min=1, max=200, help="Epochs to train, instead of the default.")] = None,
@@ -50,7 +58,7 @@ def demo(
     from scones.demo import run_demo
 
     shown = Console(stderr=True, soft_wrap=True) if as_json else console
-    folder = run_demo(data=data, keep=keep, arrivals=arrivals, epochs=epochs, console=shown)
+    folder = run_demo(data=data, negatives=negatives, keep=keep, arrivals=arrivals, epochs=epochs, console=shown)
     if as_json:
         print((folder / "summary.json").read_text(encoding="utf-8"))
 
@@ -75,19 +83,20 @@ def deploy(plan: Plan = False, as_json: Json = False) -> None:
 @app.command(epilog="Example: `scones stage ../images --allow-bad 3`")
 def stage(
     source: Data = None,
+    negatives: Negatives = None,
     allow_bad: Annotated[int | None, typer.Option(min=0, help="Unreadable files to accept (default: 5 %).")] = None,
     as_json: Json = False,
 ) -> None:
     """Check, deduplicate, split and upload images; prints the digest that names the data set."""
     from scones.laptop import CACHE
     from scones.settings import load_settings
-    from scones.steps.source import find_source
+    from scones.steps.source import find_source, with_negatives
     from scones.steps.stage import stage as step
 
     settings, client = load_settings(), _clients()
     bucket = _outputs(settings, client, "storage")["Bucket"]
     with _reporter(as_json).step("stage", "check, split and upload the images") as progress:
-        found = find_source(source, os.environ, CACHE, progress)
+        found = with_negatives(find_source(source, os.environ, CACHE, progress), negatives, os.environ)
         staged = step(found, s3=client("s3"), bucket=bucket, seed=settings.seed, allow_bad=allow_bad, step=progress)
     manifest = staged.manifest
     row = {"data": manifest["digest"], "uploaded": staged.uploaded, "unchanged": staged.unchanged} | {
@@ -104,10 +113,14 @@ def release(
     """Train, evaluate, gate, register and deploy; follow it live."""
     from scones.settings import load_settings
     from scones.steps import release as step
+    from scones.steps.gather import manifest as read_manifest
 
     settings, client = load_settings(), _clients()
     machine = _outputs(settings, client, "workflow")["ReleaseMachine"]
-    request = step.release_input(settings, data)
+    manifest = read_manifest(_outputs(settings, client, "storage")["Bucket"], data, s3=client("s3"))
+    if manifest is None:
+        raise DataNotFoundError(f"no data set {data} is staged; run `scones stage` and take the digest that it prints")
+    request = step.release_input(settings, manifest)
     with _reporter(as_json).step("release", request["name"]) as progress:
         execution = step.release(
             machine, request, stepfunctions=client("stepfunctions"), logs=client("logs"), step=progress
@@ -239,8 +252,14 @@ def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, 
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+            table.add_row(*(_cell(row.get(column)) for column in columns))
         console.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else str(value)
 
 
 def _version(wanted: bool) -> None:

@@ -27,6 +27,8 @@ MACHINES: Final = ("delivery", "release")
 TAG: Final = "scones:project"
 
 SPLITS: Final = ("train", "validation", "test")
+# Beside the splits a data set may hold pictures of other things, which teach the model what is neither.
+NEGATIVES: Final = "negatives"
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 
 # The endpoint's content types.
@@ -113,7 +115,8 @@ class Manifest(TypedDict):
     """`manifest.json`. `digest` is the SHA-256 of the sorted `key sha256` lines: it names the data set.
 
     `source` says where the images came from in a person's words; `sketches` is true for images that we drew.
-    `counts` is split -> class -> n; `left_out` is file -> reason; `duplicates` lists groups of near-equal files.
+    `counts` is split -> class -> n, `negatives` how many pictures of other things there are beside them; `left_out` is
+    file -> reason; `duplicates` lists groups of near-equal files.
     """
 
     digest: str
@@ -121,6 +124,7 @@ class Manifest(TypedDict):
     sketches: bool
     classes: list[str]
     counts: dict[str, dict[str, int]]
+    negatives: int
     images: list[ManifestImage]
     left_out: dict[str, str]
     duplicates: list[list[str]]
@@ -283,10 +287,14 @@ class Evaluation(TypedDict):
 
 
 class ReleaseInput(TypedDict):
-    """Input of the release state machine; `name` becomes the name of every job, model and config it creates."""
+    """Input of the release state machine; `name` becomes the name of every job, model and config it creates.
+
+    `channels` are the parts of the data set that the training job reads.
+    """
 
     name: str
     data: str
+    channels: list[str]
     hyperparameters: dict[str, str]
     minimum_accuracy: NotRequired[float]
 

@@ -24,7 +24,7 @@ from scones.steps.inventory import Client
 from scones.steps.progress import Reporter
 from scones.steps.release import release, release_input
 from scones.steps.report import collect, write
-from scones.steps.source import find_source
+from scones.steps.source import find_source, with_negatives
 from scones.steps.stage import stage
 
 RUNS = Path("runs")
@@ -32,19 +32,21 @@ RUNS = Path("runs")
 ARRIVAL_SECONDS = 0.4
 
 
-def run_demo(*, data: str | None, keep: bool, arrivals: int, epochs: int | None, console: Console) -> Path:
+def run_demo(
+    *, data: str | None, negatives: str | None, keep: bool, arrivals: int, epochs: int | None, console: Console
+) -> Path:
     """Stage, release, deliver, report and clean up; return the run's folder. Raises SconesError."""
     settings, reporter = _settings(epochs), Reporter(console)
     folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     with one_at_a_time(), reporter.step("find", "images to work with") as step:
-        source = find_source(data, os.environ, CACHE, step)
+        source = with_negatives(find_source(data, os.environ, CACHE, step), negatives, os.environ)
     with one_at_a_time(), laptop(reporter, keep=keep) as client:
         with reporter.step("deploy", "bucket, functions, roles, state machines and the rule between them") as step:
             outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=step)
         with reporter.step("stage", "check, deduplicate, split and upload the images") as step:
             staged = stage(source, s3=client("s3"), bucket=outputs["Bucket"], seed=settings.seed, step=step)
         with reporter.step("release", "train, evaluate, gate, register, deploy") as step:
-            request = release_input(settings, staged.manifest["digest"])
+            request = release_input(settings, staged.manifest)
             machine, states = outputs["ReleaseMachine"], client("stepfunctions")
             release(machine, request, stepfunctions=states, logs=client("logs"), step=step)
         with reporter.step("deliver", f"{arrivals} drivers arrive") as step:
@@ -56,6 +58,10 @@ def run_demo(*, data: str | None, keep: bool, arrivals: int, epochs: int | None,
         if not keep:
             _clean_up(settings, run, folder, client, reporter)
     console.print(f"\n[bold]{page}[/]", highlight=False)
+    if keep:
+        console.print(
+            'It is all still up: eval "$(scones local env)" to look around, `scones cleanup`, `scones local down`.'
+        )
     return folder
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import http.client
 import json
@@ -10,7 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws.gateway import is_own_host, is_read, operation_of, refusal
+from localaws.gateway import Gateway, Message, frees_space, is_own_host, is_read, operation_of, refusal
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,45 @@ def test_a_service_that_is_not_there_says_so_by_name(localaws: Any) -> None:
         localaws.client("textract").detect_document_text(Document={"Bytes": b"x"})
     with pytest.raises(ClientError, match="ListGlobalTables"):
         localaws.client("dynamodb").list_global_tables()
+
+
+def ask_full(method: str, headers: dict[str, str]) -> list[Message]:
+    """Send one request through a door whose disk is full, and return what it answered."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def app(scope: Message, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def save() -> None:
+        return None
+
+    async def never() -> Any:
+        raise AssertionError("no message was expected")
+
+    gateway = Gateway(app, lambda operation: save, lambda: None, save, is_full=lambda: True)
+    pairs = [(name.encode(), value.encode()) for name, value in ({"host": "localhost"} | headers).items()]
+    scope = {"type": "http", "method": method, "path": "/bucket/key", "query_string": b"", "headers": pairs}
+    asyncio.run(gateway(scope, never, send))
+    return sent
+
+
+@pytest.mark.parametrize(("method", "headers"), [("PUT", {}), ("POST", {"x-amz-target": "SageMaker.CreateModel"})])
+def test_a_full_disk_takes_no_change_and_says_why(method: str, headers: dict[str, str]) -> None:
+    start, body = ask_full(method, headers)
+    assert start["status"] == 507
+    assert b"is full; free some space" in body["body"]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"), [("GET", {}), ("DELETE", {}), ("POST", {"x-amz-target": "SageMaker.DeleteModel"})]
+)
+def test_a_full_disk_can_still_be_read_and_emptied(method: str, headers: dict[str, str]) -> None:
+    assert ask_full(method, headers)[0]["status"] == 200
+
+
+def test_many_objects_can_be_deleted_at_once_from_a_full_disk() -> None:
+    assert frees_space("POST", "", "delete")
+    assert not frees_space("POST", "", "uploads")

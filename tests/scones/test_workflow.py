@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scones.contract import Manifest, ReleaseInput
+from scones.contract import Manifest
 from scones.errors import ReleaseError
 from scones.settings import Settings
 from scones.steps import gather
@@ -20,7 +20,7 @@ from scones.steps.cleanup import cleanup
 from scones.steps.deliver import deliver
 from scones.steps.deploy import deploy
 from scones.steps.progress import Step
-from scones.steps.release import release
+from scones.steps.release import release, release_input
 from scones.steps.report import collect, write
 from scones.steps.sketches import draw, png
 from scones.steps.source import find_source
@@ -39,9 +39,11 @@ class Deployed:
     client: Any
 
     def release(self, name: str, *, minimum: float = 0.0, **hyperparameters: str) -> str:
-        request = ReleaseInput(
-            name=name, data=self.manifest["digest"], hyperparameters=QUICK | hyperparameters, minimum_accuracy=minimum
-        )
+        request = release_input(SETTINGS, self.manifest) | {
+            "name": name,
+            "hyperparameters": QUICK | hyperparameters,
+            "minimum_accuracy": minimum,
+        }
         machine, states = self.outputs["ReleaseMachine"], self.client("stepfunctions")
         return release(machine, request, stepfunctions=states, logs=self.client("logs"), step=Step())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import ReleaseInput
+from scones.contract import NEGATIVES, Manifest, ReleaseInput
 from scones.errors import ReleaseError
 from scones.settings import Settings
 from scones.steps.progress import Step
@@ -19,12 +19,13 @@ from scones.steps.progress import Step
 _TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 
 
-def release_input(settings: Settings, data: str, *, now: datetime | None = None) -> ReleaseInput:
-    """Return the input of a new release of the data set `data`; its name is unique to the second."""
+def release_input(settings: Settings, manifest: Manifest, *, now: datetime | None = None) -> ReleaseInput:
+    """Return the input of a new release of a staged data set; its name is unique to the second."""
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
     return ReleaseInput(
         name=f"{settings.project}-{stamp}",
-        data=data,
+        data=manifest["digest"],
+        channels=["train", "validation", *([NEGATIVES] if manifest["negatives"] else [])],
         hyperparameters={"seed": str(settings.seed), **settings.hyperparameters},
         minimum_accuracy=settings.minimum_accuracy,
     )

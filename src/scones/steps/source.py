@@ -6,10 +6,11 @@ Runs where the operator sits. It lists and names images; whether they are any go
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from scones.contract import NEGATIVES
 from scones.errors import DataError, DataNotFoundError, ServerUnreachableError, UsageError
 from scones.steps.cifar import CIFAR_100, read_archive
 from scones.steps.download import Archive, download
@@ -17,6 +18,7 @@ from scones.steps.progress import Step
 from scones.steps.sketches import sketches
 
 VARIABLE: Final = "SCONES_DATA"
+NEGATIVES_VARIABLE: Final = "SCONES_NEGATIVES"
 SKETCHES: Final = "sketches"
 PUBLISHED: Final = {"train", "test"}
 
@@ -39,12 +41,16 @@ class SourceImage:
 
 @dataclass(frozen=True)
 class Source:
-    """A whole data set as found; `description` is in a person's words, `sketches` true where we drew it ourselves."""
+    """A whole data set as found; `description` is in a person's words, `sketches` true where we drew it ourselves.
+
+    `negatives` are pictures of other things, of no class.
+    """
 
     description: str
     images: tuple[SourceImage, ...]
     classes: tuple[str, ...]
     sketches: bool = False
+    negatives: tuple[SourceImage, ...] = ()
 
 
 def find_source(
@@ -64,6 +70,27 @@ def find_source(
         step.note(f"No photographs: {error}. Using sketches that Scones draws itself; --data PATH names real images.")
         return _drawn()
     return _archive(path)
+
+
+def with_negatives(source: Source, folder: str | None, environ: Mapping[str, str]) -> Source:
+    """Return the source with the pictures of other things in `folder`, else in $SCONES_NEGATIVES, else as it is.
+
+    `folder` holds `<kind>/*`. Raises DataNotFoundError where it is missing or holds none. Sketches get only those that
+    are asked for outright: photographs of other things beside drawings would teach the style, not the thing.
+    """
+    named = folder or (None if source.sketches else environ.get(NEGATIVES_VARIABLE))
+    if not named:
+        return source
+    path = Path(named).expanduser()
+    try:
+        pictures = [image for kind in _folders(path) for image in _class(NEGATIVES, kind)]
+    except OSError as error:
+        raise DataNotFoundError(
+            f"{path} cannot be read: {error.strerror}; name a folder with <kind>/* in it"
+        ) from error
+    if not pictures:
+        raise DataNotFoundError(f"{path} holds no pictures of other things; it should look like <kind>/*.png")
+    return replace(source, negatives=tuple(sorted(pictures, key=lambda image: image.key)))
 
 
 def _drawn() -> Source:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scones.contract import SPLITS
+from scones.contract import NEGATIVES, SPLITS
 from scones.errors import TooFewClassesError, TooFewImagesError
 from scones.steps.images import CheckedImage
 
@@ -48,6 +48,22 @@ def assign(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Assign
     splits = dict(zip(SPLITS, ([image for group in train for image in group], validation, test), strict=True))
     _require_some(splits, classes)
     return Assignment(splits, left_out)
+
+
+def set_apart(groups: Sequence[Group]) -> tuple[list[Group], Assignment]:
+    """Return the groups without the pictures of other things, and those; one that shows a vehicle too is left out."""
+    vehicles: list[Group] = []
+    negatives: Group = []
+    left_out: dict[str, str] = {}
+    for group in groups:
+        own = [image for image in group if image.image.split != NEGATIVES]
+        others = [image for image in group if image.image.split == NEGATIVES]
+        if own:
+            vehicles.append(own)
+            left_out |= {image.image.key: f"shows the same as {own[0].image.key}" for image in others}
+        else:
+            negatives += others
+    return vehicles, Assignment({NEGATIVES: negatives}, left_out)
 
 
 def _require_enough(images: Iterable[CheckedImage], classes: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """`scones stage`: images in, a checked, deduplicated, split and uploaded data set out.
 
-Runs where the operator sits. In S3 a data set lies under `data/<digest>/`: `<split>/<class>/<name>`, `<split>.lst` for
-SageMaker's built-in image classification, and `manifest.json`, written last: where it is, the data set is whole.
+Runs where the operator sits. In S3 a data set lies under `data/<digest>/`: `<split>/<class>/<name>`, `negatives/` where
+there are any, `<split>.lst` for SageMaker's built-in image classification, and `manifest.json`, written last: where it
+is, the data set is whole.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scones.contract import DATA, JSON, Manifest, ManifestImage
+from scones.contract import DATA, JSON, NEGATIVES, SPLITS, Manifest, ManifestImage
 from scones.errors import DataError
 from scones.steps.duplicates import duplicate_groups
 from scones.steps.images import CheckedImage, check, read
 from scones.steps.progress import Step
 from scones.steps.source import Source
-from scones.steps.splits import Group, assign
+from scones.steps.splits import Group, assign, set_apart
 from scones.steps.threads import in_threads
 
 
@@ -52,13 +53,15 @@ def stage(
     files (None: 5 %), TooFewClassesError, TooFewImagesError, DataError for a file that the disk will not give.
     """
     step = step or Step()
-    checked, bad = check(source.images, allow_bad, step)
+    checked, bad = check(source.images + source.negatives, allow_bad, step)
     together = duplicate_groups([image.fingerprint for image in checked])
-    assignment = assign(_with_singles(checked, together), source.classes, seed)
+    vehicles, others = set_apart(_with_singles(checked, together))
+    assignment = assign(vehicles, source.classes, seed)
     duplicates = [[checked[index].image.key for index in group] for group in together]
-    manifest = _manifest(source, assignment.splits, bad | assignment.left_out, duplicates)
+    splits, left_out = assignment.splits | others.splits, bad | assignment.left_out | others.left_out
+    manifest = _manifest(source, splits, left_out, duplicates)
     step.note(_summary(manifest))
-    objects = [_image(split, image) for split, images in assignment.splits.items() for image in images]
+    objects = [_image(split, image) for split, images in splits.items() for image in images]
     return _upload(manifest, objects, s3=s3, bucket=bucket, step=step)
 
 
@@ -89,13 +92,14 @@ def _manifest(
 ) -> Manifest:
     images = [ManifestImage(key=_key(split, i), sha256=i.sha256) for split, group in splits.items() for i in group]
     images.sort(key=lambda image: image["key"])
-    counted = {split: Counter(image.image.label for image in group) for split, group in splits.items()}
+    counted = {split: Counter(image.image.label for image in splits[split]) for split in SPLITS}
     return Manifest(
         digest=digest(images),
         source=source.description,
         sketches=source.sketches,
         classes=list(source.classes),
         counts={split: {label: n[label] for label in source.classes} for split, n in counted.items()},
+        negatives=len(splits[NEGATIVES]),
         images=images,
         left_out=dict(sorted(left_out.items())),
         duplicates=duplicates,
@@ -110,6 +114,8 @@ def digest(images: Iterable[ManifestImage]) -> str:
 
 def _summary(manifest: Manifest) -> str:
     counts = ", ".join(f"{sum(n.values()):,} {split}" for split, n in manifest["counts"].items())
+    if manifest["negatives"]:
+        counts += f", {manifest['negatives']:,} of other things"
     left_out, duplicates = len(manifest["left_out"]), len(manifest["duplicates"])
     return f"{manifest['source']}: {counts}; {left_out} left out, {duplicates} groups of near-equal images"
 

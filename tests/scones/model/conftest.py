@@ -9,12 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from PIL import Image, ImageDraw
-
-# A machine that does other work too may be slow over any example.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 COLOURS = {"circle": "firebrick", "square": "steelblue"}
 TINY = {

@@ -139,6 +139,7 @@ def whole_run() -> Run:
             sketches=True,
             classes=classes,
             counts=counts,
+            negatives=0,
             images=[],
             left_out={"train/bicycle/broken.png": "not an image"},
             duplicates=[["train/bicycle/a.png", "train/bicycle/b.png"]],

@@ -1,6 +1,8 @@
 import json
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,12 +25,15 @@ def test_any_cause_gives_some_reason(cause: str) -> None:
     assert isinstance(failure_reason(cause), str)
 
 
-def test_a_release_is_named_after_the_project_and_the_second() -> None:
+@pytest.mark.parametrize(("negatives", "channels"), [(0, []), (3, ["negatives"])])
+def test_a_release_is_named_after_the_project_and_the_second(negatives: int, channels: list[str]) -> None:
     settings = Settings(project="depot", hyperparameters={"epochs": "3"}, seed=7, minimum_accuracy=0.5)
-    request = release_input(settings, "abc", now=datetime(2026, 11, 22, 18, 30, 5, tzinfo=UTC))
+    staged: Any = {"digest": "abc", "negatives": negatives}
+    request = release_input(settings, staged, now=datetime(2026, 11, 22, 18, 30, 5, tzinfo=UTC))
     assert request == {
         "name": "depot-20261122-183005",
         "data": "abc",
+        "channels": ["train", "validation", *channels],
         "hyperparameters": {"seed": "7", "epochs": "3"},
         "minimum_accuracy": 0.5,
     }

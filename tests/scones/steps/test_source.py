@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scones.errors import DataError, DataNotFoundError, UsageError
 from scones.steps.download import Archive
 from scones.steps.progress import Step
-from scones.steps.source import find_source
+from scones.steps.source import find_source, with_negatives
 
 NAMES = st.text("abcdeXYZ019_- é", min_size=1, max_size=6).filter(lambda name: name not in {"train", "test"})
 CLASSES = st.dictionaries(NAMES, st.sets(NAMES, min_size=1, max_size=4), min_size=1, max_size=4)
@@ -141,3 +141,27 @@ def test_the_real_folder_has_the_published_counts(tmp_path: Path) -> None:
         for label in ("bicycle", "motorcycle")
     ]
     assert counts == [500, 500, 100, 100]
+
+
+def test_other_things_come_from_the_option_else_from_the_variable(folder: Callable[..., Path], tmp_path: Path) -> None:
+    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Step())
+    cups = tmp_path / "other" / "cup"
+    cups.mkdir(parents=True)
+    (cups / "1.png").write_bytes(b"")
+    assert with_negatives(source, None, {}).negatives == ()
+    named = with_negatives(source, None, {"SCONES_NEGATIVES": str(cups.parent)})
+    assert [image.key for image in named.negatives] == ["negatives/cup/1.png"]
+    assert with_negatives(source, str(cups.parent), {}) == named
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_folder_without_other_things_is_named(name: str, folder: Callable[..., Path], tmp_path: Path) -> None:
+    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Step())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataNotFoundError, match=name):
+        with_negatives(source, str(tmp_path / name), {})
+
+
+def test_sketches_take_no_photographs_of_other_things_unasked(tmp_path: Path) -> None:
+    source = find_source("sketches", {}, tmp_path, Step())
+    assert with_negatives(source, None, {"SCONES_NEGATIVES": "nowhere"}) == source

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scones.contract import ManifestImage
 from scones.errors import DataError, TooManyBadImagesError
 from scones.steps.progress import Step
-from scones.steps.source import Source, find_source
+from scones.steps.source import Source, find_source, with_negatives
 from scones.steps.stage import digest, stage
 
 Folder = Callable[..., Path]
@@ -168,3 +168,20 @@ def test_the_real_images_keep_their_test_set_and_their_mirror_pair_together(s3: 
     assert sum(map(len, (manifest["images"], manifest["left_out"]))) == 1200
     pair = [f"train/motorcycle/motorcycle_s_{number}.png" for number in ("000154", "000456")]
     assert pair in manifest["duplicates"]
+
+
+def test_pictures_of_other_things_lie_beside_the_splits(
+    s3: Any, bucket: str, folder: Folder, noise: Callable[..., bytes]
+) -> None:
+    root = folder("bicycle", "motorcycle")
+    cups = root.parent / "other" / "cup"
+    cups.mkdir(parents=True)
+    for seed in range(5000, 5004):
+        (cups / f"{seed}.png").write_bytes(noise(seed))
+    (cups / "bicycle.png").write_bytes((root / "bicycle" / "000.png").read_bytes())
+    source = with_negatives(found(root), str(cups.parent), {})
+    manifest = stage(source, s3=s3, bucket=bucket).manifest
+    assert manifest["negatives"] == 4
+    assert manifest["left_out"] == {"negatives/cup/bicycle.png": "shows the same as bicycle/000.png"}
+    assert sum(image["key"].startswith("negatives/cup/") for image in manifest["images"]) == 4
+    assert stage(found(root), s3=s3, bucket=bucket).manifest["digest"] != manifest["digest"]
