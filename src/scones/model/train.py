@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from scones import __version__
-from scones.contract import Metrics, ModelDescription
+from scones.contract import NEGATIVES, Metrics, ModelDescription
 from scones.errors import DataError
 from scones.model import backbone, dataset, hyperparameters, novelty
 from scones.model.audit import suspects
@@ -74,8 +74,8 @@ def read(container: Container, classes: list[str], size: int) -> Dataset:
     parts = [dataset.read(container.channel("train"), classes, size)]
     if (container.input / "validation").is_dir():
         parts.append(dataset.read(container.channel("validation"), classes, size))
-    if (container.input / "negatives").is_dir():
-        parts.append(dataset.read_as_one(container.channel("negatives"), len(classes), size))
+    if (container.input / NEGATIVES).is_dir():
+        parts.append(dataset.read_as_one(container.channel(NEGATIVES), len(classes), size))
     pictures = dataset.join(parts)
     dataset.check_learnable(pictures, classes)
     return pictures
