@@ -18,6 +18,8 @@ from scones.model.hyperparameters import Hyperparameters
 from scones.model.network import Network
 
 LABEL_SMOOTHING = 0.1
+# Of augmentation; chosen, as the default hyperparameters, by out-of-fold accuracy on the training images.
+STRENGTH = 0.5
 WARM_UP = 0.2
 _BATCH = 256
 
@@ -60,7 +62,7 @@ def train_epoch(
     network.train()
     outputs, order = [], torch.randperm(len(train.labels))
     for batch in order.tensor_split(steps):
-        images = augment(train.pixels[batch]).contiguous(memory_format=torch.channels_last)
+        images = augment(train.pixels[batch], STRENGTH).contiguous(memory_format=torch.channels_last)
         with fast_arithmetic():
             output = network(images)
         loss = functional.cross_entropy(output.float(), train.labels[batch], label_smoothing=LABEL_SMOOTHING)

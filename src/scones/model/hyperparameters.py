@@ -17,9 +17,9 @@ class Hyperparameters:
     `delta` is the probability that a certificate is wrong. `activation_maps` adds them to model.onnx.
     """
 
-    epochs: int = 12
+    epochs: int = 16
     batch_size: int = 64
-    learning_rate: float = 0.002
+    learning_rate: float = 0.004
     weight_decay: float = 0.05
     seed: int = 0
     size: int = 32
