@@ -49,7 +49,7 @@ def render(run: Run) -> str:
         "tiles": _tiles(run, lines, executions),
         "counts": _counts(run),
         "curve": plots.training_curve(metrics) if metrics and metrics["epochs"] else None,
-        "confidences": plots.confidences(scored, run["threshold"]) if scored else None,
+        "confidences": plots.confidences(scored) if scored else None,
         "machines": [
             (title, drawn, machine.draw(drawn) if drawn else None)
             for title, drawn in (("The release", run["release"]), ("The deliveries", run["delivery"]))
