@@ -48,7 +48,11 @@ ML_ROOT: Final = "/opt/ml"
 
 
 class ImageData(TypedDict):
-    """The data object that the delivery state machine carries; `s3_bucket`/`s3_key` are the truth."""
+    """The data object that the delivery state machine carries; `s3_bucket`/`s3_key` are the truth.
+
+    What is not required is there once an endpoint that gives the full answer was asked: the model's own decision, and
+    the probability from which it accepts the label that it found most likely.
+    """
 
     image_data: str
     s3_bucket: str
@@ -56,6 +60,8 @@ class ImageData(TypedDict):
     inferences: list[float]
     labels: NotRequired[list[str]]
     model: NotRequired[str]
+    decision: NotRequired[str]
+    threshold: NotRequired[float]
 
 
 class Envelope(TypedDict):
@@ -386,7 +392,6 @@ class Run(TypedDict):
     delivery: MachineRun | None
     lambdas: list[LambdaRun]
     decisions: list[Decision]
-    threshold: float
     instance_types: dict[str, str]
     serverless_mb: int
     seconds: dict[str, float]

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     train_instance_type: str = "ml.m5.xlarge"
     evaluate_instance_type: str = "ml.m5.large"
     serverless_memory_mb: int = Field(default=2048, ge=1024, le=6144, multiple_of=1024)
-    threshold: float = Field(default=0.8, ge=0, le=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
     minimum_accuracy: float = Field(default=0.75, ge=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     hyperparameters: dict[str, str] = {}

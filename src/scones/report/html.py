@@ -52,7 +52,7 @@ def render(run: Run) -> str:
         "curve": plots.training_curve(metrics) if metrics and metrics["epochs"] else None,
         "trust": plots.trust(trusted) if trusted else None,
         "spoilt": _spoilt(trusted) if trusted else [],
-        "confidences": plots.confidences(scored, run["threshold"]) if scored else None,
+        "confidences": plots.confidences(scored) if scored else None,
         "machines": [
             (title, drawn, machine.draw(drawn) if drawn else None)
             for title, drawn in (("The release", run["release"]), ("The deliveries", run["delivery"]))

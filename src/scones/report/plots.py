@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 INK, FAINT, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404"
 OUTCOMES = {"ACCEPTED": "#050505", "REVIEW": "#060606", "REJECTED": "#070707", "FAILED": "#080808"}
+STYLES = ("--", ":", "-.")
 VARIABLES = {
     INK: "--muted",
     FAINT: "--line",
@@ -48,8 +49,11 @@ def training_curve(metrics: Metrics) -> str:
     return _svg(figure, "training")
 
 
-def confidences(decisions: Sequence[Decision], threshold: float) -> str:
-    """The model's confidence in each delivered image against the seconds since the first, coloured by outcome."""
+def confidences(decisions: Sequence[Decision]) -> str:
+    """The model's confidence in each delivered image against the seconds since the first, coloured by outcome.
+
+    One line for each threshold: there may be one for each label. Above 1 there is none, because nothing is accepted.
+    """
     figure = _figure(7.6, 2.7)
     axes = figure.subplots()
     times = [datetime.fromisoformat(decision["decided_at"]) for decision in decisions]
@@ -62,11 +66,16 @@ def confidences(decisions: Sequence[Decision], threshold: float) -> str:
         if shown:
             x, y = zip(*shown, strict=True)
             axes.scatter(x, y, s=26, color=colour, label=f"{outcome.lower()} ({len(shown)})")
-    axes.axhline(threshold, color=INK, linewidth=1, linestyle="--", label=f"threshold {threshold:g}")
+    for threshold, labels in _thresholds(decisions).items():
+        name = f"threshold {threshold:.3g} ({', '.join(labels)})"
+        axes.axhline(threshold, color=INK, linewidth=1, linestyle=STYLES[len(axes.lines) % len(STYLES)], label=name)
     axes.set_ylim(0, 1.04)
     axes.set_xlabel("seconds since the first decision")
     _dress(axes, "confidence")
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right")
+    legend = axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right")
+    for text in legend.get_texts():
+        # A class may be called anything, and is no formula for it.
+        text.set_parse_math(False)
     return _svg(figure, "confidence")
 
 
@@ -90,6 +99,13 @@ def trust(measured: Trust) -> str:
     risk.set_xlabel("accepted, most confident first (%)")
     _dress(risk, "wrong among accepted (%)")
     return _svg(figure, "trust")
+
+
+def _thresholds(decisions: Sequence[Decision]) -> dict[float, list[str]]:
+    """Threshold -> the labels that are accepted from it on."""
+    found = {(decision["threshold"], decision["label"]) for decision in decisions}
+    pairs = [(threshold, label or "any") for threshold, label in found if threshold is not None and threshold <= 1]
+    return {threshold: sorted(label for one, label in pairs if one == threshold) for threshold, _ in sorted(pairs)}
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -48,7 +48,7 @@ def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
         "CodeKey": code,
         "DeliveryKey": delivery,
         "ReleaseKey": release,
-        "Threshold": str(settings.threshold),
+        "Threshold": "" if settings.threshold is None else str(settings.threshold),
         "TrainInstanceType": settings.train_instance_type,
         "EvaluateInstanceType": settings.evaluate_instance_type,
         "ServerlessMemoryMb": str(settings.serverless_memory_mb),

@@ -44,7 +44,6 @@ def collect(
         delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),
         lambdas=gather.lambda_runs(settings.project, logs=logs),
         decisions=gather.decisions(bucket, s3=s3),
-        threshold=settings.threshold,
         instance_types={"train": settings.train_instance_type, "evaluate": settings.evaluate_instance_type},
         serverless_mb=settings.serverless_memory_mb,
         seconds={},

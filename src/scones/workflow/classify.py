@@ -1,4 +1,4 @@
-"""Classify: asks the endpoint what is in the picture. Adds `inferences`, `labels` and `model` to the data object."""
+"""Classify: asks the endpoint what is in the picture, and adds its answer to the data object."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 
-from scones.contract import IMAGE_BYTES, INFERENCE_JSON, Envelope, ImageData
+from scones.contract import IMAGE_BYTES, INFERENCE_JSON, Envelope, ImageData, Inference
 from scones.errors import EndpointUnavailableError, ImageNotFoundError, ImageRejectedError
 from scones.workflow.clients import client
 from scones.workflow.events import envelope, parse_image_data
@@ -36,7 +36,18 @@ def classify(data: ImageData, *, endpoint: str, s3: Any, runtime: Any) -> ImageD
     answer = _invoke(endpoint, image, CONTENT_TYPES.get(suffix, "application/x-image"), runtime=runtime)
     if isinstance(answer, list):
         return {**data, "inferences": answer}
-    return {**data, "inferences": answer["probabilities"], "labels": answer["labels"], "model": answer["model"]}
+    return _with_answer(data, answer)
+
+
+def _with_answer(data: ImageData, answer: Inference) -> ImageData:
+    return {
+        **data,
+        "inferences": answer["probabilities"],
+        "labels": answer["labels"],
+        "model": answer["model"],
+        "decision": answer["decision"],
+        "threshold": answer["thresholds"][answer["labels"].index(answer["label"])],
+    }
 
 
 def _image_bytes(data: ImageData, *, s3: Any) -> bytes:

@@ -31,6 +31,10 @@ def parse_image_data(event: object) -> ImageData:
         data["labels"] = [str(label) for label in labels]
     if isinstance(model := found.get("model"), str):
         data["model"] = model
+    if isinstance(decision := found.get("decision"), str):
+        data["decision"] = decision
+    if isinstance(threshold := found.get("threshold"), int | float):
+        data["threshold"] = float(threshold)
     return data
 
 

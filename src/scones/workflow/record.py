@@ -14,7 +14,8 @@ from scones.workflow.events import parse_image_data
 
 
 def handler(event: Mapping[str, Any], context: object) -> Decision:
-    decision = decide(event, threshold=float(os.environ["THRESHOLD"]), now=datetime.now(UTC))
+    threshold = os.environ["THRESHOLD"]
+    decision = decide(event, threshold=float(threshold) if threshold else None, now=datetime.now(UTC))
     client("s3").put_object(
         Bucket=decision["s3_bucket"],
         Key=decision_key(decision["s3_key"]),
@@ -24,11 +25,12 @@ def handler(event: Mapping[str, Any], context: object) -> Decision:
     return decision
 
 
-def decide(event: Mapping[str, Any], *, threshold: float, now: datetime) -> Decision:
+def decide(event: Mapping[str, Any], *, threshold: float | None, now: datetime) -> Decision:
     """Return the decision that the state machine's `{outcome, event, data, error, execution}` describes.
 
     `event` is the execution's own input and names the picture even where no state understood it; `data` is the data
-    object as far as it came. Raises EventError where the execution's input names no picture.
+    object as far as it came; `threshold` is the workflow's, None where the model's own counts. Raises EventError where
+    the execution's input names no picture.
     """
     arrival = parse_image_data(event["event"])
     data = parse_image_data(event["data"]) if event.get("data") else arrival
@@ -43,7 +45,7 @@ def decide(event: Mapping[str, Any], *, threshold: float, now: datetime) -> Deci
         label=labels[best] if best is not None and best < len(labels) else None,
         confidence=confidence,
         inferences=inferences,
-        threshold=threshold,
+        threshold=data.get("threshold") if threshold is None else threshold,
         error=error.get("Error"),
         cause=_message(error.get("Cause")),
         execution=str(event["execution"]),

@@ -152,7 +152,6 @@ def whole_run() -> Run:
         delivery=_machine("scones-delivery", DELIVERY, DELIVERIES, 0.08),
         lambdas=[_function(name, n) for n, name in enumerate(("scones-serialize", "scones-classify", "scones-filter"))],
         decisions=[_decision(n) for n in range(DELIVERIES)],
-        threshold=0.8,
         instance_types={"train": "ml.m5.large", "evaluate": "ml.t3.medium"},
         serverless_mb=2048,
         seconds={

@@ -25,6 +25,14 @@ from scones.workflow.gate import require_accuracy
 from scones.workflow.record import decide, decision_key
 from scones.workflow.serialize import serialize
 
+ANSWER = {
+    "labels": ["bicycle", "motorcycle"],
+    "probabilities": [0.1, 0.9],
+    "decision": "accept",
+    "label": "motorcycle",
+    "thresholds": [0.7, 0.8],
+    "model": "m1",
+}
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 
 
@@ -96,11 +104,12 @@ def test_serialize_refuses_an_empty_picture() -> None:
 
 
 def test_classify_asks_with_the_picture_of_the_state_and_its_type() -> None:
-    runtime = Runtime({"probabilities": [0.1, 0.9], "labels": ["bicycle", "motorcycle"], "model": "m1"})
+    runtime = Runtime(ANSWER)
     encoded = base64.b64encode(b"picture").decode()
     classified = classify(data(image_data=encoded), endpoint="scones", s3=Bucket(), runtime=runtime)
     assert (runtime.asked["Body"], runtime.asked["ContentType"]) == (b"picture", "image/png")
     assert (classified["inferences"], classified["model"]) == ([0.1, 0.9], "m1")
+    assert (classified["decision"], classified["threshold"]) == ("accept", 0.8)
 
 
 def test_classify_reads_the_object_itself_where_the_state_holds_no_picture() -> None:
@@ -140,6 +149,21 @@ def test_filter_passes_exactly_what_reaches_the_threshold(inferences: list[float
     else:
         with pytest.raises(ThresholdConfidenceNotMet, match=r"^THRESHOLD_CONFIDENCE_NOT_MET"):
             require_confidence(data(inferences=inferences), threshold=threshold)
+
+
+@pytest.mark.parametrize("decision", ["accept", "review"])
+def test_without_a_threshold_the_models_own_decision_counts(decision: str) -> None:
+    sure = data(inferences=[0.01, 0.99], decision=decision)
+    if decision == "accept":
+        assert require_confidence(sure, threshold=None) == sure
+    else:
+        with pytest.raises(ThresholdConfidenceNotMet, match=r"^THRESHOLD_CONFIDENCE_NOT_MET"):
+            require_confidence(sure, threshold=None)
+
+
+def test_with_neither_threshold_nor_decision_the_filter_says_what_to_set() -> None:
+    with pytest.raises(EventError, match=r"scones\.toml"):
+        require_confidence(data(inferences=[0.01, 0.99]), threshold=None)
 
 
 @pytest.mark.parametrize("inferences", [[], [float("nan"), 0.9]])
