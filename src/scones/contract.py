@@ -14,9 +14,7 @@ DATA: Final = "data/"
 ARRIVALS: Final = "arrivals/"
 MODELS: Final = "models/"
 EVALUATIONS: Final = "evaluations/"
-CAPTURES: Final = "captures/"
 DECISIONS: Final = "decisions/"
-LABELS: Final = "labels/"
 CODE: Final = "code/"
 
 # What runs in Lambda, each as `<project>-<name>`, and what Step Functions runs.
@@ -36,8 +34,7 @@ JSON: Final = "application/json"
 INFERENCE_JSON: Final = "application/vnd.scones.inference+json"
 IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "application/x-image")
 
-# Limits. `image_data` is a convenience for small pictures: 64 KiB raw is 86 KiB of base64, well under the
-# 256 KiB that Step Functions allows for a state.
+# 64 KiB raw is 86 KiB of base64, well under the 256 KiB that Step Functions allows for a state.
 INLINE_IMAGE_BYTES: Final = 64 * 1024
 IMAGE_BYTES: Final = 25 * 1024 * 1024
 IMAGE_PIXELS: Final = 50_000_000
@@ -303,95 +300,3 @@ class ReleaseInput(TypedDict):
     channels: list[str]
     hyperparameters: dict[str, str]
     minimum_accuracy: NotRequired[float]
-
-
-class TimedState(TypedDict):
-    """How one state of a machine ran over some executions; `seconds` has one entry for each time it was left."""
-
-    entered: int
-    failed: int
-    seconds: list[float]
-
-
-class MachineRun(TypedDict):
-    """A state machine and what its executions did; `definition` is the ASL as deployed."""
-
-    name: str
-    definition: dict[str, object]
-    states: dict[str, TimedState]
-    executions: list[ExecutionRun]
-
-
-class ExecutionRun(TypedDict):
-    """One execution; `started_at` is ISO 8601 in UTC."""
-
-    name: str
-    status: str
-    started_at: str
-    seconds: float
-
-
-class LambdaRun(TypedDict):
-    """One function's REPORT lines: milliseconds of init (cold starts) and of each warm invocation, megabytes."""
-
-    name: str
-    init_ms: list[float]
-    warm_ms: list[float]
-    cold_ms: list[float]
-    memory_mb: int
-    max_memory_mb: int
-
-
-class SampleImage(TypedDict):
-    """A picture for the report: `data_uri` is a whole `data:image/...;base64,` address."""
-
-    label: str
-    caption: str
-    data_uri: str
-
-
-class CostLine(TypedDict):
-    """One line of the bill; `usd` = `quantity` x `usd_per_unit`. `confirmed` is false for third-party prices.
-
-    `fixed` costs run for as long as the thing exists, per month; the others are paid per use. `source_date` is
-    when the price's source was written, in its own precision.
-    """
-
-    service: str
-    item: str
-    quantity: float
-    unit: str
-    usd_per_unit: float
-    usd: float
-    confirmed: bool
-    source: str
-    source_date: str
-    fixed: bool
-
-
-class Run(TypedDict):
-    """All that `report.html` shows, gathered by `steps/report.py` and drawn by `report/`.
-
-    `where` is "laptop" or an AWS region; `notice` is shown on top where the figures are not of real images.
-    `wrong` holds test images that the model got wrong; `samples` some staged images of each class.
-    `instance_types` is what AWS would have run: keys "train" and "evaluate"; `serverless_mb` is the endpoint's memory.
-    `seconds` is step -> wall seconds, in the order in which the steps ran.
-    """
-
-    id: str
-    project: str
-    where: str
-    started_at: str
-    notice: str | None
-    manifest: Manifest
-    samples: list[SampleImage]
-    metrics: Metrics | None
-    evaluation: Evaluation | None
-    wrong: list[SampleImage]
-    release: MachineRun | None
-    delivery: MachineRun | None
-    lambdas: list[LambdaRun]
-    decisions: list[Decision]
-    instance_types: dict[str, str]
-    serverless_mb: int
-    seconds: dict[str, float]

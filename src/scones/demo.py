@@ -13,9 +13,10 @@ from typing import Any
 
 from rich.console import Console
 
-from scones.contract import DATA, Manifest, Run
+from scones.contract import DATA, Manifest
 from scones.errors import LeftBehindError
 from scones.laptop import CACHE, laptop, one_at_a_time
+from scones.report.run import Run
 from scones.settings import Settings, load_settings
 from scones.steps.cleanup import cleanup
 from scones.steps.deliver import deliver

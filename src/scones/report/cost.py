@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
-from scones.contract import SPLITS, CostLine, MachineRun, Run
+from scones.contract import SPLITS
+from scones.report.run import CostLine, MachineRun, Run
 
 # Not measured, so assumed generously.
 LOG_BYTES_PER_INVOCATION = 4096

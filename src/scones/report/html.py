@@ -12,9 +12,10 @@ from typing import TypedDict
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scones.contract import SPLITS, Corruption, CostLine, Run, Trust
+from scones.contract import SPLITS, Corruption, Trust
 from scones.report import cost, figures, layout, machine, plots
 from scones.report.figures import percentile
+from scones.report.run import CostLine, Run
 from scones.report.summary import workflow
 
 

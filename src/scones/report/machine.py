@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from scones.contract import MachineRun, TimedState
 from scones.report import asl
 from scones.report.figures import duration, percentile
 from scones.report.layout import HEIGHT, WIDTH, Layout, Point, layered
+from scones.report.run import MachineRun, TimedState
 
 MARGIN = 26.0
 LOOP = 30.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from scones.contract import Run
 from scones.report.figures import percentile
+from scones.report.run import Run
 
 
 def summarise(run: Run, left: list[str]) -> dict[str, object]:

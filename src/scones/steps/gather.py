@@ -22,15 +22,11 @@ from scones.contract import (
     MODELS,
     Decision,
     Evaluation,
-    ExecutionRun,
-    LambdaRun,
-    MachineRun,
     Manifest,
     Metrics,
     ReleaseInput,
-    SampleImage,
-    TimedState,
 )
+from scones.report.run import ExecutionRun, LambdaRun, MachineRun, SampleImage, TimedState
 
 _SAMPLES_PER_CLASS = 8
 _WRONG_IMAGES = 24

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scones.contract import Run
 from scones.errors import ReleaseError
 from scones.report import render
+from scones.report.run import Run
 from scones.report.summary import summarise
 from scones.settings import Settings
 from scones.steps import gather

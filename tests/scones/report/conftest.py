@@ -18,20 +18,15 @@ from scones.contract import (
     Decision,
     Epoch,
     Evaluation,
-    ExecutionRun,
     Interval,
-    LambdaRun,
-    MachineRun,
     Manifest,
     Metrics,
     NoveltyScore,
     Outcome,
     ReliabilityBin,
-    Run,
-    SampleImage,
-    TimedState,
     Trust,
 )
+from scones.report.run import ExecutionRun, LambdaRun, MachineRun, Run, SampleImage, TimedState
 
 RETRY = [{"ErrorEquals": ["EndpointUnavailableError"], "MaxAttempts": 3}]
 DELIVERY: dict[str, Any] = {

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.contract import LambdaRun, Run
 from scones.report import cost
+from scones.report.run import LambdaRun, Run
 
 times = st.lists(st.floats(min_value=0, max_value=1e5), max_size=20)
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scones.contract import Decision, Run, SampleImage
+from scones.contract import Decision
 from scones.report import render
+from scones.report.run import Run, SampleImage
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scones.contract import MachineRun, Run, TimedState
 from scones.report import asl, machine
+from scones.report.run import MachineRun, Run, TimedState
 
 
 @st.composite

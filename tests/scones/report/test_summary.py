@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from scones.contract import ExecutionRun, Run
+from scones.report.run import ExecutionRun, Run
 from scones.report.summary import summarise, workflow
 
 

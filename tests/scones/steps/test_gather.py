@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.contract import TimedState
+from scones.report.run import TimedState
 from scones.steps.gather import add_times, lambda_run
 
 COLD = (
