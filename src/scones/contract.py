@@ -47,8 +47,7 @@ ML_ROOT: Final = "/opt/ml"
 class ImageData(TypedDict):
     """The data object that the delivery state machine carries; `s3_bucket`/`s3_key` are the truth.
 
-    What is not required is there once an endpoint that gives the full answer was asked: the model's own decision, and
-    the probability from which it accepts the label that it found most likely.
+    An endpoint's full answer adds the rest: the model's own decision, and the probability from which it accepts.
     """
 
     image_data: str
@@ -89,10 +88,7 @@ Outcome = Literal["ACCEPTED", "REVIEW", "REJECTED", "FAILED"]
 
 
 class Decision(TypedDict):
-    """One object under `decisions/`: what became of one arrival.
-
-    `label` and `confidence` are the model's best guess, whatever the outcome; `decided_at` is ISO 8601 in UTC.
-    """
+    """What became of one arrival; `label`, `confidence`: the best guess, whatever the outcome; `decided_at` in UTC."""
 
     outcome: Outcome
     s3_bucket: str
@@ -117,9 +113,8 @@ class ManifestImage(TypedDict):
 class Manifest(TypedDict):
     """`manifest.json`. `digest` is the SHA-256 of the sorted `key sha256` lines: it names the data set.
 
-    `source` says where the images came from in a person's words; `sketches` is true for images that we drew.
-    `counts` is split -> class -> n, `negatives` how many pictures of other things there are beside them; `left_out` is
-    file -> reason; `duplicates` lists groups of near-equal files.
+    `source` is in a person's words; `sketches` is true for images that we drew. `counts` is split -> class -> n,
+    `negatives` counts pictures of other things; `left_out` is file -> reason; `duplicates` groups near-equal files.
     """
 
     digest: str
@@ -144,10 +139,7 @@ class Epoch(TypedDict):
 
 
 class Metrics(TypedDict):
-    """`metrics.json` in model.tar.gz; wall seconds, of the last fit and of all until then.
-
-    `epochs` are means over the folds of cross-fitting; their validation figures are out-of-fold.
-    """
+    """`metrics.json`: wall seconds of all and of the last fit; `epochs` are means over folds, validated out-of-fold."""
 
     epochs: list[Epoch]
     best_epoch: int
@@ -160,8 +152,8 @@ class Metrics(TypedDict):
 class Certificate(TypedDict):
     """What the gate promises of one class: of what it accepts, at most `alpha` is wrong, at confidence 1 - `delta`.
 
-    `accepted` and `wrong` count the out-of-fold images at the threshold, `coverage` is the share of the class's
-    predictions that they are, and `bound` is the certified rate of wrong ones. A threshold above 1 accepts nothing.
+    Out-of-fold, `accepted` images pass, a share `coverage` of the class's predictions, of which `wrong` are wrong;
+    `bound` is the certified rate of wrong ones. A threshold above 1 accepts nothing.
     """
 
     alpha: float
@@ -218,12 +210,16 @@ class ClassScore(TypedDict):
 
 
 class Prediction(TypedDict):
-    """One test image as `evaluate` saw it; `key` is relative to the test channel: `<class>/<name>`."""
+    """One test image as `evaluate` saw it; `key` is relative to the test channel: `<class>/<name>`.
+
+    Wrong and uncertain ones have a `map`, rows of [-1, 1]: where the picture speaks for `predicted`, or against it.
+    """
 
     key: str
     truth: str
     predicted: str
     probabilities: list[float]
+    map: NotRequired[list[list[float]]]
 
 
 class Acceptance(TypedDict):
@@ -251,11 +247,15 @@ class Corruption(TypedDict):
 
 
 class NoveltyScore(TypedDict):
-    """How well other things are told apart: shares above the novelty cut, and the area under the ROC curve."""
+    """How well other things are told apart: shares above the novelty cut, and over all cuts the ROC curve.
+
+    `curve` holds pairs (share of vehicles refused, share of other things refused), from (0, 0) to (1, 1).
+    """
 
     others_refused: Interval
     vehicles_refused: Interval
     area_under_curve: float
+    curve: list[tuple[float, float]]
 
 
 class Trust(TypedDict):
@@ -290,10 +290,7 @@ class Evaluation(TypedDict):
 
 
 class ReleaseInput(TypedDict):
-    """Input of the release state machine; `name` becomes the name of every job, model and config it creates.
-
-    `channels` are the parts of the data set that the training job reads.
-    """
+    """Input of the release state machine; `name` names all it creates, `channels` are what the training job reads."""
 
     name: str
     data: str

@@ -65,8 +65,8 @@ class Classifier:
     def _check_shapes(self) -> None:
         side, classes = self.description["size"], len(self.description["classes"])
         image = np.zeros((1, _CHANNELS, side, side), np.float32)
-        logits, novelty = self._session.run(["logits", "novelty"], {"image": image})
-        if logits.shape != (1, classes) or novelty.shape != (1,):
+        logits, novelty, maps = self._session.run(["logits", "novelty", "activation_map"], {"image": image})
+        if logits.shape != (1, classes) or novelty.shape != (1,) or maps.shape[:2] != logits.shape:
             raise ValueError(f"{logits.shape[1:]} logits for {classes} classes")
 
     def prepare(self, data: bytes) -> NDArray[np.float32]:
@@ -79,6 +79,11 @@ class Classifier:
         answers = [self._session.run(["logits", "novelty"], {"image": batch}) for batch in batches]
         logits, novelty = (np.concatenate(parts) for parts in zip(*answers, strict=True))
         return Answer(softmax(logits.astype(np.float64) / self.description["temperature"]), novelty.astype(np.float64))
+
+    def activation_maps(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[n, 3, size, size] -> [n, classes, side, side]: where in the picture the features of each class are."""
+        batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+        return np.concatenate([self._session.run(["activation_map"], {"image": batch})[0] for batch in batches])
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,7 +43,7 @@ def class_names(folder: Path) -> list[str]:
         raise DataNotFoundError(f"there are no images at {folder}; give the job the channel with a folder per class")
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if len(names) < 2:
-        raise TooFewClassesError(f"{folder} has {len(names)} class folders ({', '.join(names)}); two are needed")
+        raise TooFewClassesError(f"{folder} has {len(names)} class folders ({', '.join(names)}); give it two or more")
     return names
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from scones.contract import ClassScore, Evaluation, Prediction
 from scones.errors import ModelArtifactError
-from scones.model import dataset, scores, trust
+from scones.model import attention, dataset, scores, trust
 from scones.model.classifier import Classifier
 from scones.model.container import Container, write_json
 from scones.model.dataset import Dataset
@@ -35,6 +35,7 @@ def main(container: Container) -> None:
     answer = classifier.answer(test.pixels)
     evaluation = score(test, about["classes"], answer.probabilities, classifier.id)
     others = container.other_images if container.other_images.is_dir() else None
+    attention.add_maps(evaluation["predictions"], classifier, test.pixels)
     evaluation["trust"] = trust.measure(classifier, test, answer, others)
     evaluation["seconds"] = round(time.monotonic() - started, 3)
     write_json(container.evaluation, evaluation)

@@ -18,35 +18,32 @@ _COMPARED = 64
 
 
 class Answer(nn.Module):
-    """What the endpoint computes: the classes' logits, the novelty of `novelty.score`, and, if asked, activation maps.
+    """The outputs of model.onnx: the classes' logits, the novelty of `novelty.score`, and activation maps.
 
     A map [classes, side, side] shows where the features are that speak for a class (Zhou et al. 2016): without its
-    bias, a logit is the mean of the class's map, so that nothing needs a gradient.
+    bias, a logit is the mean of the class's map, so that nothing needs a gradient. It is given to who asks for it.
     """
 
-    def __init__(self, network: Network, classes: int, maps: bool) -> None:
+    def __init__(self, network: Network, classes: int) -> None:
         super().__init__()
-        self.network, self.classes, self.maps = network, classes, maps
+        self.network, self.classes = network, classes
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         features = self.network.features(images)
         logits = self.network.head(features.mean((2, 3)))
         vehicles = logits[:, : self.classes]
         neither = logits[:, self.classes] if self.network.head.out_features > self.classes else 0.0
-        answer = (vehicles, neither - vehicles.logsumexp(1))
-        if not self.maps:
-            return answer
         weight = self.network.head.weight[: self.classes, :, None, None]
-        return *answer, nn.functional.conv2d(features, weight)
+        return vehicles, neither - vehicles.logsumexp(1), nn.functional.conv2d(features, weight)
 
 
-def export_onnx(network: Network, classes: int, images: Tensor, path: Path, maps: bool = False) -> None:
-    """Write input "image" [n, 3, size, size] and outputs "logits" [n, classes], "novelty" [n], and "activation_map".
+def export_onnx(network: Network, classes: int, images: Tensor, path: Path) -> None:
+    """Write input "image" [n, 3, size, size] and the outputs "logits", "novelty" and "activation_map" of `Answer`.
 
     Raises ModelArtifactError where the two runtimes differ by more than `TOLERANCE` on any of the first `images`.
     """
-    answer = Answer(network, classes, maps).eval()
-    names = ["logits", "novelty", "activation_map"][: 3 if maps else 2]
+    answer = Answer(network, classes).eval()
+    names = ["logits", "novelty", "activation_map"]
     some = images[:_COMPARED].contiguous()
     with warnings.catch_warnings():
         # The newer exporter needs onnxscript besides; the older one writes this network's dozen operators as well.

@@ -14,7 +14,7 @@ class Hyperparameters:
     """`size` is the input's side in pixels, `width` the channels of the first layer, `manifest` the data's digest.
 
     `alpha` is the share of wrong ones among accepted that the gate certifies, one number or `<class>:<number>,...`;
-    `delta` is the probability that a certificate is wrong. `activation_maps` adds them to model.onnx.
+    `delta` is the probability that a certificate is wrong.
     """
 
     epochs: int = 16
@@ -27,7 +27,6 @@ class Hyperparameters:
     folds: int = 3
     delta: float = 0.05
     alpha: str = "0.02"
-    activation_maps: int = 0
     backbone: str = "default"
     manifest: str = ""
 
@@ -51,7 +50,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "width": (1, 128),
     "folds": (2, 10),
     "delta": (1e-6, 0.5),
-    "activation_maps": (0, 1),
 }
 BACKBONES = ("default", "none")
 _DIGEST = re.compile(r"[0-9a-f]{0,64}", re.ASCII)

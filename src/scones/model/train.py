@@ -56,7 +56,7 @@ def main(container: Container) -> None:
         print(f"final epoch={number} train_loss={loss:.4f} train_accuracy={accuracy:.4f}", flush=True)
     fit_seconds = round(time.monotonic() - fit_started, 3)
     container.model.mkdir(parents=True, exist_ok=True)
-    export_onnx(network, len(classes), images.pixels, container.model / "model.onnx", bool(parameters.activation_maps))
+    export_onnx(network, len(classes), images.pixels, container.model / "model.onnx")
     description = describe(classes, pictures.labels, out_of_fold, alphas, parameters)
     metrics = Metrics(
         epochs=out_of_fold.epochs,

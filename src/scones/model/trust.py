@@ -66,6 +66,7 @@ def strangers(classifier: Classifier, vehicles: NDArray[np.float64], folder: Pat
         others_refused=scores.wilson(int((others > about["novelty_cut"]).sum()), len(others)),
         vehicles_refused=scores.wilson(int((vehicles > about["novelty_cut"]).sum()), len(vehicles)),
         area_under_curve=novelty.area_under_curve(vehicles, others),
+        curve=novelty.curve(vehicles, others),
     )
 
 

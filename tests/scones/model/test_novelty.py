@@ -32,3 +32,15 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order(vehicles: np.ndarray,
     gaps = others[:, None] - vehicles
     expected = ((gaps > 0) + 0.5 * (gaps == 0)).mean()
     assert novelty.area_under_curve(vehicles, others) == pytest.approx(expected)
+
+
+@given(scores, scores)
+def test_the_curve_climbs_from_nothing_to_everything(vehicles: np.ndarray, others: np.ndarray) -> None:
+    points = novelty.curve(vehicles, others)
+    assert len(points) <= 50
+    assert (points[0], points[-1]) == ((0, 0), (1, 1))
+    assert points == sorted(points)
+
+
+def test_the_curve_of_a_perfect_score_passes_the_corner() -> None:
+    assert (0.0, 1.0) in novelty.curve(np.arange(5.0), np.arange(5.0) + 9)
