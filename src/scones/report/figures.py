@@ -38,6 +38,13 @@ def percent(share: float | None, digits: int = 1) -> str:
     return "—" if share is None else f"{share * 100:.{digits}f}\u00a0%"
 
 
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names as a sentence has them; of more than `most`, how many there are."""
+    if len(names) > most:
+        return f"{len(names)} classes"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
 def dollars(usd: float, digits: int = 2) -> str:
     """US dollars, rounded up: a bill never shows less than it adds up to."""
     scale = 10**digits

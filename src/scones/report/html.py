@@ -94,7 +94,7 @@ def _environment() -> Environment:
 def _tiles(run: Run, lines: list[CostLine], executions: list[float]) -> list[Tile]:
     ended = workflow(run)
     images = sum(sum(split.values()) for split in run["manifest"]["counts"].values())
-    tiles = [Tile(name="images", value=f"{images:,}", detail=" and ".join(run["manifest"]["classes"]))]
+    tiles = [Tile(name="images", value=f"{images:,}", detail=figures.listed(run["manifest"]["classes"]))]
     if run["evaluation"]:
         accuracy = run["evaluation"]["accuracy"]
         span = (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scones.contract import Decision, Metrics, Trust
+from scones.contract import Decision, Metrics, NoveltyScore, Trust
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,31 +80,50 @@ def confidences(decisions: Sequence[Decision]) -> str:
 
 
 def trust(measured: Trust) -> str:
-    """Accuracy against confidence, bin by bin, and the share that is wrong against the share that is accepted."""
-    figure = _figure(7.6, 2.9)
-    reliability, risk = figure.subplots(1, 2)
-    reliability.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
-    bins = measured["reliability"]
-    reliability.plot(
-        [part["confidence"] for part in bins], [part["accuracy"] for part in bins], "o-", color=FIRST, markersize=4
-    )
-    low = min([0.5, *(part[side] for part in bins for side in ("confidence", "accuracy"))])
-    reliability.set_xlim(low - 0.02, 1.02)
-    reliability.set_ylim(low - 0.02, 1.02)
-    reliability.set_xlabel("confidence")
-    _dress(reliability, "share that is right")
-    shares, wrong = zip(*measured["risk_coverage"], strict=True)
-    risk.plot([100 * share for share in shares], [100 * share for share in wrong], color=FIRST)
-    risk.axvline(100 * measured["acceptance"]["coverage"]["value"], color=INK, linewidth=0.8, linestyle=":")
-    risk.set_xlabel("accepted, most confident first (%)")
-    _dress(risk, "wrong among accepted (%)")
+    """Reliability, risk against coverage, and, where there were other things, the ROC curve of telling them apart."""
+    novelty = measured["novelty"]
+    figure = _figure(9.6 if novelty else 7.6, 2.9)
+    reliability, risk, *rest = figure.subplots(1, 3 if novelty else 2)
+    _reliability(reliability, measured)
+    _risk(risk, measured)
+    if novelty:
+        _roc(rest[0], novelty)
     return _svg(figure, "trust")
+
+
+def _reliability(axes: Axes, measured: Trust) -> None:
+    bins = measured["reliability"]
+    confidence, accuracy = ([part[side] for part in bins] for side in ("confidence", "accuracy"))
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
+    axes.plot(confidence, accuracy, "o-", color=FIRST, markersize=4)
+    low = min([0.5, *confidence, *accuracy])
+    axes.set_xlim(low - 0.02, 1.02)
+    axes.set_ylim(low - 0.02, 1.02)
+    axes.set_xlabel("confidence")
+    _dress(axes, "share that is right")
+
+
+def _risk(axes: Axes, measured: Trust) -> None:
+    shares, wrong = zip(*measured["risk_coverage"], strict=True)
+    axes.plot([100 * share for share in shares], [100 * share for share in wrong], color=FIRST)
+    axes.axvline(100 * measured["acceptance"]["coverage"]["value"], color=INK, linewidth=0.8, linestyle=":")
+    axes.set_xlabel("accepted, most confident first (%)")
+    _dress(axes, "wrong among accepted (%)")
+
+
+def _roc(axes: Axes, novelty: NoveltyScore) -> None:
+    vehicles, others = zip(*novelty["curve"], strict=True)
+    axes.plot([100 * share for share in vehicles], [100 * share for share in others], color=FIRST)
+    cut = [100 * novelty[side]["value"] for side in ("vehicles_refused", "others_refused")]
+    axes.plot(*cut, "o", color=SECOND, markersize=5)
+    axes.set_xlabel("vehicles refused (%)")
+    _dress(axes, "other things refused (%)")
 
 
 def _thresholds(decisions: Sequence[Decision]) -> dict[float, list[str]]:
     """Threshold -> the labels that are accepted from it on."""
     found = {(decision["threshold"], decision["label"]) for decision in decisions}
-    pairs = [(threshold, label or "any") for threshold, label in found if threshold is not None and threshold <= 1]
+    pairs = [(limit, " ".join((label or "any").split())) for limit, label in found if limit is not None and limit <= 1]
     return {threshold: sorted(label for one, label in pairs if one == threshold) for threshold, _ in sorted(pairs)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from scones.contract import Decision, Evaluation, Manifest, Metrics
 
@@ -45,11 +45,12 @@ class LambdaRun(TypedDict):
 
 
 class SampleImage(TypedDict):
-    """A picture for the report: `data_uri` is a whole `data:image/...;base64,` address."""
+    """A picture for the report: `data_uri` is a whole `data:image/...;base64,` address, `map` a `Prediction`'s."""
 
     label: str
     caption: str
     data_uri: str
+    map: NotRequired[list[list[float]]]
 
 
 class CostLine(TypedDict):
@@ -75,7 +76,8 @@ class Run(TypedDict):
     """All that `report.html` shows.
 
     `where` is "laptop" or an AWS region; `notice` is shown on top where the figures are not of real images.
-    `wrong` holds test images that the model got wrong; `samples` some staged images of each class.
+    `samples` are some staged images of each class, `duplicates` groups of near-equal ones, `suspects` those with an
+    unlikely label; `wrong` are test images that the model got wrong, `uncertain` those that it nearly did.
     `instance_types` is what AWS would have run: keys "train" and "evaluate"; `serverless_mb` is the endpoint's memory.
     `seconds` is step -> wall seconds, in the order in which the steps ran.
     """
@@ -87,9 +89,12 @@ class Run(TypedDict):
     notice: str | None
     manifest: Manifest
     samples: list[SampleImage]
+    duplicates: list[list[SampleImage]]
+    suspects: list[SampleImage]
     metrics: Metrics | None
     evaluation: Evaluation | None
     wrong: list[SampleImage]
+    uncertain: list[SampleImage]
     release: MachineRun | None
     delivery: MachineRun | None
     lambdas: list[LambdaRun]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import re
@@ -23,13 +22,10 @@ from scones.contract import (
     Decision,
     Evaluation,
     Manifest,
-    Metrics,
     ReleaseInput,
 )
-from scones.report.run import ExecutionRun, LambdaRun, MachineRun, SampleImage, TimedState
+from scones.report.run import ExecutionRun, LambdaRun, MachineRun, TimedState
 
-_SAMPLES_PER_CLASS = 8
-_WRONG_IMAGES = 24
 _REPORT = re.compile(
     r"Duration: (?P<duration>[\d.]+) ms.*?Memory Size: (?P<memory>\d+) MB.*?Max Memory Used: (?P<used>\d+) MB"
     r"(?:.*?Init Duration: (?P<init>[\d.]+) ms)?",
@@ -59,20 +55,17 @@ def evaluation(bucket: str, release: str, *, s3: Any) -> Evaluation | None:
     return found
 
 
-def metrics(bucket: str, release: str, *, s3: Any) -> Metrics | None:
-    """Return the training curve out of a release's model.tar.gz, or None where there is none."""
+def artifacts(bucket: str, release: str, *, s3: Any) -> dict[str, Any]:
+    """Return the JSON files in a release's model.tar.gz, by name; nothing where there is none."""
     try:
         stored = s3.get_object(Bucket=bucket, Key=f"{MODELS}{release}/output/model.tar.gz")
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
-            return None
+            return {}
         raise
     with tarfile.open(fileobj=io.BytesIO(stored["Body"].read()), mode="r:gz") as archive:
-        for member in archive:
-            if member.name.removeprefix("./") == "metrics.json" and (content := archive.extractfile(member)):
-                found: Metrics = json.load(content)
-                return found
-    return None
+        files = {member.name.removeprefix("./"): archive.extractfile(member) for member in archive}
+        return {name: json.load(file) for name, file in files.items() if file and name.endswith(".json")}
 
 
 def decisions(bucket: str, *, s3: Any) -> list[Decision]:
@@ -131,38 +124,6 @@ def lambda_run(name: str, messages: list[str]) -> LambdaRun | None:
         memory_mb=int(reports[-1]["memory"]),
         max_memory_mb=max(int(r["used"]) for r in reports),
     )
-
-
-def sample_images(bucket: str, data: Manifest, *, s3: Any) -> list[SampleImage]:
-    """Return some training images of each class, spread over the data set."""
-    samples = []
-    for name in data["classes"]:
-        keys = [image["key"] for image in data["images"] if image["key"].startswith(f"train/{name}/")]
-        for key in keys[:: max(1, len(keys) // _SAMPLES_PER_CLASS)][:_SAMPLES_PER_CLASS]:
-            samples.append(_sample(bucket, f"{DATA}{data['digest']}/{key}", name, key.rsplit("/", 1)[-1], s3=s3))
-    return samples
-
-
-def wrong_images(bucket: str, data: Manifest, evaluated: Evaluation, *, s3: Any) -> list[SampleImage]:
-    """Return the test images that the model got wrong, the most confident mistakes first."""
-    wrong = [p for p in evaluated["predictions"] if p["predicted"] != p["truth"]]
-    wrong.sort(key=lambda p: -max(p["probabilities"]))
-    return [
-        _sample(
-            bucket,
-            f"{DATA}{data['digest']}/test/{p['key']}",
-            p["truth"],
-            f"{p['truth']}, taken for {p['predicted']} at {max(p['probabilities']):.3f}",
-            s3=s3,
-        )
-        for p in wrong[:_WRONG_IMAGES]
-    ]
-
-
-def _sample(bucket: str, key: str, label: str, caption: str, *, s3: Any) -> SampleImage:
-    stored = s3.get_object(Bucket=bucket, Key=key)
-    encoded = base64.b64encode(stored["Body"].read()).decode("ascii")
-    return SampleImage(label=label, caption=caption, data_uri=f"data:{stored['ContentType']};base64,{encoded}")
 
 
 def _execution_run(execution: dict[str, Any]) -> ExecutionRun:

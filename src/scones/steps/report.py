@@ -12,7 +12,7 @@ from scones.report import render
 from scones.report.run import Run
 from scones.report.summary import summarise
 from scones.settings import Settings
-from scones.steps import gather
+from scones.steps import gather, pictures
 
 SKETCHES = "These figures are of sketches that Scones draws itself, not of photographs."
 
@@ -28,7 +28,7 @@ def collect(
     data = gather.manifest(bucket, released["data"], s3=s3)
     if data is None:
         raise ReleaseError(f"the data set {released['data']} of release {name} is gone; run `scones stage` again")
-    evaluated = gather.evaluation(bucket, name, s3=s3)
+    evaluated, trained = gather.evaluation(bucket, name, s3=s3), gather.artifacts(bucket, name, s3=s3)
     return Run(
         id=run_id,
         project=settings.project,
@@ -36,10 +36,13 @@ def collect(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         notice=SKETCHES if data["sketches"] else None,
         manifest=data,
-        samples=gather.sample_images(bucket, data, s3=s3),
-        metrics=gather.metrics(bucket, name, s3=s3),
+        samples=pictures.samples(bucket, data, s3=s3),
+        metrics=trained.get("metrics.json"),
         evaluation=evaluated,
-        wrong=gather.wrong_images(bucket, data, evaluated, s3=s3) if evaluated else [],
+        wrong=pictures.wrong(bucket, data, evaluated, s3=s3) if evaluated else [],
+        uncertain=pictures.uncertain(bucket, data, evaluated, s3=s3) if evaluated else [],
+        suspects=pictures.suspects(bucket, data, trained.get("audit.json", []), s3=s3),
+        duplicates=pictures.duplicates(bucket, data, s3=s3),
         release=gather.machine_run(outputs["ReleaseMachine"], stepfunctions=stepfunctions),
         delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),
         lambdas=gather.lambda_runs(settings.project, logs=logs),

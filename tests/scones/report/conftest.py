@@ -108,6 +108,7 @@ RELEASE: dict[str, Any] = {
     },
 }
 DELIVERIES = 24
+ROC = [(n / 40, (n / 40) ** 0.1) for n in range(41)]
 
 
 @pytest.fixture
@@ -142,7 +143,10 @@ def whole_run() -> Run:
         samples=[sample(classes[n % 2], f"train {n}", n) for n in range(10)],
         metrics=_metrics(),
         evaluation=_evaluation(classes),
-        wrong=[sample("bicycle", f"predicted motorcycle, {60 + n} %", 40 + n) for n in range(7)],
+        duplicates=[[sample("bicycle", f"train/bicycle/{n}.png", n) for n in range(2 + group)] for group in range(2)],
+        suspects=[sample("bicycle", "looks like motorcycle; its label gets 0.01", 70 + n) for n in range(3)],
+        wrong=[sample("bicycle", f"taken for motorcycle at 0.{60 + n}", 40 + n) | {"map": heat(n)} for n in range(7)],
+        uncertain=[sample("motorcycle", "right, at 0.51", 60) | {"map": heat(9)}],
         release=_machine("scones-release", RELEASE, 1, 12.0),
         delivery=_machine("scones-delivery", DELIVERY, DELIVERIES, 0.08),
         lambdas=[_function(name, n) for n, name in enumerate(("scones-serialize", "scones-classify", "scones-filter"))],
@@ -177,6 +181,10 @@ def sample(label: str, caption: str, n: int) -> SampleImage:
     return SampleImage(
         label=label, caption=caption, data_uri=png(40 + n * 37 % 180, 60 + n * 71 % 160, 90 + n * 23 % 150)
     )
+
+
+def heat(n: int, side: int = 4) -> list[list[float]]:
+    return [[round(math.sin(n + row * 1.3) * math.cos(column), 2) for column in range(side)] for row in range(side)]
 
 
 def _metrics() -> Metrics:
@@ -232,7 +240,9 @@ def _trust() -> Trust:
             for name in ("blur", "noise")
             for strength in range(1, 6)
         ],
-        novelty=NoveltyScore(others_refused=share(0.97), vehicles_refused=share(0.05), area_under_curve=0.99),
+        novelty=NoveltyScore(
+            others_refused=share(0.97), vehicles_refused=share(0.05), area_under_curve=0.99, curve=ROC
+        ),
         milliseconds=1.4,
     )
 

@@ -48,3 +48,11 @@ def test_a_duration_has_the_unit_that_people_use(seconds: float | None, shown: s
 @pytest.mark.parametrize(("usd", "shown"), [(0.115, "$0.115"), (0.5, "$0.50"), (0.0000133334, "$0.0000133334")])
 def test_a_price_is_shown_as_its_source_has_it(usd: float, shown: str) -> None:
     assert figures.price(usd) == shown
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c"), (list("abcd"), "4 classes")],
+)
+def test_names_are_listed_until_they_are_too_many(names: list[str], said: str) -> None:
+    assert figures.listed(names) == said

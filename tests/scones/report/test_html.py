@@ -54,7 +54,21 @@ def test_the_page_has_every_part_of_the_run(run: Run) -> None:
     assert run["notice"]
     assert run["notice"] in page.text
     assert sum(tag == "svg" and values.get("class") == "machine" for tag, values in page.tags) == 2
-    assert sum(tag == "img" for tag, _ in page.tags) == len(run["samples"]) + len(run["wrong"])
+    galleries = [run["samples"], *run["duplicates"], run["suspects"], run["wrong"], run["uncertain"]]
+    assert sum(tag == "img" for tag, _ in page.tags) == sum(map(len, galleries))
+
+
+def test_a_map_lies_over_the_picture_that_it_explains(run: Run) -> None:
+    page = Page(render(run))
+    assert sum(values.get("class") == "heat" for _, values in page.tags) == len(run["wrong"]) + len(run["uncertain"])
+    assert sum(values.get("class") in ("for", "against") for _, values in page.tags) == 16 * 8
+
+
+def test_data_without_anything_odd_is_not_called_so(run: Run) -> None:
+    run |= {"duplicates": [], "suspects": [], "uncertain": []}
+    said = Page(render(run)).text
+    for heading in ("Near-equal images", "Labels worth a second look", "What it was least certain of"):
+        assert heading not in said
 
 
 def test_the_page_loads_nothing(run: Run) -> None:
@@ -95,7 +109,10 @@ def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
         "delivery": None,
         "notice": None,
         "samples": [],
+        "duplicates": [],
+        "suspects": [],
         "wrong": [],
+        "uncertain": [],
         "lambdas": [],
         "decisions": [],
         "seconds": {},
@@ -182,9 +199,12 @@ def hostile(text: str) -> Run:
             "duplicates": [],
         },
         samples=[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")],
+        duplicates=[[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")]],
+        suspects=[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")],
         metrics=None,
         evaluation=None,
         wrong=[],
+        uncertain=[],
         release=None,
         delivery={
             "name": text,

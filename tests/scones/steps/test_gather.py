@@ -1,3 +1,5 @@
+import io
+import tarfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.report.run import TimedState
-from scones.steps.gather import add_times, lambda_run
+from scones.steps.gather import add_times, artifacts, lambda_run
 
 COLD = (
     "REPORT RequestId: 1\tDuration: 12.50 ms\tBilled Duration: 300 ms\tMemory Size: 128 MB\t"
@@ -45,3 +47,24 @@ def test_a_state_that_was_entered_and_never_left_failed() -> None:
     add_times(states, iter(events))
     assert states["Train"] == {"entered": 1, "failed": 0, "seconds": [2.0]}
     assert states["BelowGate"] == {"entered": 1, "failed": 1, "seconds": []}
+
+
+class Archive:
+    """S3 that holds one model.tar.gz."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.body = io.BytesIO()
+        with tarfile.open(fileobj=self.body, mode="w:gz") as tar:
+            for name, data in files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        assert Key == "models/r1/output/model.tar.gz"
+        return {"Body": io.BytesIO(self.body.getvalue())}
+
+
+def test_what_training_wrote_is_read_out_of_the_archive() -> None:
+    s3 = Archive({"./metrics.json": b'{"seed": 1}', "audit.json": b"[]", "model.onnx": b"\x00"})
+    assert artifacts("b", "r1", s3=s3) == {"metrics.json": {"seed": 1}, "audit.json": []}

@@ -1,0 +1,89 @@
+"""Pictures: fetches from S3 the thumbnails of a report, each with what is to be said of it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from scones.contract import DATA, NEGATIVES, SPLITS, Evaluation, Manifest, Prediction, Suspect
+from scones.report.run import SampleImage
+
+_SAMPLES_PER_CLASS = 8
+_MOST = 24
+_GROUPS = 12
+
+
+def samples(bucket: str, data: Manifest, *, s3: Any) -> list[SampleImage]:
+    """Return some training images of each class, spread over the data set."""
+    found = []
+    for name in data["classes"]:
+        keys = [image["key"] for image in data["images"] if image["key"].startswith(f"train/{name}/")]
+        for key in keys[:: max(1, len(keys) // _SAMPLES_PER_CLASS)][:_SAMPLES_PER_CLASS]:
+            found.append(_sample(bucket, data, key, name, key.rsplit("/", 1)[-1], s3=s3))
+    return found
+
+
+def wrong(bucket: str, data: Manifest, evaluated: Evaluation, *, s3: Any) -> list[SampleImage]:
+    """Return the test images that the model got wrong, the most confident mistakes first."""
+    mistakes = [one for one in evaluated["predictions"] if one["predicted"] != one["truth"]]
+    mistakes.sort(key=lambda one: -max(one["probabilities"]))
+    return [
+        _looked_at(bucket, data, one, f"taken for {one['predicted']} at {_certainty(one)}", s3=s3)
+        for one in mistakes[:_MOST]
+    ]
+
+
+def uncertain(bucket: str, data: Manifest, evaluated: Evaluation, *, s3: Any) -> list[SampleImage]:
+    """Return the test images that the model got right and was least certain of, which are those with a map."""
+    right = [one for one in evaluated["predictions"] if one["predicted"] == one["truth"] and "map" in one]
+    right.sort(key=lambda one: max(one["probabilities"]))
+    return [_looked_at(bucket, data, one, f"right, at {_certainty(one)}", s3=s3) for one in right[:_MOST]]
+
+
+def suspects(bucket: str, data: Manifest, listed: list[Suspect], *, s3: Any) -> list[SampleImage]:
+    """Return the images of `audit.json`, the least believable label first; those that are gone are left out."""
+    found = []
+    for one in listed[:_MOST]:
+        if key := _staged(data, one["key"], ("train", "validation", NEGATIVES)):
+            said = f"looks like {one['predicted']}; its label gets {one['probability']:.3f}"
+            found.append(_sample(bucket, data, key, one["key"].partition("/")[0], said, s3=s3))
+    return found
+
+
+def duplicates(bucket: str, data: Manifest, *, s3: Any) -> list[list[SampleImage]]:
+    """Return some groups of near-equal images, of those with two or more in the data set."""
+    groups = [[key for name in group if (key := _origin(data, name))] for group in data["duplicates"]]
+    return [
+        [_sample(bucket, data, key, key.split("/")[1], key, s3=s3) for key in keys]
+        for keys in [keys for keys in groups if len(keys) > 1][:_GROUPS]
+    ]
+
+
+def _origin(data: Manifest, name: str) -> str | None:
+    """Return where a file of the source, `[<split>/]<class>/<name>`, was staged, or None where it was left out."""
+    *split, label, file = name.split("/")
+    # What the source has as its training set is staged in two parts; what came without a split lies in any.
+    places = {"train": SPLITS[:2]}.get(split[0], tuple(split)) if split else (*SPLITS, NEGATIVES)
+    return _staged(data, f"{label}/{file}", places)
+
+
+def _staged(data: Manifest, name: str, splits: Sequence[str]) -> str | None:
+    """Return the key of `<class>/<name>` in the first of the splits that has it."""
+    keys = {image["key"] for image in data["images"]}
+    return next((f"{split}/{name}" for split in splits if f"{split}/{name}" in keys), None)
+
+
+def _certainty(one: Prediction) -> str:
+    return f"{max(one['probabilities']):.3f}"
+
+
+def _looked_at(bucket: str, data: Manifest, one: Prediction, caption: str, *, s3: Any) -> SampleImage:
+    image = _sample(bucket, data, f"test/{one['key']}", one["truth"], caption, s3=s3)
+    return image | {"map": one["map"]} if "map" in one else image
+
+
+def _sample(bucket: str, data: Manifest, key: str, label: str, caption: str, *, s3: Any) -> SampleImage:
+    stored = s3.get_object(Bucket=bucket, Key=f"{DATA}{data['digest']}/{key}")
+    encoded = base64.b64encode(stored["Body"].read()).decode("ascii")
+    return SampleImage(label=label, caption=caption, data_uri=f"data:{stored['ContentType']};base64,{encoded}")
