@@ -18,8 +18,8 @@ demo: .venv/demo        ## Run the whole workflow on this laptop (ARGUMENTS='--k
 test: .venv/dev lint    ## Check style, types and templates, then run all tests.
 	.venv/bin/pytest
 
-bench-train: .venv/dev  ## Train and evaluate with five seeds, and write benchmarks/results/train.json.
-	.venv/bin/python benchmarks/train.py $(dir $(SCONES_DATA)) benchmarks/results/train.json
+bench-train: .venv/bench ## Measure five seeds, and write benchmarks/results/train.json (ARGUMENTS='--resnet152').
+	.venv/bin/python -m benchmarks.train $(dir $(SCONES_DATA)) benchmarks/results/train.json $(ARGUMENTS)
 
 lint: .venv/dev         ## Check style, types and templates alone.
 	.venv/bin/ruff check .
@@ -36,6 +36,11 @@ lint: .venv/dev         ## Check style, types and templates alone.
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --editable '.[dev]'
 	touch $@ .venv/demo
+
+.venv/bench: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --editable '.[bench]'
+	touch $@
 
 clean:          ## Remove what the targets made, but no runs.
 	rm -rf .venv .scones build dist

@@ -1,0 +1,119 @@
+"""Figures over seeds, each beside its bar, and methods beside one another, as JSON; measures and prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from scones.contract import Interval
+from scones.model.scores import wilson
+
+Run = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`path` leads to it in a run. `judge` makes of all seeds' values the one that must be `least` or `most`."""
+
+    name: str
+    path: str
+    form: str = ".3f"
+    least: float | None = None
+    most: float | None = None
+    judge: Callable[[Sequence[float]], float] = fmean
+
+    def value(self, run: Run) -> float | None:
+        """None where there is none, as the share of wrong ones among accepted where nothing was accepted."""
+        found: Any = run
+        for name in self.path.split("."):
+            found = None if found is None else found[name]
+        return None if found is None else float(found)
+
+    @property
+    def bar(self) -> str:
+        if self.least is not None:
+            return f">= {self.least:{self.form}}"
+        return f"<= {self.most:{self.form}}" if self.most is not None else ""
+
+    def verdict(self, values: Sequence[float]) -> str:
+        if not self.bar or not values:
+            return ""
+        judged = self.judge(values)
+        met = judged >= self.least if self.least is not None else self.most is not None and judged <= self.most
+        return "met" if met else "short"
+
+
+# The bars of issue 3. What is accurate is judged by its mean over the seeds, what is spent by the worst of them.
+FIGURES = (
+    Figure("accuracy", "test.accuracy.value", least=0.95),
+    Figure("calibration error", "test.calibration_error", most=0.03),
+    Figure("Brier score", "test.brier"),
+    Figure("gate: coverage", "test.acceptance.coverage.value", least=0.85),
+    Figure("gate: wrong", "test.acceptance.wrong.value", most=0.02),
+    Figure("neither refused", "test.novelty.others_refused.value", least=0.95),
+    Figure("vehicles refused", "test.novelty.vehicles_refused.value"),
+    Figure("photos: accuracy", "photos.accuracy.value", least=0.93),
+    Figure("photos: gate coverage", "photos.acceptance.coverage.value"),
+    Figure("photos: gate wrong", "photos.acceptance.wrong.value", most=0.02),
+    Figure("photos: neither refused", "photos.novelty.others_refused.value"),
+    Figure("one fit, s", "fit_seconds", ".1f", most=40, judge=max),
+    Figure("whole job, s", "job_seconds", ".1f", most=180, judge=max),
+    Figure("peak memory, MB", "peak_megabytes", ".0f", most=1500, judge=max),
+    Figure("model.onnx, MB", "model_megabytes", ".2f", most=8, judge=max),
+    Figure("multiply-adds", "multiply_adds", ",.0f", most=40e6, judge=max),
+    Figure("one image, ms", "test.milliseconds", ".2f"),
+)
+# What int8 might change; the higher the better, or the lower.
+HIGHER = ("accuracy", "gate: coverage", "neither refused", "photos: accuracy", "photos: neither refused")
+LOWER = ("calibration error", "gate: wrong", "photos: gate wrong", "model.onnx, MB", "one image, ms")
+
+
+def summarise(runs: Sequence[Run]) -> dict[str, Any]:
+    """Each figure's mean, least and greatest value over the `n` runs that have it, with its bar and verdict."""
+    return {figure.name: _over_seeds(figure, runs) for figure in FIGURES}
+
+
+def _over_seeds(figure: Figure, runs: Sequence[Run]) -> dict[str, Any]:
+    values = [value for run in runs if (value := figure.value(run)) is not None]
+    row: dict[str, Any] = {"n": len(values), "bar": figure.bar, "verdict": figure.verdict(values)}
+    if not values:
+        return row | {"shown": "nothing accepted"}
+    low, mean, high = min(values), fmean(values), max(values)
+    spread = "" if low == high else f" ({low:{figure.form}} to {high:{figure.form}})"
+    return row | {"mean": mean, "low": low, "high": high, "shown": f"{mean:{figure.form}}{spread}"}
+
+
+def network_row(name: str, runs: Sequence[Run]) -> dict[str, Any]:
+    """One line of the comparison; as every seed sees the same images, the interval is that of the mean on these."""
+    return {
+        "name": name,
+        "seeds": len(runs),
+        "accuracy": _mean_interval([run["test"]["accuracy"] for run in runs]),
+        "photos": _mean_interval([run["photos"]["accuracy"] for run in runs]),
+        "seconds": round(fmean(run["job_seconds"] for run in runs), 2),
+    }
+
+
+def _mean_interval(intervals: Sequence[Interval]) -> Interval:
+    n, mean = intervals[0]["n"], fmean(interval["value"] for interval in intervals)
+    return Interval(**(wilson(round(mean * n), n) | {"value": mean}))
+
+
+def compare(ours: dict[str, Any], others: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All lines, ours first; `ours_ahead` says whether our mean is above that one's."""
+    mean = ours["accuracy"]["value"]
+    return [ours, *(row | {"ours_ahead": mean > row["accuracy"]["value"]} for row in others)]
+
+
+def compare_int8(fp32: Run, int8: Run) -> dict[str, Any]:
+    """Both networks' figures of one seed, and the names of those that int8 makes worse."""
+    rows, suffers = {}, []
+    for figure in (figure for figure in FIGURES if figure.name in HIGHER + LOWER):
+        before, after = figure.value(fp32), figure.value(int8)
+        rows[figure.name] = {"fp32": before, "int8": after}
+        worse = before is not None and after is not None and (after < before) == (figure.name in HIGHER)
+        if worse and before != after:
+            suffers.append(figure.name)
+    return {"figures": rows, "suffers": suffers}
