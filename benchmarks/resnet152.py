@@ -1,6 +1,6 @@
 """ResNet-152 from scratch, as the course's systems train it, on the images that our network learns from.
 
-    python -m benchmarks.resnet152 STAGED PHOTOS       (prints one line of JSON; an hour or more on 2 cores)
+    python -m benchmarks.resnet152 STAGED PHOTOS       (prints one line of JSON; about half an hour on 2 cores)
 
 It stands in for SageMaker's built-in image classification at the course's settings: image_shape 3,32,32, 152 layers,
 nothing pre-trained, and the algorithm's defaults for the rest: 30 epochs of SGD with momentum, batches of 32, rate

@@ -4,7 +4,7 @@
 
 All learn from the same staged images and are judged on the same test images; ours run as the processes that SageMaker
 would start. It chooses nothing: what it measures on the test images goes nowhere but into the tables. About 20
-minutes on 2 idle cores with 5 seeds; --resnet152 takes an hour or more besides.
+minutes on 2 idle cores with 5 seeds; --resnet152 takes about half an hour besides.
 """
 
 from __future__ import annotations
