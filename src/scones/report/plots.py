@@ -82,7 +82,7 @@ def confidences(decisions: Sequence[Decision]) -> str:
 def trust(measured: Trust) -> str:
     """Reliability, risk against coverage, and, where there were other things, the ROC curve of telling them apart."""
     novelty = measured["novelty"]
-    figure = _figure(9.6 if novelty else 7.6, 2.9)
+    figure = _figure(8.8 if novelty else 7.6, 2.9)
     reliability, risk, *rest = figure.subplots(1, 3 if novelty else 2)
     _reliability(reliability, measured)
     _risk(risk, measured)

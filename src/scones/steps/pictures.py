@@ -46,7 +46,8 @@ def suspects(bucket: str, data: Manifest, listed: list[Suspect], *, s3: Any) -> 
     found = []
     for one in listed[:_MOST]:
         if key := _staged(data, one["key"], ("train", "validation", NEGATIVES)):
-            said = f"looks like {one['predicted']}; its label gets {one['probability']:.3f}"
+            seen = "something else" if one["predicted"] == "neither" else one["predicted"]
+            said = f"looks like {seen}; its label gets {one['probability']:.3f}"
             found.append(_sample(bucket, data, key, one["key"].partition("/")[0], said, s3=s3))
     return found
 

@@ -70,12 +70,14 @@ def test_suspects_are_shown_with_what_speaks_against_their_label() -> None:
     listed = [
         Suspect(key="motorcycle/4.png", label="motorcycle", predicted="bicycle", probability=0.01),
         Suspect(key="tractor/5.png", label="neither", predicted="motorcycle", probability=0.2),
+        Suspect(key="bicycle/3.png", label="bicycle", predicted="neither", probability=0.25),
         Suspect(key="motorcycle/gone.png", label="motorcycle", predicted="bicycle", probability=0.3),
     ]
     shown = pictures.suspects("b", manifest(), listed, s3=Store())
     assert [(image["label"], image["caption"]) for image in shown] == [
         ("motorcycle", "looks like bicycle; its label gets 0.010"),
         ("tractor", "looks like motorcycle; its label gets 0.200"),
+        ("bicycle", "looks like something else; its label gets 0.250"),
     ]
 
 
