@@ -27,7 +27,7 @@ from scones.steps.source import find_source
 from scones.steps.stage import stage
 
 SETTINGS = Settings(project="tiny")
-QUICK = {"epochs": "3", "size": "16", "width": "8", "seed": "0"}
+QUICK = {"epochs": "3", "size": "16", "width": "8", "seed": "0", "backbone": "none", "folds": "2"}
 
 
 @dataclass(frozen=True)
