@@ -27,7 +27,8 @@ def test_any_cause_gives_some_reason(cause: str) -> None:
 
 @pytest.mark.parametrize(("negatives", "channels"), [(0, []), (3, ["negatives"])])
 def test_a_release_is_named_after_the_project_and_the_second(negatives: int, channels: list[str]) -> None:
-    settings = Settings(project="depot", hyperparameters={"epochs": "3"}, seed=7, minimum_accuracy=0.5)
+    settings = Settings(project="depot", seed=7, minimum_accuracy=0.5)
+    settings = settings.model_copy(update={"hyperparameters": {"epochs": "3"}})
     staged: Any = {"digest": "abc", "negatives": negatives}
     request = release_input(settings, staged, now=datetime(2026, 11, 22, 18, 30, 5, tzinfo=UTC))
     assert request == {
