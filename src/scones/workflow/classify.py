@@ -12,8 +12,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 
-from scones.contract import IMAGE_BYTES, INFERENCE_JSON, Envelope, ImageData, Inference
-from scones.errors import EndpointUnavailableError, ImageNotFoundError, ImageRejectedError
+from scones.contract import INFERENCE_JSON, Envelope, ImageData, Inference
+from scones.errors import EndpointUnavailableError, ImageRejectedError
+from scones.workflow.arrivals import open_picture
 from scones.workflow.clients import client
 from scones.workflow.events import envelope, parse_image_data
 
@@ -56,16 +57,8 @@ def _image_bytes(data: ImageData, *, s3: Any) -> bytes:
             return base64.b64decode(data["image_data"], validate=True)
         except binascii.Error as error:
             raise ImageRejectedError(f"image_data is not base64: {error}") from error
-    bucket, key = data["s3_bucket"], data["s3_key"]
-    try:
-        found = s3.get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            raise ImageNotFoundError(f"s3://{bucket}/{key} does not exist; was it deleted after it arrived?") from error
-        raise
-    if found["ContentLength"] > IMAGE_BYTES:
-        raise ImageRejectedError(f"s3://{bucket}/{key} is over {IMAGE_BYTES} bytes, the endpoint's limit")
-    return bytes(found["Body"].read())
+    _, body = open_picture(data, s3=s3)
+    return bytes(body.read())
 
 
 def _invoke(endpoint: str, image: bytes, content_type: str, *, runtime: Any) -> Any:

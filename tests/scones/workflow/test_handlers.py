@@ -48,17 +48,13 @@ class Bucket:
     def __init__(self, **objects: bytes) -> None:
         self.objects = {f"arrivals/anna/{name}.png": content for name, content in objects.items()}
 
-    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        return {"ContentLength": len(self._content(Key, "404"))}
-
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        content = self._content(Key, "NoSuchKey")
+        content = self._content(Key)
         return {"ContentLength": len(content), "Body": io.BytesIO(content)}
 
-    def _content(self, key: str, code: str) -> bytes:
+    def _content(self, key: str) -> bytes:
         if key not in self.objects:
-            answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 404}}
-            raise ClientError(answer, "GetObject")
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         return self.objects[key]
 
 
