@@ -57,8 +57,9 @@ def demo(
     """Run everything on this laptop: stage, release, deliver, report, clean up."""
     from scones.demo import run_demo
 
-    shown = Console(stderr=True, soft_wrap=True) if as_json else console
-    folder = run_demo(data=data, negatives=negatives, keep=keep, arrivals=arrivals, epochs=epochs, console=shown)
+    folder = run_demo(
+        data=data, negatives=negatives, keep=keep, arrivals=arrivals, epochs=epochs, console=_shown_on(as_json)
+    )
     if as_json:
         print((folder / "summary.json").read_text(encoding="utf-8"))
 
@@ -94,7 +95,7 @@ def stage(
     from scones.steps.stage import stage as step
 
     settings, client = load_settings(), _clients()
-    bucket = _outputs(settings, client, "storage")["Bucket"]
+    bucket = _outputs(client, settings.storage_stack)["Bucket"]
     with _reporter(as_json).step("stage", "check, split and upload the images") as progress:
         found = with_negatives(find_source(source, os.environ, CACHE, progress), negatives, os.environ)
         staged = step(found, s3=client("s3"), bucket=bucket, seed=settings.seed, allow_bad=allow_bad, step=progress)
@@ -116,14 +117,18 @@ def release(
     from scones.steps.gather import manifest as read_manifest
 
     settings, client = load_settings(), _clients()
-    machine = _outputs(settings, client, "workflow")["ReleaseMachine"]
-    manifest = read_manifest(_outputs(settings, client, "storage")["Bucket"], data, s3=client("s3"))
+    outputs = _outputs(client, settings.storage_stack, settings.workflow_stack)
+    manifest = read_manifest(outputs["Bucket"], data, s3=client("s3"))
     if manifest is None:
         raise DataNotFoundError(f"no data set {data} is staged; run `scones stage` and take the digest that it prints")
     request = step.release_input(settings, manifest)
     with _reporter(as_json).step("release", request["name"]) as progress:
         execution = step.release(
-            machine, request, stepfunctions=client("stepfunctions"), logs=client("logs"), step=progress
+            outputs["ReleaseMachine"],
+            request,
+            stepfunctions=client("stepfunctions"),
+            logs=client("logs"),
+            step=progress,
         )
     _print([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
 
@@ -142,7 +147,7 @@ def evaluate(
     from scones.steps.evaluate import summary
 
     settings, client = load_settings(), _clients()
-    outputs = _outputs(settings, client, "storage") | _outputs(settings, client, "workflow")
+    outputs = _outputs(client, settings.storage_stack, settings.workflow_stack)
     with _reporter(as_json).step("evaluate", str(data)):
         measured = step(
             data,
@@ -166,7 +171,7 @@ def deliver(
     from scones.steps.deliver import deliver as step
 
     settings, client = load_settings(), _clients()
-    bucket = _outputs(settings, client, "storage")["Bucket"]
+    bucket = _outputs(client, settings.storage_stack)["Bucket"]
     pictures = [(f"{driver}/{path.name}", path.read_bytes()) for path in images]
     with _reporter(as_json).step("deliver", f"{len(pictures)} arrivals") as progress:
         decisions = step(pictures, bucket=bucket, s3=client("s3"), step=progress)
@@ -183,7 +188,7 @@ def report(
     from scones.steps import report as step
 
     settings, client = load_settings(), _clients()
-    outputs = _outputs(settings, client, "storage") | _outputs(settings, client, "workflow")
+    outputs = _outputs(client, settings.storage_stack, settings.workflow_stack)
     reporter = _reporter(as_json)
     with reporter.step("report", str(out)):
         run = step.collect(
@@ -230,16 +235,24 @@ def _clients() -> Callable[[str], Any]:
     return cache(session.client)
 
 
-def _outputs(settings: Any, client: Callable[[str], Any], stack: str) -> dict[str, str]:
+def _outputs(client: Callable[[str], Any], *stacks: str) -> dict[str, str]:
     from scones.steps.stacks import stack_outputs
 
-    return stack_outputs(f"{settings.project}-{stack}", cloudformation=client("cloudformation"))
+    found: dict[str, str] = {}
+    for stack in stacks:
+        found |= stack_outputs(stack, cloudformation=client("cloudformation"))
+    return found
 
 
 def _reporter(as_json: bool) -> Any:
     from scones.steps.progress import Reporter
 
-    return Reporter(Console(stderr=True, soft_wrap=True) if as_json else console)
+    return Reporter(_shown_on(as_json))
+
+
+def _shown_on(as_json: bool) -> Console:
+    """Return where a person reads along: beside the JSON, which has the standard output to itself."""
+    return Console(stderr=True, soft_wrap=True) if as_json else console
 
 
 def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, empty: str = "") -> None:

@@ -296,4 +296,4 @@ class ReleaseInput(TypedDict):
     data: str
     channels: list[str]
     hyperparameters: dict[str, str]
-    minimum_accuracy: NotRequired[float]
+    minimum_accuracy: float

@@ -7,6 +7,7 @@ account: no step knows where it runs.
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,10 @@ def run_demo(
     """Stage, release, deliver, report and clean up; return the run's folder. Raises SconesError."""
     settings, reporter = _settings(epochs), Reporter(console)
     folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    with one_at_a_time(), reporter.step("find", "images to work with") as step:
-        source = with_negatives(find_source(data, os.environ, CACHE, step), negatives, os.environ)
-    with one_at_a_time(), laptop(reporter, keep=keep) as client:
+    with one_at_a_time(), ExitStack() as running:
+        with reporter.step("find", "images to work with") as step:
+            source = with_negatives(find_source(data, os.environ, CACHE, step), negatives, os.environ)
+        client = running.enter_context(laptop(reporter, keep=keep))
         with reporter.step("deploy", "bucket, functions, roles, state machines and the rule between them") as step:
             outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=step)
         with reporter.step("stage", "check, deduplicate, split and upload the images") as step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from os.path import commonprefix
 from typing import Any
 
 from scones.contract import ARRIVALS, DECISIONS, Decision
@@ -31,7 +32,9 @@ def deliver(
     naming the pictures that got none.
     """
     waiting = dict(pictures)
-    before = _etags(bucket, s3=s3)
+    # S3's prefixes go by character, not by folder.
+    prefix = DECISIONS + commonprefix(list(waiting))  # noqa: RUF071
+    before = _etags(bucket, prefix, s3=s3)
     for arrived, (name, image) in enumerate(waiting.items(), start=1):
         s3.put_object(Bucket=bucket, Key=ARRIVALS + name, Body=image)
         step.update(0, len(waiting), f"{arrived} of {len(waiting)} arrived")
@@ -40,7 +43,7 @@ def deliver(
     deadline = clock() + timeout
     while missing := sorted(waiting.keys() - decisions.keys()):
         # A picture of the same name may have been decided before; its decision is another object by then.
-        now = _etags(bucket, s3=s3)
+        now = _etags(bucket, prefix, s3=s3)
         fresh = [name for name in missing if now.get(name) != before.get(name)]
         decisions |= {name: read_json(bucket, _decision_key(name), s3=s3) for name in fresh}
         step.update(len(decisions), len(waiting), f"{len(decisions)} of {len(waiting)} decided")
@@ -57,9 +60,9 @@ def _decision_key(name: str) -> str:
     return f"{DECISIONS}{name}.json"
 
 
-def _etags(bucket: str, *, s3: Any) -> dict[str, str]:
-    """Return arrival -> ETag of its decision."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=DECISIONS)
+def _etags(bucket: str, prefix: str, *, s3: Any) -> dict[str, str]:
+    """Return arrival -> ETag of its decision, for the decisions under a prefix."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     stored = (item for page in pages for item in page.get("Contents", []))
     return {item["Key"].removeprefix(DECISIONS).removesuffix(".json"): item["ETag"] for item in stored}
 

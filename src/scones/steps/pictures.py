@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from scones.contract import DATA, NEGATIVES, SPLITS, Evaluation, Manifest, Prediction, Suspect
@@ -43,9 +43,9 @@ def uncertain(bucket: str, data: Manifest, evaluated: Evaluation, *, s3: Any) ->
 
 def suspects(bucket: str, data: Manifest, listed: list[Suspect], *, s3: Any) -> list[SampleImage]:
     """Return the images of `audit.json`, the least believable label first; those that are gone are left out."""
-    found = []
+    found, keys = [], _keys(data)
     for one in listed[:_MOST]:
-        if key := _staged(data, one["key"], ("train", "validation", NEGATIVES)):
+        if key := _staged(keys, one["key"], ("train", "validation", NEGATIVES)):
             seen = "something else" if one["predicted"] == "neither" else one["predicted"]
             said = f"looks like {seen}; its label gets {one['probability']:.3f}"
             found.append(_sample(bucket, data, key, one["key"].partition("/")[0], said, s3=s3))
@@ -54,24 +54,28 @@ def suspects(bucket: str, data: Manifest, listed: list[Suspect], *, s3: Any) -> 
 
 def duplicates(bucket: str, data: Manifest, *, s3: Any) -> list[list[SampleImage]]:
     """Return some groups of near-equal images, of those with two or more in the data set."""
-    groups = [[key for name in group if (key := _origin(data, name))] for group in data["duplicates"]]
+    keys = _keys(data)
+    groups = [[key for name in group if (key := _origin(keys, name))] for group in data["duplicates"]]
     return [
-        [_sample(bucket, data, key, key.split("/")[1], key, s3=s3) for key in keys]
-        for keys in [keys for keys in groups if len(keys) > 1][:_GROUPS]
+        [_sample(bucket, data, key, key.split("/")[1], key, s3=s3) for key in group]
+        for group in [group for group in groups if len(group) > 1][:_GROUPS]
     ]
 
 
-def _origin(data: Manifest, name: str) -> str | None:
+def _keys(data: Manifest) -> Set[str]:
+    return {image["key"] for image in data["images"]}
+
+
+def _origin(keys: Set[str], name: str) -> str | None:
     """Return where a file of the source, `[<split>/]<class>/<name>`, was staged, or None where it was left out."""
     *split, label, file = name.split("/")
     # What the source has as its training set is staged in two parts; what came without a split lies in any.
     places = {"train": SPLITS[:2]}.get(split[0], tuple(split)) if split else (*SPLITS, NEGATIVES)
-    return _staged(data, f"{label}/{file}", places)
+    return _staged(keys, f"{label}/{file}", places)
 
 
-def _staged(data: Manifest, name: str, splits: Sequence[str]) -> str | None:
+def _staged(keys: Set[str], name: str, splits: Sequence[str]) -> str | None:
     """Return the key of `<class>/<name>` in the first of the splits that has it."""
-    keys = {image["key"] for image in data["images"]}
     return next((f"{split}/{name}" for split in splits if f"{split}/{name}" in keys), None)
 
 
