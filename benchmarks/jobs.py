@@ -17,7 +17,8 @@ from typing import Any
 
 from benchmarks.data import TRAINING, Images, link
 from benchmarks.graph import multiply_adds
-from scones.contract import NEGATIVES
+from scones.contract import ML_ROOT_VARIABLE
+from scones.steps.evaluate import run as run_evaluate
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def train(images: Images, hyperparameters: dict[str, str], root: Path) -> Usage:
     config.write_text(json.dumps({"manifest": images.manifest["digest"]} | hyperparameters))
     for channel in TRAINING:
         link(root / "input/data" / channel, images.staged / channel)
-    return run("train", root)
+    return _run_train(root)
 
 
 def evaluations(images: Images, model: Path, root: Path) -> dict[str, Any]:
@@ -69,27 +70,24 @@ def evaluate(model: Path, images: Path, others: Path, root: Path) -> dict[str, A
     archive.parent.mkdir(parents=True)
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(model, ".")
-    link(root / "processing/input/test", images)
-    link(root / "processing/input" / NEGATIVES, others)
-    run("evaluate", root)
-    evaluation = json.loads((root / "processing/output/evaluation/evaluation.json").read_text())
+    evaluation = run_evaluate(root, images, others)
     trust = evaluation["trust"]
     figures = {name: evaluation[name] for name in ("accuracy", "calibration_error")}
     return figures | {name: trust[name] for name in ("brier", "acceptance", "novelty", "milliseconds")}
 
 
-def run(program: str, root: Path) -> Usage:
-    """Run one of the image's programs below `root`; ends the benchmark with the end of its log where it fails."""
-    log, started = root / f"{program}.log", time.monotonic()
+def _run_train(root: Path) -> Usage:
+    """Run the image's `train` below `root`; ends the benchmark with the end of its log where it fails."""
+    log, started = root / "train.log", time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "scones.model", program],
-            env=os.environ | {"SCONES_ML_ROOT": str(root)},
+            [sys.executable, "-m", "scones.model", "train"],
+            env=os.environ | {ML_ROOT_VARIABLE: str(root)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if status:
-        sys.exit(f"{program} failed in {root}:\n{log.read_text()[-2000:]}")
+        sys.exit(f"train failed in {root}:\n{log.read_text()[-2000:]}")
     return Usage(round(time.monotonic() - started, 2), round(usage.ru_maxrss * 1024 / 1e6, 1))
