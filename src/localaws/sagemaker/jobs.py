@@ -6,17 +6,20 @@ import contextvars
 import logging
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from .. import processes
-from .errors import ContainerError
+from .errors import ContainerError, ResourceInUse, ValidationException
 from .logs import follow
 
 _LOG = logging.getLogger("localaws")
 # SageMaker's time between SIGTERM and SIGKILL.
 _GRACE_SECONDS = 120.0
 _LONGEST_REASON = 1024
+
+
+UNFINISHED = ("InProgress", "Stopping")
 
 
 class Ended(NamedTuple):
@@ -78,6 +81,31 @@ def stop(arn: str) -> None:
     job = _running.get(arn)
     if job:
         job.stop()
+
+
+def require_unused(kind: str, arn: str, names: Container[str], name: str) -> None:
+    """Raises ResourceInUse for a name that a job of this `kind` has, or had; `kind` is "training" or "processing"."""
+    if name in names:
+        raise ResourceInUse(
+            f"{kind.capitalize()} job names must be unique within an AWS account and region, "
+            f"and a {kind} job with this name already exists ({arn})"
+        )
+
+
+def require_running(kind: str, status: str) -> None:
+    """Raises ValidationException for a job that has ended, or is about to."""
+    if status != "InProgress":
+        raise _rejected(kind, status)
+
+
+def require_ended(kind: str, status: str) -> None:
+    """Raises ValidationException for a job that has not."""
+    if status in UNFINISHED:
+        raise _rejected(kind, status)
+
+
+def _rejected(kind: str, status: str) -> ValidationException:
+    return ValidationException(f"The request was rejected because the {kind} job is in status {status}.")
 
 
 def failure_reason(text: str, exit_code: int) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import checks, container, jobs, objects, store, tags
-from .errors import ResourceInUse, ValidationException
+from .errors import ValidationException
 from .jobs import Job
 from .listing import page
 from .logs import LogStream
@@ -27,11 +27,7 @@ def create_processing_job(request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
     name = request["ProcessingJobName"]
     arn = store.arn("processing-job", name)
-    if name in PROCESSING_JOBS:
-        raise ResourceInUse(
-            "Processing job names must be unique within an AWS account and region, "
-            f"and a processing job with this name already exists ({arn})"
-        )
+    jobs.require_unused("processing", arn, PROCESSING_JOBS, name)
     PROCESSING_JOBS[name] = {
         **{key: value for key, value in request.items() if key != "Tags"},
         "_Arn": arn,
@@ -56,7 +52,7 @@ def list_processing_jobs(request: dict[str, Any]) -> dict[str, Any]:
 
 def stop_processing_job(request: dict[str, Any]) -> dict[str, Any]:
     record = _find(request)
-    _require_status(record, ended=False)
+    jobs.require_running("processing", record["ProcessingJobStatus"])
     store.change(PROCESSING_JOBS, record["ProcessingJobName"], ProcessingJobStatus="Stopping")
     jobs.stop(record["_Arn"])
     return {}
@@ -64,7 +60,7 @@ def stop_processing_job(request: dict[str, Any]) -> dict[str, Any]:
 
 def delete_processing_job(request: dict[str, Any]) -> dict[str, Any]:
     record = _find(request)
-    _require_status(record, ended=True)
+    jobs.require_ended("processing", record["ProcessingJobStatus"])
     del PROCESSING_JOBS[record["ProcessingJobName"]]
     tags.forget(record["_Arn"])
     return {}
@@ -73,7 +69,7 @@ def delete_processing_job(request: dict[str, Any]) -> dict[str, Any]:
 def recover() -> None:
     """After a restart: the server took the processes of running jobs with it."""
     for name, record in PROCESSING_JOBS.items():
-        if record["ProcessingJobStatus"] in ("InProgress", "Stopping"):
+        if record["ProcessingJobStatus"] in jobs.UNFINISHED:
             _end(name, "Failed", "InternalServerError: the local AWS stopped while the job ran")
 
 
@@ -81,12 +77,6 @@ def _find(request: dict[str, Any]) -> Record:
     name = request["ProcessingJobName"]
     missing = ValidationException(f"Could not find requested job with name: {name}")
     return store.find(PROCESSING_JOBS, name, missing)
-
-
-def _require_status(record: Record, *, ended: bool) -> None:
-    status = record["ProcessingJobStatus"]
-    if (status not in ("InProgress", "Stopping")) != ended or (not ended and status == "Stopping"):
-        raise ValidationException(f"The request was rejected because the processing job is in status {status}.")
 
 
 def _check(request: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import checks, container, jobs, objects, store, tags
-from .errors import ResourceInUse, ValidationException
+from .errors import ValidationException
 from .jobs import Job
 from .listing import page
 from .logs import LogStream, Metrics
@@ -47,11 +47,7 @@ def create_training_job(request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
     name = request["TrainingJobName"]
     arn = store.arn("training-job", name)
-    if name in TRAINING_JOBS:
-        raise ResourceInUse(
-            "Training job names must be unique within an AWS account and region, "
-            f"and a training job with this name already exists ({arn})"
-        )
+    jobs.require_unused("training", arn, TRAINING_JOBS, name)
     output = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
     TRAINING_JOBS[name] = {
         **{key: value for key, value in request.items() if key != "Tags"},
@@ -80,9 +76,7 @@ def list_training_jobs(request: dict[str, Any]) -> dict[str, Any]:
 
 def stop_training_job(request: dict[str, Any]) -> dict[str, Any]:
     record = _find(request)
-    if record["TrainingJobStatus"] != "InProgress":
-        status = record["TrainingJobStatus"]
-        raise ValidationException(f"The request was rejected because the training job is in status {status}.")
+    jobs.require_running("training", record["TrainingJobStatus"])
     _enter(record["TrainingJobName"], "Stopping", "Stopping the training job", TrainingJobStatus="Stopping")
     jobs.stop(record["_Arn"])
     return {}
@@ -90,9 +84,7 @@ def stop_training_job(request: dict[str, Any]) -> dict[str, Any]:
 
 def delete_training_job(request: dict[str, Any]) -> dict[str, Any]:
     record = _find(request)
-    if record["TrainingJobStatus"] in ("InProgress", "Stopping"):
-        status = record["TrainingJobStatus"]
-        raise ValidationException(f"The request was rejected because the training job is in status {status}.")
+    jobs.require_ended("training", record["TrainingJobStatus"])
     del TRAINING_JOBS[record["TrainingJobName"]]
     tags.forget(record["_Arn"])
     return {}
@@ -101,7 +93,7 @@ def delete_training_job(request: dict[str, Any]) -> dict[str, Any]:
 def recover() -> None:
     """After a restart: the server took the processes of running jobs with it."""
     for name, record in TRAINING_JOBS.items():
-        if record["TrainingJobStatus"] in ("InProgress", "Stopping"):
+        if record["TrainingJobStatus"] in jobs.UNFINISHED:
             _end(name, "Failed", "Failed", "InternalServerError: the local AWS stopped while the job ran")
 
 
