@@ -1,14 +1,30 @@
 import io
 import itertools
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import pytest
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def ended() -> Callable[[int], bool]:
+    """Tells whether a process ends within five seconds; a zombie has ended."""
+
+    def wait(pid: int) -> bool:
+        for _ in range(100):
+            if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+            time.sleep(0.05)
+        return False
+
+    return wait
 
 
 @pytest.fixture(scope="session")

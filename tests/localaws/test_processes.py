@@ -2,10 +2,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
-
-import psutil
 
 from localaws import processes
 
@@ -20,15 +18,7 @@ sys.stdin.read()
 """
 
 
-def ended(pid: int) -> bool:
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def test_children_and_their_children_die_with_a_parent_that_is_killed() -> None:
+def test_children_and_their_children_die_with_a_parent_that_is_killed(ended: Callable[[int], bool]) -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert parent.stdout is not None
     child, grandchild = map(int, parent.stdout.readline().split())

@@ -66,7 +66,9 @@ def start_function(server: Any) -> int:
     return int(client.invoke(FunctionName="kept")["Payload"].read())
 
 
-def test_nothing_acknowledged_is_lost_to_kill_9(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_to_kill_9(
+    start_localaws: Callable[..., Any], tmp_path: Path, ended: Callable[[int], bool]
+) -> None:
     with start_localaws(tmp_path / "state") as server:
         fill(server)
         pid = start_function(server)
@@ -101,14 +103,6 @@ def check_stores(server: Any) -> None:
     assert [event["message"] for event in events] == ["one", "two", "three"]
 
 
-def ended(pid: int) -> bool:
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_what_was_deleted_stays_deleted(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
     with start_localaws(tmp_path / "state") as server:
         fill(server)
@@ -125,7 +119,7 @@ def test_what_was_deleted_stays_deleted(start_localaws: Callable[..., Any], tmp_
 
 
 def test_a_server_that_is_asked_to_stop_leaves_nothing_running(
-    start_localaws: Callable[..., Any], tmp_path: Path
+    start_localaws: Callable[..., Any], tmp_path: Path, ended: Callable[[int], bool]
 ) -> None:
     with start_localaws(tmp_path / "state") as server:
         pid = start_function(server)
