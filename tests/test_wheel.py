@@ -1,5 +1,6 @@
 """The wheel alone, in an empty environment outside the repository."""
 
+import json
 import os
 import subprocess
 import sys
@@ -37,3 +38,4 @@ def test_the_wheel_lists_every_command_and_runs_the_demo(scones: Path, tmp_path:
     (folder,) = (tmp_path / "runs").iterdir()
     assert {path.name for path in folder.iterdir()} == {"report.html", "summary.json"}
     assert {path.name for path in tmp_path.iterdir()} == {".scones", "runs"}
+    assert json.loads((folder / "summary.json").read_text())["cleanup"] == {"left": []}

@@ -200,7 +200,7 @@ def report(
             stepfunctions=client("stepfunctions"),
             logs=client("logs"),
         )
-        page = step.write(run | {"seconds": reporter.seconds}, out, left=[])
+        page = step.write(run | {"seconds": reporter.seconds}, out)
     _print([{"report": str(page)}], ("report",), as_json)
 
 

@@ -57,7 +57,7 @@ def run_demo(
             deliver(pictures, bucket=outputs["Bucket"], s3=client("s3"), step=step, interval=ARRIVAL_SECONDS)
         with reporter.step("report", "gather what happened and draw it"):
             run = _collect(settings, outputs, folder.name, client)
-            page = write(run | {"seconds": reporter.seconds}, folder, left=[])
+            page = write(run | {"seconds": reporter.seconds}, folder)
         if not keep:
             _clean_up(settings, run, folder, client, reporter)
     console.print(f"\n[bold]{page}[/]", highlight=False)
@@ -97,10 +97,11 @@ def _collect(settings: Settings, outputs: dict[str, str], run_id: str, client: C
 
 def _clean_up(settings: Settings, run: Run, folder: Path, client: Client, reporter: Reporter) -> None:
     """Delete everything, and write the report again now that it is known what is left and how long all of it took."""
-    left: list[str] = []
+    left: list[str] | None = None
     try:
         with reporter.step("cleanup", "delete everything, then list every service again") as step:
             cleanup(settings, client=client, step=step)
+        left = []
     except LeftBehindError as error:
         left = error.left
         raise

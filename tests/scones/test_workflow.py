@@ -171,10 +171,11 @@ def test_an_arrival_that_was_deleted_is_rejected(released: Deployed) -> None:
 def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: Path) -> None:
     services = {name: released.client(name) for name in ("s3", "stepfunctions", "logs")}
     run = collect(SETTINGS, released.outputs, run_id="r1", where="laptop", **services)
-    page = write(run, tmp_path, left=[])
+    page = write(run, tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["data"]["digest"] == released.manifest["digest"]
     assert summary["workflow"]["accepted"] >= 2
+    assert summary["cleanup"] == {"left": None}
     assert "Confusion" in page.read_text()
 
 

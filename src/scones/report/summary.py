@@ -8,9 +8,10 @@ from scones.report.figures import percentile
 from scones.report.run import Run
 
 
-def summarise(run: Run, left: list[str]) -> dict[str, object]:
+def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
     """`summary.json`: what was staged, how good the model is, what the workflow did, what cleanup `left`, and seconds.
 
+    `left` is None, and null in the file, where no cleanup has looked yet.
     `workflow.failed` counts executions that were decided as FAILED or ended in another way without a decision.
     Shares are of 1, `interval` is the 95 % Wilson interval, times without executions are null.
     """

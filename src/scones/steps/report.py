@@ -53,8 +53,11 @@ def collect(
     )
 
 
-def write(run: Run, folder: Path, *, left: list[str]) -> Path:
-    """Write report.html and summary.json into a folder, and return the report's path."""
+def write(run: Run, folder: Path, *, left: list[str] | None = None) -> Path:
+    """Write report.html and summary.json into a folder, and return the report's path.
+
+    `left` is what a cleanup has found to be left, None where none has looked.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").write_text(json.dumps(summarise(run, left), indent=2) + "\n", encoding="utf-8")
     page = folder / "report.html"

@@ -45,3 +45,8 @@ def test_a_run_without_a_model_or_deliveries_has_nulls(run: Run) -> None:
     summary = summarise(run, [])
     assert summary["model"] == {"accuracy": None, "interval": None, "per_class": {}, "seconds": None}
     assert workflow(run)["p50_ms"] is None
+
+
+def test_what_is_left_is_unknown_until_a_cleanup_has_looked(run: Run) -> None:
+    assert summarise(run, None)["cleanup"] == {"left": None}
+    assert summarise(run, [])["cleanup"] == {"left": []}
