@@ -4,7 +4,7 @@ PYTHON ?= python3
 # Real images, where this machine has them: bicycles and motorcycles, and other things beside them.
 ifneq ($(wildcard ../shared/data/cifar100_bikes),)
 export SCONES_DATA ?= ../shared/data/cifar100_bikes
-export SCONES_NEGATIVES ?= ../shared/data/cifar100_other/train
+export SCONES_NEGATIVES ?= ../shared/data/cifar100_other
 endif
 
 .PHONY: help demo test bench-train lint clean

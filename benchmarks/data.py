@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scones.contract import DATA, NEGATIVES, Manifest
+from scones.contract import DATA, NEGATIVES, TEST_NEGATIVES, Manifest
 from scones.steps.progress import Step
 from scones.steps.source import find_source, with_negatives
 from scones.steps.stage import stage
@@ -53,7 +53,7 @@ class Images:
 def stage_images(data: Path, folder: Path) -> Images:
     """Stage `data`'s official CIFAR-100 split with its negatives into `folder`; raises DataError."""
     source = find_source(str(data / "cifar100_bikes"), {}, folder / "cache", Step())
-    source = with_negatives(source, str(data / "cifar100_other/train"), {})
+    source = with_negatives(source, str(data / "cifar100_other"), {})
     manifest = stage(source, s3=FolderBucket(folder), bucket="benchmark").manifest
     for name in manifest["classes"]:
         link(folder / "photos" / name, data / "photos" / name)
@@ -61,7 +61,7 @@ def stage_images(data: Path, folder: Path) -> Images:
     return Images(
         manifest=manifest,
         staged=folder / DATA / manifest["digest"],
-        others=data / "cifar100_other/test",
+        others=folder / DATA / manifest["digest"] / TEST_NEGATIVES,
         photos=folder / "photos",
         photos_of_others=folder / "photos_of_others",
     )

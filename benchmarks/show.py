@@ -11,7 +11,8 @@ def show(result: dict[str, Any]) -> None:
         f"\n{about['cores']} x {about['cpu']}, load {about['load']}, Python {about['python']}, torch {about['torch']}"
     )
     print(", ".join(f"{sum(n.values())} {split}" for split, n in counts.items()), end="")
-    print(f", {result['data']['negatives']} of other things, {len(result['data']['left_out'])} left out; ", end="")
+    others = sum(result["data"]["negatives"].values())
+    print(f", {others} of other things, {len(result['data']['left_out'])} left out; ", end="")
     print(f"{result['seconds']:.0f} s in all\n")
     show_figures(result["table"])
     show_comparison(result["comparison"])

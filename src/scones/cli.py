@@ -40,7 +40,8 @@ Data = Annotated[
 Negatives = Annotated[
     str | None,
     typer.Option(
-        help="Folder <kind>/* of pictures of other things, to learn what is neither. Default: $SCONES_NEGATIVES."
+        help="Folder of pictures of other things, to learn what is neither: <kind>/* or {train,test}/<kind>/*. "
+        "Default: $SCONES_NEGATIVES."
     ),
 ]
 

@@ -25,8 +25,9 @@ MACHINES: Final = ("delivery", "release")
 TAG: Final = "scones:project"
 
 SPLITS: Final = ("train", "validation", "test")
-# Beside the splits a data set may hold pictures of other things, which teach the model what is neither.
+# Beside the splits a data set may hold pictures of other things: some teach the model what is neither, some test it.
 NEGATIVES: Final = "negatives"
+TEST_NEGATIVES: Final = "test-negatives"
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 
 # The endpoint's content types.
@@ -114,7 +115,8 @@ class Manifest(TypedDict):
     """`manifest.json`. `digest` is the SHA-256 of the sorted `key sha256` lines: it names the data set.
 
     `source` is in a person's words; `sketches` is true for images that we drew. `counts` is split -> class -> n,
-    `negatives` counts pictures of other things; `left_out` is file -> reason; `duplicates` groups near-equal files.
+    `negatives` counts other things, in `NEGATIVES` and `TEST_NEGATIVES`;
+    `left_out` is file -> reason; `duplicates` groups near-equal files.
     """
 
     digest: str
@@ -122,7 +124,7 @@ class Manifest(TypedDict):
     sketches: bool
     classes: list[str]
     counts: dict[str, dict[str, int]]
-    negatives: int
+    negatives: dict[str, int]
     images: list[ManifestImage]
     left_out: dict[str, str]
     duplicates: list[list[str]]
@@ -142,7 +144,6 @@ class Metrics(TypedDict):
     """`metrics.json`: wall seconds of all and of the last fit; `epochs` are means over folds, validated out-of-fold."""
 
     epochs: list[Epoch]
-    best_epoch: int
     seconds: float
     fit_seconds: NotRequired[float]
     parameters: int
@@ -290,10 +291,11 @@ class Evaluation(TypedDict):
 
 
 class ReleaseInput(TypedDict):
-    """Input of the release state machine; `name` names all it creates, `channels` are what the training job reads."""
+    """Input of the release state machine; `name` names all it creates. Channels are folders of the data set."""
 
     name: str
     data: str
     channels: list[str]
+    test_channels: list[str]
     hyperparameters: dict[str, str]
     minimum_accuracy: float

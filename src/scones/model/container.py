@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from scones.contract import NEGATIVES
+from scones.contract import TEST_NEGATIVES
 from scones.errors import DataNotFoundError, HyperparameterError
 
 FAILURE_CHARACTERS = 1024
@@ -40,7 +40,7 @@ class Container:
 
     @property
     def other_images(self) -> Path:
-        return self.root / "processing" / "input" / NEGATIVES
+        return self.root / "processing" / "input" / TEST_NEGATIVES
 
     @property
     def evaluation(self) -> Path:

@@ -60,7 +60,6 @@ def main(container: Container) -> None:
     description = describe(classes, pictures.labels, out_of_fold, alphas, parameters)
     metrics = Metrics(
         epochs=out_of_fold.epochs,
-        best_epoch=parameters.epochs,
         seconds=round(time.monotonic() - started, 3),
         fit_seconds=fit_seconds,
         parameters=sum(weights.numel() for weights in network.parameters()),

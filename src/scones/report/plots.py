@@ -41,7 +41,6 @@ def training_curve(metrics: Metrics) -> str:
     accuracy.plot(number, [epoch["train_accuracy"] * 100 for epoch in epochs], color=SECOND, label="train")
     accuracy.plot(number, [epoch["validation_accuracy"] * 100 for epoch in epochs], color=FIRST, label="validation")
     for axes, title in ((loss, "loss (cross-entropy, nats)"), (accuracy, "accuracy (%)")):
-        axes.axvline(metrics["best_epoch"], color=INK, linewidth=0.8, linestyle=":")
         axes.set_xlabel("epoch")
         axes.locator_params(axis="x", integer=True)
         _dress(axes, title)

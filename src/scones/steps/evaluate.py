@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scones.contract import ML_ROOT_VARIABLE, MODELS, NEGATIVES, Evaluation
+from scones.contract import ML_ROOT_VARIABLE, MODELS, TEST_NEGATIVES, Evaluation
 from scones.errors import JobError, ReleaseError
 from scones.steps import gather
 
@@ -41,7 +41,7 @@ def run(root: Path, images: Path, others: Path | None) -> Evaluation:
     given = root / "processing" / "input"
     (given / "test").symlink_to(images.resolve())
     if others:
-        (given / NEGATIVES).symlink_to(others.resolve())
+        (given / TEST_NEGATIVES).symlink_to(others.resolve())
     command = [sys.executable, "-m", "scones.model", "evaluate"]
     done = subprocess.run(command, env=os.environ | {ML_ROOT_VARIABLE: str(root)}, capture_output=True, text=True)
     if done.returncode:

@@ -6,12 +6,14 @@ import base64
 from collections.abc import Sequence, Set
 from typing import Any
 
-from scones.contract import DATA, NEGATIVES, SPLITS, Evaluation, Manifest, Prediction, Suspect
+from scones.contract import DATA, NEGATIVES, SPLITS, TEST_NEGATIVES, Evaluation, Manifest, Prediction, Suspect
 from scones.report.run import SampleImage
 
 _SAMPLES_PER_CLASS = 8
 _MOST = 24
 _GROUPS = 12
+# Where the staged part of a source's split may lie; what came without a split lies in any.
+_PARTS = {"train": SPLITS[:2], NEGATIVES: (NEGATIVES, TEST_NEGATIVES)}
 
 
 def samples(bucket: str, data: Manifest, *, s3: Any) -> list[SampleImage]:
@@ -69,8 +71,7 @@ def _keys(data: Manifest) -> Set[str]:
 def _origin(keys: Set[str], name: str) -> str | None:
     """Return where a file of the source, `[<split>/]<class>/<name>`, was staged, or None where it was left out."""
     *split, label, file = name.split("/")
-    # What the source has as its training set is staged in two parts; what came without a split lies in any.
-    places = {"train": SPLITS[:2]}.get(split[0], tuple(split)) if split else (*SPLITS, NEGATIVES)
+    places = _PARTS.get(split[0], tuple(split)) if split else (*SPLITS, *_PARTS[NEGATIVES])
     return _staged(keys, f"{label}/{file}", places)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import NEGATIVES, Manifest, ReleaseInput
+from scones.contract import NEGATIVES, TEST_NEGATIVES, Manifest, ReleaseInput
 from scones.errors import ReleaseError
 from scones.settings import Settings
 from scones.steps.progress import Step
@@ -25,10 +25,15 @@ def release_input(settings: Settings, manifest: Manifest, *, now: datetime | Non
     return ReleaseInput(
         name=f"{settings.project}-{stamp}",
         data=manifest["digest"],
-        channels=["train", "validation", *([NEGATIVES] if manifest["negatives"] else [])],
+        channels=["train", "validation", *_filled(NEGATIVES, manifest)],
+        test_channels=["test", *_filled(TEST_NEGATIVES, manifest)],
         hyperparameters={"seed": str(settings.seed), **settings.hyperparameters},
         minimum_accuracy=settings.minimum_accuracy,
     )
+
+
+def _filled(split: str, manifest: Manifest) -> list[str]:
+    return [split] if manifest["negatives"][split] else []
 
 
 def release(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from scones.contract import NEGATIVES
+from scones.contract import NEGATIVES, TEST_NEGATIVES
 from scones.errors import DataError, DataNotFoundError, ServerUnreachableError, UsageError
 from scones.steps.cifar import CIFAR_100, read_archive
 from scones.steps.download import Archive, download
@@ -21,12 +21,13 @@ VARIABLE: Final = "SCONES_DATA"
 NEGATIVES_VARIABLE: Final = "SCONES_NEGATIVES"
 SKETCHES: Final = "sketches"
 PUBLISHED: Final = {"train", "test"}
+_OF_OTHERS: Final = {"train": NEGATIVES, "test": TEST_NEGATIVES, None: NEGATIVES}
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image as found. `split` is "train" or "test" where the source came split, else None; `content` is the
-    file's path, or its bytes where it is no file.
+    """One image as found. `split` is "train" or "test" where the source came split, else None, and one of the two
+    names of the contract for a picture of something else; `content` is the file's path, or its bytes.
     """
 
     split: str | None
@@ -75,15 +76,16 @@ def find_source(
 def with_negatives(source: Source, folder: str | None, environ: Mapping[str, str]) -> Source:
     """Return the source with the pictures of other things in `folder`, else in $SCONES_NEGATIVES, else as it is.
 
-    `folder` holds `<kind>/*`. Raises DataNotFoundError where it is missing or holds none. Sketches get only those that
-    are asked for outright: photographs of other things beside drawings would teach the style, not the thing.
+    `folder` holds `{train,test}/<kind>/*` or `<kind>/*`. Raises DataNotFoundError where it is missing or holds none.
+    Sketches get only those that are asked for outright: photographs of other things beside drawings would teach the
+    style, not the thing.
     """
     named = folder or (None if source.sketches else environ.get(NEGATIVES_VARIABLE))
     if not named:
         return source
     path = Path(named).expanduser()
     try:
-        pictures = [image for kind in _folders(path) for image in _class(NEGATIVES, kind)]
+        pictures = [image for split, kind in _split_folders(path) for image in _class(_OF_OTHERS[split], kind)]
     except OSError as error:
         raise DataNotFoundError(
             f"{path} cannot be read: {error.strerror}; name a folder with <kind>/* in it"
@@ -122,19 +124,22 @@ def _archive(path: Path) -> Source:
 
 def _folder(path: Path) -> Source:
     """Read `{train,test}/<class>/*` or `<class>/*`; files outside the class folders and hidden files are no images."""
-    tops = _folders(path)
-    names = {top.name for top in tops}
-    if not names & PUBLISHED:
-        below: list[tuple[str | None, Path]] = [(None, top) for top in tops]
-    elif names == PUBLISHED:
-        below = [(top.name, folder) for top in tops for folder in _folders(top)]
-    else:
-        raise DataError(f"{path} must hold train/ and test/ and no other folder, or one folder for each class")
+    below = _split_folders(path)
     images = [image for split, folder in below for image in _class(split, folder)]
     classes = {folder.name for _, folder in below}
     if not images:
         raise DataNotFoundError(f"{path} holds no images; it should look like train/<class>/*.png or <class>/*.png")
     return _source(f"folder {path}", images, classes)
+
+
+def _split_folders(path: Path) -> list[tuple[str | None, Path]]:
+    tops = _folders(path)
+    names = {top.name for top in tops}
+    if not names & PUBLISHED:
+        return [(None, top) for top in tops]
+    if names == PUBLISHED:
+        return [(top.name, folder) for top in tops for folder in _folders(top)]
+    raise DataError(f"{path} must hold train/ and test/ and no other folder, or one folder for each class")
 
 
 def _folders(path: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scones.contract import NEGATIVES, SPLITS
+from scones.contract import NEGATIVES, SPLITS, TEST_NEGATIVES
 from scones.errors import TooFewClassesError, TooFewImagesError
 from scones.steps.images import CheckedImage
 
@@ -50,20 +50,29 @@ def assign(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Assign
     return Assignment(splits, left_out)
 
 
-def set_apart(groups: Sequence[Group]) -> tuple[list[Group], Assignment]:
-    """Return the groups without the pictures of other things, and those; one that shows a vehicle too is left out."""
+def set_apart(groups: Sequence[Group], seed: int) -> tuple[list[Group], Assignment]:
+    """Return the groups without the pictures of other things, and those, split as `assign` does the vehicles.
+
+    One of something else that shows the same as a vehicle, or, for learning, as a published test picture, is left out.
+    """
     vehicles: list[Group] = []
-    negatives: Group = []
+    learned: list[Group] = []
+    test: Group = []
     left_out: dict[str, str] = {}
     for group in groups:
-        own = [image for image in group if image.image.split != NEGATIVES]
-        others = [image for image in group if image.image.split == NEGATIVES]
+        own = [image for image in group if image.image.split not in (NEGATIVES, TEST_NEGATIVES)]
+        kept = own or [image for image in group if image.image.split == TEST_NEGATIVES]
         if own:
             vehicles.append(own)
-            left_out |= {image.image.key: f"shows the same as {own[0].image.key}" for image in others}
+        elif kept:
+            test += kept
         else:
-            negatives += others
-    return vehicles, Assignment({NEGATIVES: negatives}, left_out)
+            learned.append(group)
+            continue
+        left_out |= {i.image.key: f"shows the same as {kept[0].image.key}" for i in group if i not in kept}
+    if not test:
+        test, learned = _draw(learned, TEST_SHARE, seed)
+    return vehicles, Assignment({NEGATIVES: [i for group in learned for i in group], TEST_NEGATIVES: test}, left_out)
 
 
 def _require_enough(images: Iterable[CheckedImage], classes: Sequence[str]) -> None:
@@ -101,17 +110,20 @@ def _leave_out(groups: Sequence[Group]) -> tuple[list[Group], dict[str, str]]:
 
 def _carve(groups: list[Group], classes: Sequence[str], share: float, seed: int) -> tuple[Group, list[Group]]:
     """Take about `share` of each class in whole groups, one image at least; return what was taken and what was not."""
+    drawn = [_draw([group for group in groups if group[0].image.label == label], share, seed) for label in classes]
+    return [image for taken, _ in drawn for image in taken], [group for _, rest in drawn for group in rest]
+
+
+def _draw(groups: list[Group], share: float, seed: int) -> tuple[Group, list[Group]]:
     taken: Group = []
     rest: list[Group] = []
-    for label in classes:
-        own = sorted((group for group in groups if group[0].image.label == label), key=lambda g: _lot(g, seed))
-        wanted = max(1, round(share * sum(map(len, own))))
-        for group in own:
-            if len(group) <= wanted:
-                taken += group
-                wanted -= len(group)
-            else:
-                rest.append(group)
+    wanted = max(1, round(share * sum(map(len, groups))))
+    for group in sorted(groups, key=lambda group: _lot(group, seed)):
+        if len(group) <= wanted:
+            taken += group
+            wanted -= len(group)
+        else:
+            rest.append(group)
     return taken, rest
 
 

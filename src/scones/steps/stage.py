@@ -1,8 +1,8 @@
 """`scones stage`: images in, a checked, deduplicated, split and uploaded data set out.
 
-Runs where the operator sits. In S3 a data set lies under `data/<digest>/`: `<split>/<class>/<name>`, `negatives/` where
-there are any, `<split>.lst` for SageMaker's built-in image classification, and `manifest.json`, written last: where it
-is, the data set is whole.
+Runs where the operator sits. In S3 a data set lies under `data/<digest>/`: `<split>/<class>/<name>`, `negatives/` and
+`test-negatives/` where there are any, `<split>.lst` for SageMaker's built-in image classification, and
+`manifest.json`, written last: where it is, the data set is whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scones.contract import DATA, JSON, NEGATIVES, SPLITS, Manifest, ManifestImage
+from scones.contract import DATA, JSON, NEGATIVES, SPLITS, TEST_NEGATIVES, Manifest, ManifestImage
 from scones.errors import DataError
 from scones.steps.duplicates import duplicate_groups
 from scones.steps.images import CheckedImage, check, read
@@ -55,7 +55,7 @@ def stage(
     step = step or Step()
     checked, bad = check(source.images + source.negatives, allow_bad, step)
     together = duplicate_groups([image.fingerprint for image in checked])
-    vehicles, others = set_apart(_with_singles(checked, together))
+    vehicles, others = set_apart(_with_singles(checked, together), seed)
     assignment = assign(vehicles, source.classes, seed)
     duplicates = [[checked[index].image.key for index in group] for group in together]
     splits, left_out = assignment.splits | others.splits, bad | assignment.left_out | others.left_out
@@ -99,7 +99,7 @@ def _manifest(
         sketches=source.sketches,
         classes=list(source.classes),
         counts={split: {label: n[label] for label in source.classes} for split, n in counted.items()},
-        negatives=len(splits[NEGATIVES]),
+        negatives={split: len(splits[split]) for split in (NEGATIVES, TEST_NEGATIVES)},
         images=images,
         left_out=dict(sorted(left_out.items())),
         duplicates=duplicates,
@@ -114,8 +114,8 @@ def digest(images: Iterable[ManifestImage]) -> str:
 
 def _summary(manifest: Manifest) -> str:
     counts = ", ".join(f"{sum(n.values()):,} {split}" for split, n in manifest["counts"].items())
-    if manifest["negatives"]:
-        counts += f", {manifest['negatives']:,} of other things"
+    if others := sum(manifest["negatives"].values()):
+        counts += f", {others:,} of other things"
     left_out, duplicates = len(manifest["left_out"]), len(manifest["duplicates"])
     return f"{manifest['source']}: {counts}; {left_out} left out, {duplicates} groups of near-equal images"
 

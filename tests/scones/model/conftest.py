@@ -115,7 +115,7 @@ def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(trained / "model", ".")
     draw_shapes(root / "processing" / "input" / "test", 10, first_seed=2000)
-    draw_shapes(root / "processing" / "input" / "negatives", 4, first_seed=3000)
+    draw_shapes(root / "processing" / "input" / "test-negatives", 4, first_seed=3000)
     finished = finish("evaluate", root)
     assert finished.returncode == 0, finished.stderr
     return root

@@ -25,16 +25,18 @@ def test_any_cause_gives_some_reason(cause: str) -> None:
     assert isinstance(failure_reason(cause), str)
 
 
-@pytest.mark.parametrize(("negatives", "channels"), [(0, []), (3, ["negatives"])])
-def test_a_release_is_named_after_the_project_and_the_second(negatives: int, channels: list[str]) -> None:
+@pytest.mark.parametrize("others", [[], ["negatives"], ["negatives", "test-negatives"]])
+def test_a_release_is_named_after_the_project_and_the_second(others: list[str]) -> None:
     settings = Settings(project="depot", seed=7, minimum_accuracy=0.5)
     settings = settings.model_copy(update={"hyperparameters": {"epochs": "3"}})
-    staged: Any = {"digest": "abc", "negatives": negatives}
+    counts = {split: 3 * (split in others) for split in ("negatives", "test-negatives")}
+    staged: Any = {"digest": "abc", "negatives": counts}
     request = release_input(settings, staged, now=datetime(2026, 11, 22, 18, 30, 5, tzinfo=UTC))
     assert request == {
         "name": "depot-20261122-183005",
         "data": "abc",
-        "channels": ["train", "validation", *channels],
+        "channels": ["train", "validation", *others[:1]],
+        "test_channels": ["test", *others[1:]],
         "hyperparameters": {"seed": "7", "epochs": "3"},
         "minimum_accuracy": 0.5,
     }

@@ -154,6 +154,15 @@ def test_other_things_come_from_the_option_else_from_the_variable(folder: Callab
     assert with_negatives(source, str(cups.parent), {}) == named
 
 
+def test_other_things_may_come_split(folder: Callable[..., Path], tmp_path: Path) -> None:
+    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Step())
+    for split in ("train", "test"):
+        (tmp_path / "other" / split / "cup").mkdir(parents=True)
+        (tmp_path / "other" / split / "cup" / "1.png").write_bytes(b"")
+    found = with_negatives(source, str(tmp_path / "other"), {}).negatives
+    assert [image.key for image in found] == ["negatives/cup/1.png", "test-negatives/cup/1.png"]
+
+
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
 def test_a_folder_without_other_things_is_named(name: str, folder: Callable[..., Path], tmp_path: Path) -> None:
     source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Step())

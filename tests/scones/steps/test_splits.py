@@ -12,7 +12,7 @@ from scones.errors import TooFewClassesError, TooFewImagesError
 from scones.steps.duplicates import Fingerprint
 from scones.steps.images import CheckedImage
 from scones.steps.source import SourceImage
-from scones.steps.splits import Group, assign
+from scones.steps.splits import Group, assign, set_apart
 
 EMPTY = Fingerprint("", np.empty((0, 0, 3), np.float32))
 
@@ -114,3 +114,18 @@ def test_a_class_of_nothing_but_copies_cannot_be_split() -> None:
 def test_a_class_that_the_published_test_set_lacks_is_named() -> None:
     with pytest.raises(TooFewImagesError, match="no b is left for test"):
         assign(alone("a", 9, "train") + alone("b", 9, "train") + alone("a", 3, "test"), ("a", "b"), 0)
+
+
+def test_of_other_things_a_fifth_is_for_the_test_and_a_vehicle_among_them_is_left_out() -> None:
+    groups = [*alone("cup", 20, "negatives"), [image("a", 0, "train"), image("cup", "a", "negatives")]]
+    vehicles, others = set_apart(groups, seed=0)
+    assert [keys(group) for group in vehicles] == [{"train/a/0.png"}]
+    assert {split: len(images) for split, images in others.splits.items()} == {"negatives": 16, "test-negatives": 4}
+    assert others.left_out == {"negatives/cup/a.png": "shows the same as train/a/0.png"}
+
+
+def test_a_published_test_set_of_other_things_stays_whole() -> None:
+    copies = [image("cup", "copy", "negatives"), image("cup", "original", "test-negatives")]
+    _, others = set_apart([*alone("cup", 20, "negatives"), copies], seed=0)
+    assert {split: len(images) for split, images in others.splits.items()} == {"negatives": 20, "test-negatives": 1}
+    assert others.left_out == {"negatives/cup/copy.png": "shows the same as test-negatives/cup/original.png"}
