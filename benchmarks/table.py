@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from scones.contract import Interval
 from scones.model.scores import wilson
+from scones.results import Interval
 
 Run = dict[str, Any]
 

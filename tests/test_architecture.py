@@ -14,12 +14,16 @@ STDLIB = set(sys.stdlib_module_names) | {"__future__"}
 MAY_LOAD = {
     "scones.contract": set(),
     "scones.errors": set(),
-    "scones.workflow": {"boto3", "botocore", "scones.contract", "scones.errors"},
-    "scones.model": {"torch", "onnx", "onnxruntime", "numpy", "PIL", "uvicorn", "scones.contract", "scones.errors"},
-    "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract"},
+    "scones.results": {"scones.contract"},
+    "scones.workflow": {"boto3", "botocore", "scones.contract", "scones.errors", "scones.results"},
+    "scones.model": {
+        "torch", "onnx", "onnxruntime", "numpy", "PIL", "uvicorn",
+        "scones.contract", "scones.errors", "scones.results",
+    },
+    "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract", "scones.results"},
     "scones.steps": {
         "boto3", "botocore", "numpy", "PIL", "rich", "typer",
-        "scones.contract", "scones.errors", "scones.report", "scones.settings",
+        "scones.contract", "scones.errors", "scones.report", "scones.results", "scones.settings",
     },
     "localaws": {"ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "typer", "rich"},
 }  # fmt: skip

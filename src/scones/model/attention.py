@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scones.contract import Prediction
 from scones.model.classifier import Classifier
+from scones.results import Prediction
 
 LEAST_CERTAIN = 12
 

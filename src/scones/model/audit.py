@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scones.contract import Suspect
 from scones.model.classifier import softmax
 from scones.model.dataset import Dataset
+from scones.results import Suspect
 
 MOST = 50
 

@@ -13,10 +13,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from scones.contract import Certificate, ModelDescription
+from scones.contract import Certificate
 from scones.errors import ModelArtifactError
 from scones.model.container import cpus
 from scones.model.images import prepare
+from scones.results import ModelDescription
 
 _CHANNELS = 3
 _BATCH = 256

@@ -13,10 +13,10 @@ from typing import Final, Literal, cast
 import torch
 from torch import Tensor
 
-from scones.contract import Epoch
 from scones.model.fit import Images, fit, logits, measure
 from scones.model.hyperparameters import Hyperparameters
 from scones.model.network import Network
+from scones.results import Epoch
 
 FIGURES: Final[tuple[Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"], ...]] = (
     "train_loss",

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scones.contract import ClassScore, Evaluation, Prediction
 from scones.errors import ModelArtifactError
 from scones.model import attention, dataset, scores, trust
 from scones.model.classifier import Classifier
 from scones.model.container import Container, write_json
 from scones.model.dataset import Dataset
+from scones.results import ClassScore, Evaluation, Prediction
 
 UNPACKED_BYTES = 2 * 1024**3
 

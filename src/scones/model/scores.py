@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from scones.contract import Interval, ReliabilityBin
+from scones.results import Interval, ReliabilityBin
 
 _Z_95 = 1.959963984540054
 BINS = 15

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from scones import __version__
-from scones.contract import NEGATIVES, Metrics, ModelDescription
+from scones.contract import NEGATIVES
 from scones.errors import DataError
 from scones.model import backbone, dataset, hyperparameters, novelty
 from scones.model.audit import suspects
@@ -37,6 +37,7 @@ from scones.model.fit import Images, fit
 from scones.model.gate import certify_classes
 from scones.model.hyperparameters import Hyperparameters
 from scones.model.network import Network
+from scones.results import Metrics, ModelDescription
 
 
 def main(container: Container) -> None:

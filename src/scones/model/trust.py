@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scones.contract import Acceptance, Corruption, NoveltyScore, Trust
 from scones.model import dataset, novelty, scores
 from scones.model.classifier import Answer, Classifier, accepted
 from scones.model.corruptions import CORRUPTIONS, STRENGTHS
 from scones.model.dataset import Dataset
+from scones.results import Acceptance, Corruption, NoveltyScore, Trust
 
 _TIMED = 50
 

@@ -12,11 +12,12 @@ from typing import TypedDict
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scones.contract import SPLITS, Corruption, Trust
+from scones.contract import SPLITS
 from scones.report import cost, figures, layout, machine, plots
 from scones.report.figures import percentile
 from scones.report.run import CostLine, Run
 from scones.report.summary import workflow
+from scones.results import Corruption, Trust
 
 
 class Tile(TypedDict):

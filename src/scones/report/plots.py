@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scones.contract import Decision, Metrics, NoveltyScore, Trust
+from scones.contract import Decision
+from scones.results import Metrics, NoveltyScore, Trust
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

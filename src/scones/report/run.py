@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
-from scones.contract import Decision, Evaluation, Manifest, Metrics
+from scones.contract import Decision, Manifest
+from scones.results import Evaluation, Metrics
 
 
 class TimedState(TypedDict):

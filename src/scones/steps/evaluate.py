@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scones.contract import ML_ROOT_VARIABLE, MODELS, TEST_NEGATIVES, Evaluation
+from scones.contract import ML_ROOT_VARIABLE, MODELS, TEST_NEGATIVES
 from scones.errors import JobError, ReleaseError
+from scones.results import Evaluation
 from scones.steps import gather
 
 

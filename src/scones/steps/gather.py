@@ -13,18 +13,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import (
-    DATA,
-    DECISIONS,
-    EVALUATIONS,
-    FUNCTIONS,
-    MODELS,
-    Decision,
-    Evaluation,
-    Manifest,
-    ReleaseInput,
-)
+from scones.contract import DATA, DECISIONS, EVALUATIONS, FUNCTIONS, MODELS, Decision, Manifest, ReleaseInput
 from scones.report.run import ExecutionRun, LambdaRun, MachineRun, TimedState
+from scones.results import Evaluation
 
 _REPORT = re.compile(
     r"Duration: (?P<duration>[\d.]+) ms.*?Memory Size: (?P<memory>\d+) MB.*?Max Memory Used: (?P<used>\d+) MB"

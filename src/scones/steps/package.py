@@ -15,7 +15,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def function_zip() -> bytes:
     """Return the zip of all Lambda functions: `workflow/` with the two modules that it may load."""
-    shared = [_ROOT / "__init__.py", _ROOT / "contract.py", _ROOT / "errors.py"]
+    shared = [_ROOT / "__init__.py", _ROOT / "contract.py", _ROOT / "errors.py", _ROOT / "results.py"]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted([*shared, *(_ROOT / "workflow").glob("*.py")]):

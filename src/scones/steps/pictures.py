@@ -6,8 +6,9 @@ import base64
 from collections.abc import Sequence, Set
 from typing import Any
 
-from scones.contract import DATA, NEGATIVES, SPLITS, TEST_NEGATIVES, Evaluation, Manifest, Prediction, Suspect
+from scones.contract import DATA, NEGATIVES, SPLITS, TEST_NEGATIVES, Manifest
 from scones.report.run import SampleImage
+from scones.results import Evaluation, Prediction, Suspect
 
 _SAMPLES_PER_CLASS = 8
 _MOST = 24

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scones.contract import Prediction
 from scones.model.attention import LEAST_CERTAIN, add_maps, evidence, worth_a_look
 from scones.model.classifier import Classifier
+from scones.results import Prediction
 
 maps = arrays(np.float32, (3, 2, 2), elements=st.floats(-100, 100, width=32))
 

@@ -10,23 +10,20 @@ from typing import Any
 
 import pytest
 
-from scones.contract import (
+from scones.contract import Certificate, Decision, Manifest, Outcome
+from scones.report.run import ExecutionRun, LambdaRun, MachineRun, Run, SampleImage, TimedState
+from scones.results import (
     Acceptance,
-    Certificate,
     ClassScore,
     Corruption,
-    Decision,
     Epoch,
     Evaluation,
     Interval,
-    Manifest,
     Metrics,
     NoveltyScore,
-    Outcome,
     ReliabilityBin,
     Trust,
 )
-from scones.report.run import ExecutionRun, LambdaRun, MachineRun, Run, SampleImage, TimedState
 
 RETRY = [{"ErrorEquals": ["EndpointUnavailableError"], "MaxAttempts": 3}]
 DELIVERY: dict[str, Any] = {

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from scones.contract import Evaluation, Manifest, Prediction, Suspect
+from scones.contract import Manifest
+from scones.results import Evaluation, Prediction, Suspect
 from scones.steps import pictures
 
 KEYS = [
