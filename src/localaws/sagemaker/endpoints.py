@@ -12,9 +12,9 @@ from typing import Any
 from . import checks, endpoint_configs, hosting, models, store, tags
 from .errors import ValidationException
 from .listing import page
+from .server import STARTUP_SECONDS
 from .store import ENDPOINTS, Record
 
-_STARTUP_SECONDS = 240
 _LONGEST_REASON = 1024
 _IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
@@ -117,7 +117,7 @@ def _served(config: Record) -> Record:
                 **container,
                 "VariantName": variant["VariantName"],
                 "Weight": variant.get("InitialVariantWeight", 1.0),
-                "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP_SECONDS),
+                "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
                 "IsServerless": "ServerlessConfig" in variant,
             }
             for variant, container in zip(variants, containers, strict=True)

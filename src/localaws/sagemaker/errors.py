@@ -62,3 +62,7 @@ class ModelError(SageMakerError):
 
 class ContainerError(Exception):
     """A container, or what it needs, failed; the message becomes the job's or the endpoint's FailureReason."""
+
+
+class UnhealthyError(ContainerError):
+    """A serving container that did not answer its ping in time."""

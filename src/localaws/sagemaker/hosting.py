@@ -108,4 +108,5 @@ def _start(name: str, variant: Variant) -> Server:
     log = LogStream(f"{_LOG_GROUP}/{name}", f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}")
     server = Server(variant, log)
     server.start(variant["StartupSeconds"])
+    server.keep_alive()
     return server

@@ -26,6 +26,7 @@ AWS_SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 _OPTIMIZED_ACTIONS = {
     "createTrainingJob": True,
     "createProcessingJob": True,
+    "createTransformJob": True,
     "createModel": False,
     "createEndpointConfig": False,
     "createEndpoint": False,

@@ -6,20 +6,18 @@ import contextvars
 import logging
 import subprocess
 import threading
-from collections.abc import Callable, Container
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from .. import processes
-from .errors import ContainerError, ResourceInUse, ValidationException
+from .errors import ContainerError
 from .logs import follow
 
 _LOG = logging.getLogger("localaws")
 # SageMaker's time between SIGTERM and SIGKILL.
 _GRACE_SECONDS = 120.0
 _LONGEST_REASON = 1024
-
-
-UNFINISHED = ("InProgress", "Stopping")
 
 
 class Ended(NamedTuple):
@@ -35,19 +33,22 @@ class Job:
     def __init__(self, grace_seconds: float = _GRACE_SECONDS) -> None:
         self.stopping = threading.Event()
         self._grace_seconds = grace_seconds
-        self._process: subprocess.Popen[bytes] | None = None
+        self._end: Callable[[], None] = lambda: None
 
     def stop(self) -> None:
         """Ask the job to stop; returns at once."""
         self.stopping.set()
-        if self._process is not None:
-            self._end_soon(self._process)
+        threading.Thread(target=self._end, daemon=True).start()
+
+    def on_stop(self, end: Callable[[], None]) -> None:
+        """From now on `end` is what ends the work; called on a thread, at once where somebody wants that already."""
+        self._end = end
+        if self.stopping.is_set():
+            self.stop()
 
     def run(self, process: subprocess.Popen[bytes], on_lines: Callable[[list[str]], None], seconds: float) -> Ended:
         """Wait for the container, which gets SIGTERM after `seconds`, giving its output to `on_lines`."""
-        self._process = process
-        if self.stopping.is_set():
-            self._end_soon(process)
+        self.on_stop(partial(processes.stop, process, self._grace_seconds))
         context = contextvars.copy_context()
         reader = threading.Thread(target=context.run, args=(follow, process, on_lines), daemon=True)
         reader.start()
@@ -62,9 +63,6 @@ class Job:
         # A grandchild in a session of its own may still hold the pipe.
         reader.join(5)
         return Ended(128 - status if status < 0 else status, timed_out)
-
-    def _end_soon(self, process: subprocess.Popen[bytes]) -> None:
-        threading.Thread(target=processes.stop, args=(process, self._grace_seconds), daemon=True).start()
 
 
 _running: dict[str, Job] = {}
@@ -81,31 +79,6 @@ def stop(arn: str) -> None:
     job = _running.get(arn)
     if job:
         job.stop()
-
-
-def require_unused(kind: str, arn: str, names: Container[str], name: str) -> None:
-    """Raises ResourceInUse for a name that a job of this `kind` has, or had; `kind` is "training" or "processing"."""
-    if name in names:
-        raise ResourceInUse(
-            f"{kind.capitalize()} job names must be unique within an AWS account and region, "
-            f"and a {kind} job with this name already exists ({arn})"
-        )
-
-
-def require_running(kind: str, status: str) -> None:
-    """Raises ValidationException for a job that has ended, or is about to."""
-    if status != "InProgress":
-        raise _rejected(kind, status)
-
-
-def require_ended(kind: str, status: str) -> None:
-    """Raises ValidationException for a job that has not."""
-    if status in UNFINISHED:
-        raise _rejected(kind, status)
-
-
-def _rejected(kind: str, status: str) -> ValidationException:
-    return ValidationException(f"The request was rejected because the {kind} job is in status {status}.")
 
 
 def failure_reason(text: str, exit_code: int) -> str:

@@ -31,24 +31,32 @@ def relative_name(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
+def find(uri: str, *, may_be_empty: bool = False) -> Iterator[tuple[str, str]]:
+    """URI and relative name of every object whose key begins with the URI's; the marks of folders are none.
+
+    Raises ContainerError where there is no object, unless there `may_be` none.
+    """
+    bucket, prefix = parse(uri)
+    for key in _keys(bucket, prefix):
+        if not key.endswith("/"):
+            may_be_empty = True
+            yield f"s3://{bucket}/{key}", relative_name(key, prefix)
+    if not may_be_empty:
+        raise ContainerError(f'ClientError: Data download failed:NoSuchKey (404): no S3 objects found under "{uri}"')
+
+
 def download_prefix(uri: str, folder: Path, is_stopped: Callable[[], bool], *, may_be_empty: bool = False) -> None:
     """Every object whose key begins with the URI's, into `folder`, until `is_stopped`.
 
     Raises ContainerError where there is none, unless it `may_be_empty`, and where a key would leave the folder.
     """
-    bucket, prefix = parse(uri)
     folder.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for key in _keys(bucket, prefix):
+    for source, name in find(uri, may_be_empty=may_be_empty):
         if is_stopped():
-            break
-        if not key.endswith("/"):
-            target = _inside(folder, relative_name(key, prefix))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(get(f"s3://{bucket}/{key}"))
-            count += 1
-    if not count and not may_be_empty and not is_stopped():
-        raise ContainerError(f'ClientError: Data download failed:NoSuchKey (404): no S3 objects found under "{uri}"')
+            return
+        target = _inside(folder, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(get(source))
 
 
 def get(uri: str) -> bytes:
@@ -67,6 +75,12 @@ def put(uri: str, body: bytes) -> None:
     status, _, answer = engine.call("s3", "PUT", f"/{bucket}/{quote(key)}", headers, body, {})
     if status != 200:
         raise ContainerError(f"ClientError: Artifact upload failed:{_error_code(answer)} ({status}): {uri}")
+
+
+def delete(uri: str) -> None:
+    """Whether or not there is such an object."""
+    bucket, key = parse(uri)
+    engine.call("s3", "DELETE", f"/{bucket}/{quote(key)}", {}, b"", {})
 
 
 def upload_folder(folder: Path, uri: str) -> None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import checks, container, jobs, objects, store, tags
-from .errors import ValidationException
+from . import checks, container, jobs, objects, store
 from .jobs import Job
-from .listing import page
+from .kinds import JobKind
 from .logs import LogStream
 from .store import PROCESSING_JOBS, Record
 
@@ -25,58 +23,7 @@ _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 def create_processing_job(request: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceInUse for a name that was used, ValidationException for what cannot run here."""
     _check(request)
-    name = request["ProcessingJobName"]
-    arn = store.arn("processing-job", name)
-    jobs.require_unused("processing", arn, PROCESSING_JOBS, name)
-    PROCESSING_JOBS[name] = {
-        **{key: value for key, value in request.items() if key != "Tags"},
-        "_Arn": arn,
-        "ProcessingJobArn": arn,
-        "ProcessingJobStatus": "InProgress",
-        "CreationTime": time.time(),
-        "LastModifiedTime": time.time(),
-    }
-    tags.put(arn, request.get("Tags", []))
-    jobs.begin(arn, partial(_run, name), partial(_end, name, "Failed"))
-    return {"ProcessingJobArn": arn}
-
-
-def describe_processing_job(request: dict[str, Any]) -> dict[str, Any]:
-    return _find(request)
-
-
-def list_processing_jobs(request: dict[str, Any]) -> dict[str, Any]:
-    records = PROCESSING_JOBS.values()
-    return page(records, request, "ProcessingJobSummaries", name="ProcessingJobName", status="ProcessingJobStatus")
-
-
-def stop_processing_job(request: dict[str, Any]) -> dict[str, Any]:
-    record = _find(request)
-    jobs.require_running("processing", record["ProcessingJobStatus"])
-    store.change(PROCESSING_JOBS, record["ProcessingJobName"], ProcessingJobStatus="Stopping")
-    jobs.stop(record["_Arn"])
-    return {}
-
-
-def delete_processing_job(request: dict[str, Any]) -> dict[str, Any]:
-    record = _find(request)
-    jobs.require_ended("processing", record["ProcessingJobStatus"])
-    del PROCESSING_JOBS[record["ProcessingJobName"]]
-    tags.forget(record["_Arn"])
-    return {}
-
-
-def recover() -> None:
-    """After a restart: the server took the processes of running jobs with it."""
-    for name, record in PROCESSING_JOBS.items():
-        if record["ProcessingJobStatus"] in jobs.UNFINISHED:
-            _end(name, "Failed", "InternalServerError: the local AWS stopped while the job ran")
-
-
-def _find(request: dict[str, Any]) -> Record:
-    name = request["ProcessingJobName"]
-    missing = ValidationException(f"Could not find requested job with name: {name}")
-    return store.find(PROCESSING_JOBS, name, missing)
+    return KIND.create(request)
 
 
 def _check(request: dict[str, Any]) -> None:
@@ -145,15 +92,18 @@ def _process(record: Record, folder: Path, job: Job, log: LogStream) -> jobs.End
 
 
 def _end(name: str, status: str, reason: str = "", message: str = "") -> None:
-    members = {"FailureReason": reason, "ExitMessage": message[:1024]}
-    given = {key: value for key, value in members.items() if value}
-    store.change(PROCESSING_JOBS, name, ProcessingJobStatus=status, ProcessingEndTime=time.time(), **given)
+    KIND.end(name, status, reason, **({"ExitMessage": message[:1024]} if message else {}))
 
 
+def _fail(name: str, reason: str) -> None:
+    _end(name, "Failed", reason)
+
+
+KIND = JobKind("Processing", PROCESSING_JOBS, "Could not find requested job with name: {name}", _run, _fail)
 OPERATIONS = {
     "CreateProcessingJob": create_processing_job,
-    "DescribeProcessingJob": describe_processing_job,
-    "ListProcessingJobs": list_processing_jobs,
-    "StopProcessingJob": stop_processing_job,
-    "DeleteProcessingJob": delete_processing_job,
+    "DescribeProcessingJob": KIND.describe,
+    "ListProcessingJobs": KIND.list,
+    "StopProcessingJob": KIND.stop,
+    "DeleteProcessingJob": KIND.delete,
 }

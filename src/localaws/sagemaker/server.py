@@ -1,6 +1,6 @@
 """One serving container: the image's `serve` on a port of its own, behind a pool of kept-alive connections.
 
-Restarts the process where it dies. Does not know which endpoint it belongs to, nor when it is to be replaced.
+Does not know which endpoint or job it belongs to, nor when it is to be replaced.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from typing import Any, NamedTuple
 
 from .. import processes
 from . import container, objects
-from .errors import ContainerError, ServiceUnavailable
+from .errors import ContainerError, ServiceUnavailable, UnhealthyError
 from .logs import LogStream, follow
+
+# The time that a container has until its first healthy ping, unless the caller gives another.
+STARTUP_SECONDS = 240
 
 _LOG = logging.getLogger("localaws")
 _PING_SECONDS = 2.0
@@ -51,8 +54,11 @@ class NoReplyError(Exception):
 class Server:
     """`variant` has VariantName, Image, Environment and, where there is a model archive, ModelDataUrl."""
 
-    def __init__(self, variant: Mapping[str, Any], log: LogStream) -> None:
+    def __init__(
+        self, variant: Mapping[str, Any], log: LogStream, invocation_seconds: float = _INVOCATION_SECONDS
+    ) -> None:
         self.variant, self.log = variant, log
+        self._invocation_seconds = invocation_seconds
         self._folder = container.make_workspace("endpoint")
         self._process: subprocess.Popen[bytes] | None = None
         self._reader = threading.Thread()
@@ -65,7 +71,8 @@ class Server:
     def start(self, seconds: float) -> None:
         """Load the model and wait until /ping answers 200.
 
-        Raises ContainerError where that takes over `seconds`, or where the container ends before; nothing is left then.
+        Raises ContainerError where the model cannot be loaded, and UnhealthyError where that takes over `seconds`, or
+        where the container ends before; nothing is left then.
         """
         try:
             self._prepare()
@@ -74,7 +81,10 @@ class Server:
         except BaseException:
             self.close()
             raise
-        threading.Thread(target=contextvars.copy_context().run, args=(self._keep_alive,), daemon=True).start()
+
+    def keep_alive(self) -> None:
+        """From now on start the process again whenever it ends; returns at once."""
+        threading.Thread(target=contextvars.copy_context().run, args=(self._restart,), daemon=True).start()
 
     def acquire(self) -> None:
         """Announce an invocation, which `release` ends: a server is not closed before."""
@@ -89,8 +99,8 @@ class Server:
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         """POST /invocations.
 
-        Raises ServiceUnavailable where nothing listens, NoReplyError where the container hangs up, takes longer than
-        60 seconds, or answers more than 25 MB.
+        Raises ServiceUnavailable where nothing listens, NoReplyError where the container hangs up, takes too long, or
+        answers more than 25 MB.
         """
         connection = self._connect()
         try:
@@ -144,9 +154,9 @@ class Server:
             if self._process.poll() is not None:
                 self._reader.join(_PING_SECONDS)
                 code = self._process.returncode
-                raise ContainerError(f"{why} The container exited with code {code}: {self.log.tail}")
+                raise UnhealthyError(f"{why} The container exited with code {code}: {self.log.tail}")
             time.sleep(_PING_PAUSE_SECONDS)
-        raise ContainerError(f"{why} Please check CloudWatch logs for this endpoint.")
+        raise UnhealthyError(f"{why} Please check CloudWatch logs for this endpoint.")
 
     def _is_healthy(self) -> bool:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=_PING_SECONDS)
@@ -158,8 +168,8 @@ class Server:
         finally:
             connection.close()
 
-    def _keep_alive(self) -> None:
-        """Start the process again whenever it ends, with longer and longer pauses where it does not stay."""
+    def _restart(self) -> None:
+        """With longer and longer pauses where the process does not stay."""
         pause = 0.0
         while not self._closing.is_set() and self._process is not None:
             began = time.monotonic()
@@ -179,7 +189,7 @@ class Server:
             if time.monotonic() - since < _IDLE_SECONDS and not _is_closed(connection.sock):
                 return connection
             connection.close()
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=_INVOCATION_SECONDS)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=self._invocation_seconds)
         try:
             connection.connect()
         except OSError as error:

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import endpoint_configs, endpoints, models, processing, registry, runtime, store, tags, training, wire
+from . import endpoint_configs, endpoints, models, processing, registry, runtime, store, tags, training, transform, wire
 from .errors import SageMakerError, SerializationException, UnknownOperationException
 
 _OPERATIONS = {
     **training.OPERATIONS,
     **processing.OPERATIONS,
+    **transform.OPERATIONS,
     **models.OPERATIONS,
     **endpoint_configs.OPERATIONS,
     **endpoints.OPERATIONS,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, request_scope
 
-from . import endpoints, processing, training
+from . import endpoints, processing, training, transform
 from .store import (
     ENDPOINT_CONFIGS,
     ENDPOINTS,
@@ -17,12 +17,14 @@ from .store import (
     PROCESSING_JOBS,
     TAGS,
     TRAINING_JOBS,
+    TRANSFORM_JOBS,
 )
 
 # Saving looks for stores among the names of this module, which is why they are imported one by one.
 _STORES = {
     "training_jobs": TRAINING_JOBS,
     "processing_jobs": PROCESSING_JOBS,
+    "transform_jobs": TRANSFORM_JOBS,
     "models": MODELS,
     "endpoint_configs": ENDPOINT_CONFIGS,
     "endpoints": ENDPOINTS,
@@ -45,8 +47,8 @@ def load_persisted_state(data: dict[str, Any]) -> None:
     scopes = {scoped[:2] for store in _STORES.values() for scoped in store.to_dict()}
     for account, region in scopes:
         with request_scope(account, region), LOCK:
-            training.recover()
-            processing.recover()
+            for kind in (training.KIND, processing.KIND, transform.KIND):
+                kind.recover()
             endpoints.recover()
 
 

@@ -21,6 +21,7 @@ LOCK = threading.RLock()
 
 TRAINING_JOBS = AccountRegionScopedDict()
 PROCESSING_JOBS = AccountRegionScopedDict()
+TRANSFORM_JOBS = AccountRegionScopedDict()
 MODELS = AccountRegionScopedDict()
 ENDPOINT_CONFIGS = AccountRegionScopedDict()
 ENDPOINTS = AccountRegionScopedDict()
@@ -31,6 +32,7 @@ TAGS = AccountRegionScopedDict()
 _RESOURCES = (
     TRAINING_JOBS,
     PROCESSING_JOBS,
+    TRANSFORM_JOBS,
     MODELS,
     ENDPOINT_CONFIGS,
     ENDPOINTS,

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import checks, container, jobs, objects, store, tags
-from .errors import ValidationException
+from . import checks, container, jobs, objects, store
 from .jobs import Job
-from .listing import page
+from .kinds import JobKind
 from .logs import LogStream, Metrics
 from .store import TRAINING_JOBS, Record
 
@@ -45,60 +43,20 @@ _NOT_IMPLEMENTED = (
 def create_training_job(request: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceInUse for a name that was used, ValidationException for what cannot run here."""
     _check(request)
-    name = request["TrainingJobName"]
-    arn = store.arn("training-job", name)
-    jobs.require_unused("training", arn, TRAINING_JOBS, name)
-    output = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
-    TRAINING_JOBS[name] = {
-        **{key: value for key, value in request.items() if key != "Tags"},
-        "_Arn": arn,
-        "_Output": output,
-        "TrainingJobArn": arn,
-        "TrainingJobStatus": "InProgress",
-        "CreationTime": time.time(),
-        "ModelArtifacts": {"S3ModelArtifacts": f"{output}/model.tar.gz"},
-        "SecondaryStatusTransitions": [],
-    }
-    _enter(name, "Starting", "Starting the training job")
-    tags.put(arn, request.get("Tags", []))
-    jobs.begin(arn, partial(_run, name), partial(_end, name, "Failed", "Failed"))
-    return {"TrainingJobArn": arn}
-
-
-def describe_training_job(request: dict[str, Any]) -> dict[str, Any]:
-    return _find(request)
-
-
-def list_training_jobs(request: dict[str, Any]) -> dict[str, Any]:
-    records = TRAINING_JOBS.values()
-    return page(records, request, "TrainingJobSummaries", name="TrainingJobName", status="TrainingJobStatus")
+    output = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{request['TrainingJobName']}/output"
+    return KIND.create(
+        request,
+        _Output=output,
+        ModelArtifacts={"S3ModelArtifacts": f"{output}/model.tar.gz"},
+        **_entered([], "Starting", "Starting the training job"),
+    )
 
 
 def stop_training_job(request: dict[str, Any]) -> dict[str, Any]:
-    record = _find(request)
-    jobs.require_running("training", record["TrainingJobStatus"])
-    _enter(record["TrainingJobName"], "Stopping", "Stopping the training job", TrainingJobStatus="Stopping")
-    jobs.stop(record["_Arn"])
-    return {}
-
-
-def delete_training_job(request: dict[str, Any]) -> dict[str, Any]:
-    record = _find(request)
-    jobs.require_ended("training", record["TrainingJobStatus"])
-    del TRAINING_JOBS[record["TrainingJobName"]]
-    tags.forget(record["_Arn"])
-    return {}
-
-
-def recover() -> None:
-    """After a restart: the server took the processes of running jobs with it."""
-    for name, record in TRAINING_JOBS.items():
-        if record["TrainingJobStatus"] in jobs.UNFINISHED:
-            _end(name, "Failed", "Failed", "InternalServerError: the local AWS stopped while the job ran")
-
-
-def _find(request: dict[str, Any]) -> Record:
-    return store.find(TRAINING_JOBS, request["TrainingJobName"], ValidationException("Requested resource not found."))
+    """Raises ValidationException for a job that has ended, or is about to."""
+    answer = KIND.stop(request)
+    _enter(request["TrainingJobName"], "Stopping", "Stopping the training job", TrainingJobStatus="Stopping")
+    return answer
 
 
 def _check(request: dict[str, Any]) -> None:
@@ -216,17 +174,20 @@ def _upload_output(record: Record, folder: Path) -> None:
 
 
 def _enter(name: str, secondary: str, message: str, **members: Any) -> None:
-    """The next secondary status: it ends the one before."""
     with store.LOCK:
         record: Record | None = TRAINING_JOBS.get(name)
         if record is None or (record["TrainingJobStatus"] == "Stopping" and not members.get("TrainingJobStatus")):
             return
-        now = time.time()
-        *before, last = record["SecondaryStatusTransitions"] or [None]
-        done = [*before, {**last, "EndTime": now}] if last else []
-        entered = {"Status": secondary, "StartTime": now, "StatusMessage": message}
-        transitions = [*done, entered]
-        store.change(TRAINING_JOBS, name, SecondaryStatus=secondary, SecondaryStatusTransitions=transitions, **members)
+        entered = _entered(record["SecondaryStatusTransitions"], secondary, message)
+        store.change(TRAINING_JOBS, name, **entered, **members)
+
+
+def _entered(transitions: list[Record], secondary: str, message: str) -> Record:
+    """The members of a job in its next secondary status, which ends the one before."""
+    now = time.time()
+    done = [*transitions[:-1], *({**last, "EndTime": now} for last in transitions[-1:])]
+    entered = {"Status": secondary, "StartTime": now, "StatusMessage": message}
+    return {"SecondaryStatus": secondary, "SecondaryStatusTransitions": [*done, entered]}
 
 
 def _end(name: str, status: str, secondary: str, reason: str = "", metrics: Metrics | None = None) -> None:
@@ -242,10 +203,15 @@ def _end(name: str, status: str, secondary: str, reason: str = "", metrics: Metr
     _enter(name, secondary, reason or f"Training job {secondary.lower()}", **members)
 
 
+def _fail(name: str, reason: str) -> None:
+    _end(name, "Failed", "Failed", reason)
+
+
+KIND = JobKind("Training", TRAINING_JOBS, "Requested resource not found.", _run, _fail)
 OPERATIONS = {
     "CreateTrainingJob": create_training_job,
-    "DescribeTrainingJob": describe_training_job,
-    "ListTrainingJobs": list_training_jobs,
+    "DescribeTrainingJob": KIND.describe,
+    "ListTrainingJobs": KIND.list,
     "StopTrainingJob": stop_training_job,
-    "DeleteTrainingJob": delete_training_job,
+    "DeleteTrainingJob": KIND.delete,
 }

@@ -59,9 +59,20 @@ class Account:
         return self.wait_for_training(name) if wait else {}
 
     def wait_for_training(self, name: str) -> dict[str, Any]:
+        return self._wait_for_job("Training", name)
+
+    def wait_for_processing(self, name: str) -> dict[str, Any]:
+        return self._wait_for_job("Processing", name)
+
+    def wait_for_transform(self, name: str) -> dict[str, Any]:
+        return self._wait_for_job("Transform", name)
+
+    def _wait_for_job(self, kind: str, name: str) -> dict[str, Any]:
+        describe = getattr(self.sagemaker, f"describe_{kind.lower()}_job")
+
         def ended() -> dict[str, Any] | None:
-            job: dict[str, Any] = self.sagemaker.describe_training_job(TrainingJobName=name)
-            return job if job["TrainingJobStatus"] not in ("InProgress", "Stopping") else None
+            job: dict[str, Any] = describe(**{f"{kind}JobName": name})
+            return job if job[f"{kind}JobStatus"] not in ("InProgress", "Stopping") else None
 
         result: dict[str, Any] = wait_for(ended)
         return result
@@ -95,20 +106,42 @@ class Account:
             "ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": target}]},
         }
 
-    def wait_for_processing(self, name: str) -> dict[str, Any]:
-        def ended() -> dict[str, Any] | None:
-            job: dict[str, Any] = self.sagemaker.describe_processing_job(ProcessingJobName=name)
-            return job if job["ProcessingJobStatus"] not in ("InProgress", "Stopping") else None
-
-        result: dict[str, Any] = wait_for(ended)
-        return result
-
-    def configure(self, name: str, *, model_data: str | None = None, **environment: str) -> str:
-        """A model and an endpoint configuration of this name."""
+    def model(self, name: str, *, model_data: str | None = None, **environment: str) -> str:
+        """A model of the toy image."""
         container: dict[str, Any] = {"Image": "toy", "Environment": environment}
         if model_data:
             container["ModelDataUrl"] = model_data
         self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+        return name
+
+    def transform_request(self, name: str, records: dict[str, bytes], **members: Any) -> dict[str, Any]:
+        """A transform of objects below a prefix of this name; TransformInput and TransformOutput may be partial."""
+        for key, body in records.items():
+            self.put(f"{name}/in/{key}", body)
+        source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{name}/in/"}}
+        return {
+            "TransformJobName": name,
+            "ModelName": name,
+            **members,
+            "TransformInput": {"DataSource": source, **members.get("TransformInput", {})},
+            "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/{name}/out", **members.get("TransformOutput", {})},
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        }
+
+    def transform(self, name: str, records: dict[str, bytes], **members: Any) -> dict[str, Any]:
+        """The ended job, on a model of the same name."""
+        self.sagemaker.create_transform_job(**self.transform_request(self.model(name), records, **members))
+        return self.wait_for_transform(name)
+
+    def outputs(self, name: str) -> dict[str, bytes]:
+        """What a transform of this name has written, by key below its output path."""
+        prefix = f"{name}/out/"
+        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        return {item["Key"].removeprefix(prefix): self.get(f"s3://{BUCKET}/{item['Key']}") for item in found}
+
+    def configure(self, name: str, *, model_data: str | None = None, **environment: str) -> str:
+        """A model and an endpoint configuration of this name."""
+        self.model(name, model_data=model_data, **environment)
         variant = {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large"}
         self.sagemaker.create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=[{**variant, "InitialInstanceCount": 1}]

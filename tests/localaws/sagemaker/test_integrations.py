@@ -50,6 +50,13 @@ def test_sync_waits_for_a_processing_job(account, name, run):
     assert json.loads(execution["output"])["ExitMessage"] == "looked at everything"
 
 
+def test_sync_waits_for_a_transform_job(account, name, run):
+    account.model(name)
+    execution = run(f"{OPTIMIZED}createTransformJob.sync", account.transform_request(name, {"a": b"A"}))
+    assert json.loads(execution["output"])["TransformJobStatus"] == "Completed"
+    assert account.outputs(name) == {"a.out": b"A"}
+
+
 def test_without_sync_the_answer_comes_at_once(account, name, run):
     execution = run(f"{OPTIMIZED}createTrainingJob", account.training_request(name))
     assert json.loads(execution["output"]) == {

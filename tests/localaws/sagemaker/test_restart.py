@@ -22,8 +22,11 @@ def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
         account.train("running", wait=False, behaviour="stubborn")
         describe = account.sagemaker.describe_training_job
         eventually(lambda: describe(TrainingJobName="running")["SecondaryStatus"] == "Training")
+        account.model("batch")
+        account.sagemaker.create_transform_job(**account.transform_request("batch", {"a": b"A", "b": b"hang"}))
+        eventually(lambda: account.outputs("batch"))
         children = _descendants(server)
-        assert len(children) >= 2
+        assert len(children) >= 3
         server.process.send_signal(number)
         server.process.wait(20)
         eventually(lambda: not any(child.is_running() and child.status() != "zombie" for child in children))
@@ -35,9 +38,11 @@ def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
         arn = account.sagemaker.describe_endpoint(EndpointName="e")["EndpointArn"]
         assert account.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
         assert account.sagemaker.describe_training_job(TrainingJobName="model")["TrainingJobStatus"] == "Completed"
-        job = account.sagemaker.describe_training_job(TrainingJobName="running")
-        assert job["TrainingJobStatus"] == "Failed"
-        assert job["FailureReason"] == "InternalServerError: the local AWS stopped while the job ran"
+        training = account.sagemaker.describe_training_job(TrainingJobName="running")
+        batch = account.sagemaker.describe_transform_job(TransformJobName="batch")
+        assert training["TrainingJobStatus"] == batch["TransformJobStatus"] == "Failed"
+        lost = "InternalServerError: the local AWS stopped while the job ran"
+        assert training["FailureReason"] == batch["FailureReason"] == lost
         assert not [name for name in os.listdir(tmp_path / "tmp") if "training" in name]
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,6 +58,19 @@ def evaluate(behaviour: str = "succeed") -> None:
     (ML / "processing/output/report.json").write_text(json.dumps(report))
 
 
+_met, _meeting = threading.Barrier(2, timeout=10), []
+
+
+def meet() -> int:
+    """Waits for a second request that does the same; gives how many do at that time."""
+    _meeting.append(None)
+    _met.wait()
+    count = len(_meeting)
+    _met.wait()
+    _meeting.pop()
+    return count
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -73,8 +87,14 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(400, b'{"error": "not an image"}', "application/json")
         if body == b"pid":
             return self.answer(200, str(os.getpid()).encode(), "text/plain")
-        if body == b"slow":
-            time.sleep(0.5)
+        if body == b"break":
+            return self.answer(500, b"the toy is broken", "text/plain")
+        if body in (b"slow", b"hang"):
+            time.sleep(0.5 if body == b"slow" else 600)
+        if body == b"meet":
+            return self.answer(200, str(meet()).encode(), "text/plain")
+        if body == b"environment":
+            return self.answer(200, json.dumps(dict(os.environ)).encode(), "application/json")
         if body == b"headers":
             return self.answer(200, json.dumps(dict(self.headers)).encode(), "application/vnd.toy+json")
         if self.headers.get("Accept") == "text/plain":
