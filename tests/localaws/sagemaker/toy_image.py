@@ -115,11 +115,16 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    # As many as may connect at once; the library's own five are soon refused.
+    request_queue_size = 128
+
+
 def serve() -> None:
     print("loading", flush=True)
     if os.environ.get("TOY_BEHAVIOUR") == "exit":
         sys.exit("no model for you")
-    ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+    Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 
 
 if __name__ == "__main__":
