@@ -33,7 +33,8 @@ IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 # The endpoint's content types.
 JSON: Final = "application/json"
 INFERENCE_JSON: Final = "application/vnd.scones.inference+json"
-IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "application/x-image")
+JSON_LINES: Final = "application/jsonlines"
+IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "application/x-image")
 
 # 64 KiB raw is 86 KiB of base64, well under the 256 KiB that Step Functions allows for a state.
 INLINE_IMAGE_BYTES: Final = 64 * 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -15,8 +16,7 @@ from numpy.typing import NDArray
 
 from scones.contract import Certificate
 from scones.errors import ModelArtifactError
-from scones.model.container import cpus
-from scones.model.images import prepare
+from scones.model.images import decode, normalise
 from scones.results import ModelDescription
 
 _CHANNELS = 3
@@ -41,16 +41,17 @@ def accepted(answer: Answer, about: ModelDescription) -> NDArray[np.bool_]:
 class Classifier:
     """Loads the folder that model.tar.gz holds; raises ModelArtifactError. Safe to call from several threads.
 
-    `id` is `<code version>+<manifest digest>.<digest of model.onnx>`, digests cut to 8 characters.
+    `id` is `<code version>+<manifest digest>.<digest of model.onnx>`, digests cut to 8 characters. `threads` work on
+    one call of `answer`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, threads: int = 1) -> None:
         network = _read(folder / "model.onnx")
         self.description = parse_description(_read(folder / "model.json"))
         manifest, digest = self.description["manifest"][:8] or "none", hashlib.sha256(network).hexdigest()[:8]
         self.id = f"{self.description['version']}+{manifest}.{digest}"
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = cpus()
+        options.intra_op_num_threads = threads
         # Waiting threads would otherwise burn the processor between requests, and the arena keep what a batch took.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False
@@ -70,9 +71,13 @@ class Classifier:
         if logits.shape != (1, classes) or novelty.shape != (1,) or maps.shape[:2] != logits.shape:
             raise ValueError(f"{logits.shape[1:]} logits for {classes} classes")
 
-    def prepare(self, data: bytes) -> NDArray[np.float32]:
-        """Decode one image into the input [3, size, size]; raises ImageRejectedError."""
-        return prepare(data, self.description["size"], self.description["mean"], self.description["std"])
+    def decode(self, data: bytes) -> NDArray[np.uint8]:
+        """Decode one image into RGB [size, size, 3]; raises ImageRejectedError."""
+        return decode(data, self.description["size"])
+
+    def inputs(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """What `decode` gave for n images -> [n, 3, size, size]."""
+        return normalise(np.stack(pixels), self.description["mean"], self.description["std"])
 
     def answer(self, images: NDArray[np.float32]) -> Answer:
         """[n, 3, size, size] -> probabilities, the softmax of the logits over the temperature, and novelty."""

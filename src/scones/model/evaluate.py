@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scones.errors import ModelArtifactError
 from scones.model import attention, dataset, scores, trust
 from scones.model.classifier import Classifier
-from scones.model.container import Container, write_json
+from scones.model.container import Container, cpus, write_json
 from scones.model.dataset import Dataset
 from scones.results import ClassScore, Evaluation, Prediction
 
@@ -29,7 +29,7 @@ def main(container: Container) -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         unpack(container.model_archive, Path(folder))
-        classifier = Classifier(Path(folder))
+        classifier = Classifier(Path(folder), threads=cpus())
     about = classifier.description
     test = dataset.read(container.test_images, about["classes"], about["size"], about["mean"], about["std"])
     answer = classifier.answer(test.pixels)

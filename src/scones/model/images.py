@@ -16,22 +16,36 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scones.contract import IMAGE_BYTES, IMAGE_PIXELS
 from scones.errors import ImageRejectedError
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+_NAMES = "a PNG, JPEG, WebP, GIF or BMP file"
 
 
 def prepare(data: bytes, size: int, mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
-    """Decode an image and return it as float32 [3, size, size], channels RGB, `(value / 255 - mean) / std`.
+    """Decode an image into the network's input, float32 [3, size, size]; raises ImageRejectedError."""
+    image: NDArray[np.float32] = normalise(decode(data, size)[None], mean, std)[0]
+    return image
+
+
+def normalise(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+    """[n, size, size, 3] -> [n, 3, size, size], `(value / 255 - mean) / std` with a mean and std for each channel."""
+    planes: NDArray[np.float32] = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32)
+    planes /= 255
+    planes -= np.asarray(mean, np.float32)[:, None, None]
+    planes /= np.asarray(std, np.float32)[:, None, None]
+    return planes
+
+
+def decode(data: bytes, size: int) -> NDArray[np.uint8]:
+    """Decode an image, of several the first, into RGB [size, size, 3].
 
     The image is turned upright by its EXIF orientation, put on white where it is transparent, and squeezed to a
     square, so that nothing of the vehicle is cut off. Raises ImageRejectedError.
     """
     if not data:
-        raise ImageRejectedError("the image is empty; send the bytes of a PNG, JPEG or WebP file")
+        raise ImageRejectedError(f"the image is empty; send the bytes of {_NAMES}")
     if len(data) > IMAGE_BYTES:
         raise ImageRejectedError(f"the image has {len(data)} bytes, over {IMAGE_BYTES}; send a smaller one")
-    pixels = np.asarray(_decode(data, size), dtype=np.float32) / 255
-    normalised = (pixels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
-    return np.ascontiguousarray(normalised.transpose(2, 0, 1))
+    return np.asarray(_decode(data, size))
 
 
 def _decode(data: bytes, size: int) -> Image.Image:
@@ -45,7 +59,7 @@ def _decode(data: bytes, size: int) -> Image.Image:
     except ImageRejectedError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageRejectedError("the bytes are no PNG, JPEG or WebP image; send one of these formats") from error
+        raise ImageRejectedError(f"the bytes are no image that is known here; send {_NAMES}") from error
     except Image.DecompressionBombError as error:
         raise ImageRejectedError(f"the image has over {IMAGE_PIXELS} pixels; send a smaller one") from error
     # Pillow's decoders raise whatever a corrupt file makes them stumble over: OSError, SyntaxError, struct.error, ...

@@ -1,4 +1,4 @@
-"""The program behind the endpoint: loads the model and runs the application on uvicorn, one worker.
+"""The program behind the endpoint: loads the model and runs the application on uvicorn, one process.
 
 Runs in the container with ONNX Runtime, never torch. What it answers is in `application.py`.
 """
@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 
 import uvicorn
+import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scones.model.application import Application
 from scones.model.classifier import Classifier
@@ -21,13 +23,14 @@ from scones.model.container import Container
 DRAIN_SECONDS = 25
 # Longer than a front keeps idle connections, so that it never sends into one that is being closed.
 KEEP_ALIVE_SECONDS = 75
+HEAD_BYTES = 64 * 1024
 
 
 def main(container: Container) -> None:
     """Serve until SIGTERM; raises ModelArtifactError when there is no usable model."""
     # uvicorn raises the signal once more after it has drained; that is a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    asyncio.run(serve(container, os.environ))
+    uvloop.run(serve(container, os.environ))
 
 
 async def serve(container: Container, environ: Mapping[str, str]) -> None:
@@ -38,7 +41,7 @@ async def serve(container: Container, environ: Mapping[str, str]) -> None:
             application,
             host=environ.get("SCONES_SERVE_HOST") or "127.0.0.1",
             port=int(environ.get("SAGEMAKER_BIND_TO_PORT") or 8080),
-            http="h11",
+            http=LimitedProtocol,
             ws="none",
             lifespan="off",
             access_log=False,
@@ -50,9 +53,30 @@ async def serve(container: Container, environ: Mapping[str, str]) -> None:
     )
     serving = asyncio.create_task(server.serve())
     try:
-        application.classifier = await asyncio.to_thread(Classifier, container.model)
+        application.load(await asyncio.to_thread(Classifier, container.model))
     except BaseException:
         server.should_exit = True
         raise
     finally:
         await serving
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's fast protocol, which by itself takes a request's head of any length into memory."""
+
+    _head: int | None = 0
+
+    def on_message_begin(self) -> None:
+        self._head = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The request's head is too long.")

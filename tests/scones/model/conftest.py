@@ -1,11 +1,16 @@
+import http.client
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +70,37 @@ def finish(program: str, root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+def find_free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def send_request(
+    port: int, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, Mapping[str, str], Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def wait_healthy(port: int, process: subprocess.Popen[str]) -> None:
+    for _ in range(600):
+        assert process.poll() is None, process.communicate()[1]
+        try:
+            if send_request(port, "GET", "/ping")[0] == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("the endpoint never became healthy")
+
+
 @pytest.fixture(scope="session")
 def shape() -> Callable[..., bytes]:
     """Draw one picture: (class, seed, format) -> bytes."""
@@ -119,3 +155,41 @@ def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     finished = finish("evaluate", root)
     assert finished.returncode == 0, finished.stderr
     return root
+
+
+@pytest.fixture(scope="module")
+def server(trained: Path, start_program: Callable[..., subprocess.Popen[str]]) -> Iterator[tuple[int, list[str]]]:
+    """A running endpoint: its port, and its log so far."""
+    port, log = find_free_port(), list[str]()
+    process = start_program("serve", trained, SAGEMAKER_BIND_TO_PORT=str(port))
+    reader = threading.Thread(target=lambda: log.extend(process.stdout or []))
+    reader.start()
+    wait_healthy(port, process)
+    yield port, log
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    reader.join()
+
+
+@pytest.fixture(scope="module")
+def serving(server: tuple[int, list[str]]) -> int:
+    """The port of a running endpoint."""
+    return server[0]
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Find a port of 127.0.0.1 that nobody listens on."""
+    return find_free_port
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., tuple[int, Mapping[str, str], Any]]:
+    """Send one request: (port, method, path, body, headers...) -> status, headers, the JSON of the answer."""
+    return send_request
+
+
+@pytest.fixture(scope="session")
+def wait_until_healthy() -> Callable[..., None]:
+    """Wait for /ping to say 200: (port, process)."""
+    return wait_healthy

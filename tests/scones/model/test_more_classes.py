@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scones.errors import ImageRejectedError
 from scones.model import evaluate, train
-from scones.model.application import inference
 from scones.model.classifier import Classifier
 from scones.model.container import Container
+from scones.model.predictions import Picture, predict
 
 QUICK = {
     "epochs": "6",
@@ -65,6 +66,7 @@ def test_any_number_of_classes_goes_all_the_way(tmp_path: Path, classes: int, co
         0.05 / classes
     ] * classes
     picture = (job.test_images / names[-1] / "0.png").read_bytes()
-    answer = inference(classifier, classifier.answer(classifier.prepare(picture)[None]))
+    answer = predict(classifier, [Picture(picture)])[0]
+    assert not isinstance(answer, ImageRejectedError)
     assert (answer["labels"], len(answer["probabilities"])) == (names, classes)
     assert answer["label"] in names

@@ -1,0 +1,101 @@
+"""What a client may do wrong, on purpose or not: the endpoint refuses it and answers the next one as before."""
+
+import asyncio
+import random
+import socket
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scones.model.application import WAITING_BYTES, WAITING_REQUESTS, Application
+from scones.model.classifier import Classifier
+from scones.model.serve import HEAD_BYTES
+
+Shape = Callable[..., bytes]
+Ask = Callable[..., tuple[int, Mapping[str, str], Any]]
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that says it is so large, with a body that would be."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100_000), 9)) + chunk(b"IEND", b"")
+
+
+def malformed(shape: Shape, seed: int) -> Iterator[bytes]:
+    rng = random.Random(seed)  # noqa: S311
+    yield from (b"", b"PK\x03\x04" + rng.randbytes(500), b"<html><body>no</body></html>")
+    yield b'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32"/>'
+    yield from (bomb(10_000, 10_000), bomb(100_000, 1_000))
+    for file_format in ("PNG", "JPEG", "WEBP", "GIF", "BMP"):
+        good = shape("circle", seed, file_format)
+        yield good[: rng.randrange(len(good) // 2)]
+        yield rng.randbytes(rng.randrange(2000))
+        yield good[:12] + rng.randbytes(300)
+
+
+def test_malformed_pictures_are_4xx_with_a_name_and_harm_nobody(serving: int, ask: Ask, shape: Shape) -> None:
+    good = shape("square", 5)
+    before = ask(serving, "POST", "/invocations", good, Content_Type="image/png")
+    for seed in range(20):
+        for body in malformed(shape, seed):
+            status, _, answer = ask(serving, "POST", "/invocations", body, Content_Type="application/x-image")
+            assert (status, answer["error"]) == (400, "ImageRejectedError")
+    assert ask(serving, "POST", "/invocations", good, Content_Type="image/png")[2] == before[2]
+
+
+def was_cut_off(connection: socket.socket) -> bool:
+    try:
+        for _ in range(1000):
+            connection.sendall(b"x" * HEAD_BYTES)
+    except ConnectionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("start", [b"POST /invocations HTTP/1.1\r\nx: ", b"GET /", b"POST /ping HTTP/1.1\r\n"])
+def test_a_head_without_an_end_is_cut_off(serving: int, ask: Ask, start: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", serving), timeout=30) as connection:
+        connection.sendall(start)
+        assert was_cut_off(connection)
+    assert ask(serving, "GET", "/ping")[0] == 200
+
+
+def send_many(application: Application, length: int, count: int) -> list[int]:
+    """Start so many requests of a declared length whose bodies never end, and return the statuses that came at once."""
+    statuses: list[int] = []
+
+    async def send(message: Mapping[str, Any]) -> None:
+        if "status" in message:
+            statuses.append(message["status"])
+            if message["status"] == 503:
+                assert (b"retry-after", b"1") in message["headers"]
+
+    async def run() -> None:
+        async def receive() -> Mapping[str, Any]:
+            return await asyncio.get_running_loop().create_future()
+
+        headers = [(b"content-type", b"image/png"), (b"content-length", str(length).encode())]
+        scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": headers}
+        requests = [asyncio.ensure_future(application(scope, receive, send)) for _ in range(count)]
+        await asyncio.sleep(0.1)
+        for request in requests:
+            request.cancel()
+
+    asyncio.run(run())
+    return statuses
+
+
+@pytest.mark.parametrize("length", [1, WAITING_BYTES // 20])
+def test_who_finds_no_room_is_asked_to_come_again(trained: Path, length: int) -> None:
+    application, room = Application(), min(WAITING_REQUESTS, WAITING_BYTES // length)
+    application.load(Classifier(trained / "model"))
+    assert send_many(application, length, room) == []
+    assert send_many(application, length, room + 3) == [503] * 3
