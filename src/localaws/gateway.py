@@ -67,7 +67,7 @@ def is_read(method: str, path: str, operation: str) -> bool:
 
 def frees_space(method: str, operation: str, query: str) -> bool:
     """Whether a change only takes away, and so must work on a full disk too."""
-    return method == "DELETE" or operation.startswith(("Delete", "Stop")) or query == "delete"
+    return method == "DELETE" or operation.startswith(("Delete", "Deregister", "Stop")) or query == "delete"
 
 
 class Gateway:

@@ -85,7 +85,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     from hypercorn.asyncio import serve as hypercorn_serve
     from ministack import app as engine
 
-    from localaws import awslambda, buckets, sagemaker, stepfunctions, unknown
+    from localaws import autoscaling, awslambda, buckets, sagemaker, stepfunctions, unknown
     from localaws.persistence import open_saver
     from localaws.sagemaker import integrations
 
@@ -93,6 +93,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     awslambda.install()
     stepfunctions.install(integrations.resources)
     sagemaker.install(images)
+    autoscaling.install()
     unknown.install()
     buckets.install()
 

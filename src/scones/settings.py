@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from scones.contract import TAG
@@ -22,11 +23,22 @@ class Settings(BaseSettings):
     image_tag: str = "latest"
     train_instance_type: str = "ml.m5.xlarge"
     evaluate_instance_type: str = "ml.m5.large"
+    endpoint_mode: Literal["serverless", "realtime"] = "serverless"
     serverless_memory_mb: int = Field(default=2048, ge=1024, le=6144, multiple_of=1024)
+    realtime_instance_type: str = "ml.c7i.large"
+    realtime_min_instances: int = Field(default=1, ge=1)
+    realtime_max_instances: int = Field(default=4, ge=1, validate_default=True)
     threshold: float | None = Field(default=None, ge=0, le=1)
     minimum_accuracy: float = Field(default=0.75, ge=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     hyperparameters: dict[str, str] = {}
+
+    @field_validator("realtime_max_instances")
+    @classmethod
+    def _not_below_the_least(cls, most: int, info: ValidationInfo) -> int:
+        if most < info.data.get("realtime_min_instances", 1):
+            raise ValueError("it is below realtime_min_instances")
+        return most
 
     @classmethod
     def settings_customise_sources(

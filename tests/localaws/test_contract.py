@@ -48,6 +48,7 @@ VALUES = {
     "app.SERVICE_HANDLERS": "dict",
     "app._loaded_modules": "dict",
     "app._state_map": "dict",
+    "services.stepfunctions._AWS_SDK_ERROR_PREFIX": "dict",
     "services.stepfunctions._AWS_SDK_SERVICE_MAP": "dict",
     "services.stepfunctions._REST_XML_OP_SPECS": "dict",
     "services.stepfunctions._SERVICE_DISPATCH": "dict",

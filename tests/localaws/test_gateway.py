@@ -124,6 +124,11 @@ def test_a_full_disk_can_still_be_read_and_emptied(method: str, headers: dict[st
     assert ask_full(method, headers)[0]["status"] == 200
 
 
+@pytest.mark.parametrize("operation", ["DeleteEndpoint", "StopTrainingJob", "DeregisterScalableTarget"])
+def test_what_only_takes_away_works_on_a_full_disk(operation: str) -> None:
+    assert frees_space("POST", operation, "")
+
+
 def test_many_objects_can_be_deleted_at_once_from_a_full_disk() -> None:
     assert frees_space("POST", "", "delete")
     assert not frees_space("POST", "", "uploads")

@@ -118,13 +118,13 @@ def send(deployed: Deployed, **pictures: bytes) -> dict[str, Any]:
     return {decision["s3_key"].split("/")[-1].removesuffix(".png"): decision for decision in decisions}
 
 
-def with_threshold(threshold: float, deployed: Deployed) -> None:
-    settings = SETTINGS.model_copy(update={"threshold": threshold})
+def with_settings(deployed: Deployed, **changed: Any) -> None:
+    settings = SETTINGS.model_copy(update=changed)
     deploy(settings, cloudformation=deployed.client("cloudformation"), s3=deployed.client("s3"), step=Step())
 
 
 def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
-    with_threshold(0.0, released)
+    with_settings(released, threshold=0.0)
     decisions = send(
         released,
         sketch=png(draw("bicycle", 1000, 32)),
@@ -144,7 +144,7 @@ def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
 
 
 def test_an_unsure_answer_goes_to_review(released: Deployed) -> None:
-    with_threshold(1.0, released)
+    with_settings(released, threshold=1.0)
     decision = send(released, unsure=png(draw("bicycle", 1002, 32)))["unsure"]
     assert (decision["outcome"], decision["error"]) == ("REVIEW", "ThresholdConfidenceNotMet")
     assert decision["cause"].startswith("THRESHOLD_CONFIDENCE_NOT_MET")
@@ -177,6 +177,14 @@ def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: 
     assert summary["workflow"]["accepted"] >= 2
     assert summary["cleanup"] == {"left": None}
     assert "Confusion" in page.read_text()
+
+
+def test_a_real_time_endpoint_takes_over_from_the_serverless_one_and_answers(released: Deployed) -> None:
+    with_settings(released, threshold=0.0, endpoint_mode="realtime")
+    released.release("tiny-20260101-000005")
+    endpoint = released.client("sagemaker").describe_endpoint(EndpointName="tiny")
+    assert endpoint["ProductionVariants"][0]["DesiredInstanceCount"] == 1
+    assert send(released, realtime=png(draw("bicycle", 1004, 32)))["realtime"]["outcome"] == "ACCEPTED"
 
 
 def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(released: Deployed) -> None:

@@ -20,6 +20,7 @@ from scones.report.run import CostLine, MachineRun, Run
 LOG_BYTES_PER_INVOCATION = 4096
 GETS_PER_DELIVERY = 2
 OBJECTS_BESIDE_IMAGES = 10
+HOURS_A_MONTH = 730
 
 NO_PRICE = "no price known, not in the total"
 
@@ -89,6 +90,9 @@ def _jobs(run: Run) -> list[CostLine]:
 
 
 def _inference(run: Run) -> CostLine:
+    if run["realtime_instances"]:
+        instance, hours = run["instance_types"].get("serve", "unknown"), HOURS_A_MONTH * run["realtime_instances"]
+        return {**_line("SageMaker", instance, hours, f"real-time inference on {instance}, a month"), "fixed": True}
     # The state waits for the endpoint, so its time is an upper bound of what the endpoint would bill.
     seconds = sum(math.ceil(taken * 1000) / 1000 for taken in _state_seconds(run["delivery"], "Classify"))
     memory = run["serverless_mb"] / 1024

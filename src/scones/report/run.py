@@ -79,7 +79,8 @@ class Run(TypedDict):
     `where` is "laptop" or an AWS region; `notice` is shown on top where the figures are not of real images.
     `samples` are some staged images of each class, `duplicates` groups of near-equal ones, `suspects` those with an
     unlikely label; `wrong` are test images that the model got wrong, `uncertain` those that it nearly did.
-    `instance_types` is what AWS would have run: keys "train" and "evaluate"; `serverless_mb` is the endpoint's memory.
+    `instance_types` is what AWS would have run: keys "train", "evaluate" and "serve"; `serverless_mb` is a serverless
+    endpoint's memory, `realtime_instances` how many a real-time one has at least: 0 where it is serverless.
     `seconds` is step -> wall seconds, in the order in which the steps ran.
     """
 
@@ -102,4 +103,5 @@ class Run(TypedDict):
     decisions: list[Decision]
     instance_types: dict[str, str]
     serverless_mb: int
+    realtime_instances: int
     seconds: dict[str, float]

@@ -72,6 +72,13 @@ def _delete_bucket(name: str, client: Client) -> None:
     client("s3").delete_bucket(Bucket=name)
 
 
+def _deregister(resource: str, client: Client) -> None:
+    """Deregister a scalable target; its policies and their alarms go with it."""
+    client("application-autoscaling").deregister_scalable_target(
+        ServiceNamespace="sagemaker", ResourceId=resource, ScalableDimension="sagemaker:variant:DesiredInstanceCount"
+    )
+
+
 def _delete_endpoint(name: str, client: Client) -> None:
     """Delete an endpoint once it is done with what it is doing: SageMaker refuses it in between."""
     sagemaker = client("sagemaker")
@@ -124,6 +131,7 @@ def _call(service: str, operation: str, argument: str) -> Callable[[str, Client]
 
 
 _DELETE: dict[str, Callable[[str, Client], Any]] = {
+    "scalable target": _deregister,
     "endpoint": _delete_endpoint,
     "endpoint config": _call("sagemaker", "delete_endpoint_config", "EndpointConfigName"),
     "model": _call("sagemaker", "delete_model", "ModelName"),

@@ -51,7 +51,11 @@ def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
         "Threshold": "" if settings.threshold is None else str(settings.threshold),
         "TrainInstanceType": settings.train_instance_type,
         "EvaluateInstanceType": settings.evaluate_instance_type,
+        "EndpointMode": settings.endpoint_mode,
         "ServerlessMemoryMb": str(settings.serverless_memory_mb),
+        "RealtimeInstanceType": settings.realtime_instance_type,
+        "RealtimeMinInstances": str(settings.realtime_min_instances),
+        "RealtimeMaxInstances": str(settings.realtime_max_instances),
     }
     return Stack(settings.workflow_stack, template("workflow"), parameters, settings.tags)
 

@@ -46,6 +46,7 @@ def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
     """
     project = settings.project
     kinds: tuple[Callable[[], Iterator[Resource]], ...] = (
+        lambda: _scalable_targets(project, client("application-autoscaling")),
         lambda: _sagemaker(project, client("sagemaker")),
         lambda: _model_packages(project, client("sagemaker")),
         lambda: _buckets(project, client("s3")),
@@ -61,6 +62,14 @@ def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
     for kind in kinds:
         # Whole lists, because deleting between two pages of a listing can make it skip.
         yield from list(kind())
+
+
+def _scalable_targets(project: str, scaling: Any) -> Iterator[Resource]:
+    for found in _pages(scaling, "describe_scalable_targets", "ScalableTargets", ServiceNamespace="sagemaker"):
+        if found["ResourceId"].startswith(f"endpoint/{project}/"):
+            tags = scaling.list_tags_for_resource(ResourceARN=found["ScalableTargetARN"])["Tags"]
+            if tags.get(TAG) == project:
+                yield Resource("scalable target", found["ResourceId"])
 
 
 def _sagemaker(project: str, sagemaker: Any) -> Iterator[Resource]:

@@ -47,8 +47,13 @@ def collect(
         delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),
         lambdas=gather.lambda_runs(settings.project, logs=logs),
         decisions=gather.decisions(bucket, s3=s3),
-        instance_types={"train": settings.train_instance_type, "evaluate": settings.evaluate_instance_type},
+        instance_types={
+            "train": settings.train_instance_type,
+            "evaluate": settings.evaluate_instance_type,
+            "serve": settings.realtime_instance_type,
+        },
         serverless_mb=settings.serverless_memory_mb,
+        realtime_instances=settings.realtime_min_instances if settings.endpoint_mode == "realtime" else 0,
         seconds={},
     )
 

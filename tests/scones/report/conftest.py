@@ -150,6 +150,7 @@ def whole_run() -> Run:
         decisions=[_decision(n) for n in range(DELIVERIES)],
         instance_types={"train": "ml.m5.large", "evaluate": "ml.t3.medium"},
         serverless_mb=2048,
+        realtime_instances=0,
         seconds={
             "local": 1.4,
             "deploy": 6.2,

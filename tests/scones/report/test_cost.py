@@ -57,6 +57,13 @@ def test_a_state_that_is_entered_again_is_another_transition(run: Run) -> None:
     assert sum(lines_of(run, "Step Functions", "transitions")) == pytest.approx(before + 100 * 0.000025)
 
 
+def test_a_real_time_endpoint_costs_by_the_month_whether_it_is_asked_or_not(run: Run) -> None:
+    run["instance_types"]["serve"], run["realtime_instances"] = "ml.c7i.large", 2
+    line = next(line for line in cost.bill(run) if line["item"].startswith("real-time inference"))
+    assert (line["quantity"], line["fixed"]) == (2 * 730, True)
+    assert not any(line["item"].startswith("serverless") for line in cost.bill(run))
+
+
 def test_an_instance_without_a_known_price_says_so(run: Run) -> None:
     run["instance_types"] = {"train": "ml.unheard.of", "evaluate": "ml.m5.large"}
     train = next(line for line in cost.bill(run) if line["item"] == "train on ml.unheard.of")
@@ -102,5 +109,6 @@ def bare() -> Run:
         threshold=0.5,
         instance_types={},
         serverless_mb=2048,
+        realtime_instances=0,
         seconds={},
     )

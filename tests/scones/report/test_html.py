@@ -217,5 +217,6 @@ def hostile(text: str) -> Run:
         threshold=0.8,
         instance_types={},
         serverless_mb=2048,
+        realtime_instances=0,
         seconds={text: 1.0},
     )

@@ -15,7 +15,7 @@ from scones.steps.package import state_machine, template
 
 MACHINES = ("delivery", "release")
 # Errors that Step Functions, Lambda's integration and boto3 raise themselves.
-AWS_ERRORS = re.compile(r"States\.\w+|Lambda\.\w+|ClientError")
+AWS_ERRORS = re.compile(r"(States|Lambda|ApplicationAutoScaling)\.\w+|ClientError")
 
 
 def machine(name: str) -> dict[str, Any]:
