@@ -10,7 +10,7 @@ from ministack.core import router
 from ministack.services import tagging
 
 from ..images import Images
-from . import cloudformation, container, hosting, integrations, service, state, store, tags
+from . import capture, cloudformation, container, hosting, integrations, service, state, store, tags
 
 
 def install(images: Images) -> None:
@@ -29,6 +29,10 @@ def install(images: Images) -> None:
 
 
 def shutdown() -> None:
-    """End every endpoint's process; jobs end with the server's other children, and are Failed at the next start."""
+    """End every endpoint's process and write what was captured.
+
+    Jobs end with the server's other children, and are Failed at the next start.
+    """
     store.freeze()
     hosting.shutdown()
+    capture.flush()

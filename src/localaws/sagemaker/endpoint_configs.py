@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from . import checks, models, store, tags
+from . import capture, checks, models, store, tags
 from .errors import ValidationException
 from .listing import page
 from .store import ENDPOINT_CONFIGS, Record
@@ -18,13 +18,7 @@ _MEMORY_STEP_MB = 1024
 
 def create_endpoint_config(request: dict[str, Any]) -> dict[str, Any]:
     """Raises ValidationException for a name that exists, a model that does not, or what cannot run here."""
-    checks.refuse(
-        request,
-        "AsyncInferenceConfig",
-        "ExplainerConfig",
-        "ShadowProductionVariants",
-        "DataCaptureConfig.EnableCapture",
-    )
+    checks.refuse(request, "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants")
     name = request["EndpointConfigName"]
     arn = store.arn("endpoint-config", name)
     if name in ENDPOINT_CONFIGS:
@@ -34,6 +28,8 @@ def create_endpoint_config(request: dict[str, Any]) -> dict[str, Any]:
         raise ValidationException("Production variant names must be unique within an endpoint configuration")
     for variant in variants:
         _check(variant)
+    if capture.is_enabled(request.get("DataCaptureConfig")) and any("ServerlessConfig" in each for each in variants):
+        raise ValidationException("DataCaptureConfig is not supported for a variant with ServerlessConfig")
     ENDPOINT_CONFIGS[name] = {
         **{key: value for key, value in request.items() if key != "Tags"},
         "_Arn": arn,

@@ -9,13 +9,15 @@ import time
 from functools import partial
 from typing import Any
 
-from . import checks, endpoint_configs, hosting, models, store, tags
+from . import capture, checks, endpoint_configs, hosting, models, store, tags
 from .errors import ValidationException
 from .listing import page
 from .server import STARTUP_SECONDS
 from .store import ENDPOINTS, Record
 
 _LONGEST_REASON = 1024
+# What changes with an endpoint's configuration.
+_SERVED = ("EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "_Capture", "_Variants")
 _IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
@@ -98,7 +100,7 @@ def _settle(name: str, record: Record, on_failure: str, why: str | None) -> bool
     if store.is_frozen() or ENDPOINTS.get(name, {}).get("CreationTime") != record["CreationTime"]:
         return False
     if why is None:
-        served = {key: record[key] for key in ("EndpointConfigName", "ProductionVariants", "_Variants")}
+        served = {key: record.get(key) for key in _SERVED}
         store.change(ENDPOINTS, name, **served, EndpointStatus="InService", FailureReason=None)
     else:
         store.change(ENDPOINTS, name, EndpointStatus=on_failure, FailureReason=why[:_LONGEST_REASON])
@@ -112,6 +114,8 @@ def _served(config: Record) -> Record:
     return {
         "EndpointConfigName": config["EndpointConfigName"],
         "ProductionVariants": [_summary(*pair) for pair in zip(variants, containers, strict=True)],
+        "DataCaptureConfig": capture.summary(config.get("DataCaptureConfig")),
+        "_Capture": config.get("DataCaptureConfig"),
         "_Variants": [
             {
                 **container,

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from ministack.core.responses import get_account_id
 
-from . import hosting, store
+from . import capture, hosting, store
+from .capture import Content
 from .errors import ModelError, UnknownOperationException, ValidationError
 from .server import NoReplyError, Reply, Server
 from .store import Record
@@ -17,11 +18,12 @@ _PATH = re.compile(r"/endpoints/(?P<name>[^/]+)/(?P<action>[^/]+)")
 _MEGABYTE = 1024 * 1024
 _REAL_TIME_BYTES = 25 * _MEGABYTE
 _SERVERLESS_BYTES = 4 * _MEGABYTE
+_INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 _PASSED_ON = (
     "content-type",
     "accept",
     "x-amzn-sagemaker-custom-attributes",
-    "x-amzn-sagemaker-inference-id",
+    _INFERENCE_ID,
     "x-amzn-sagemaker-session-id",
 )
 _NOT_IMPLEMENTED = (
@@ -53,6 +55,8 @@ def invoke(path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         _check_size(server, body)
         reply = _ask(server, headers, body)
     passed = {"content-type": reply.headers.get("content-type", "application/octet-stream")}
+    sent, answered = Content(headers.get("content-type", ""), body), Content(passed["content-type"], reply.body)
+    capture.keep(record, server.variant["VariantName"], headers.get(_INFERENCE_ID), sent, answered)
     if "x-amzn-sagemaker-custom-attributes" in reply.headers:
         passed["x-amzn-sagemaker-custom-attributes"] = reply.headers["x-amzn-sagemaker-custom-attributes"]
     passed["x-amzn-invoked-production-variant"] = server.variant["VariantName"]

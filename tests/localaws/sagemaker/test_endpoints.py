@@ -184,24 +184,6 @@ def test_variants_share_the_traffic_and_can_be_chosen(account, name):
         account.runtime.invoke_endpoint(EndpointName=name, Body=b"x", TargetVariant="c")
 
 
-def test_data_capture_is_refused_rather_than_forgotten(account, name):
-    account.configure(name)
-    variant = {"VariantName": "v", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-    capture = {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": 100,
-        "DestinationS3Uri": "s3://toy-bucket/captures",
-        "CaptureOptions": [{"CaptureMode": "Input"}],
-    }
-    create = account.sagemaker.create_endpoint_config
-    with pytest.raises(account.sagemaker.exceptions.ClientError, match="EnableCapture is not implemented"):
-        create(EndpointConfigName=f"{name}-c", ProductionVariants=[variant], DataCaptureConfig=capture)
-    capture["EnableCapture"] = False
-    create(EndpointConfigName=f"{name}-c", ProductionVariants=[variant], DataCaptureConfig=capture)
-    described = account.sagemaker.describe_endpoint_config(EndpointConfigName=f"{name}-c")
-    assert described["DataCaptureConfig"]["EnableCapture"] is False
-
-
 @pytest.mark.parametrize("size", [1500, 2000])
 def test_serverless_memory_comes_in_steps(account, name, size):
     account.configure(name)
