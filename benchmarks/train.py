@@ -12,19 +12,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks import baselines, jobs, table
 from benchmarks.data import Images, stage_images
 from benchmarks.graph import round_to_int8
+from benchmarks.machine import machine
 from benchmarks.show import show
 
 # The gate that the bars speak of, whatever the defaults are.
@@ -51,7 +49,7 @@ def main() -> None:
 
 def benchmark(data: Path, folder: Path, seeds: int, resnet152: bool) -> dict[str, Any]:
     """Measure everything below `folder`; returns what train.json holds."""
-    started, about = time.monotonic(), machine()
+    started, about = time.monotonic(), machine(LIBRARIES)
     images = stage_images(data, folder / "images")
     runs = {
         "backbone": [measure(images, "backbone", seed, folder) for seed in range(seeds)],
@@ -112,19 +110,6 @@ def measure_resnet152(images: Images) -> dict[str, Any]:
 def describe(images: Images) -> dict[str, Any]:
     names = ("digest", "counts", "negatives", "left_out")
     return {"official split": "CIFAR-100", **{name: images.manifest[name] for name in names}}  # type: ignore[literal-required]
-
-
-def machine() -> dict[str, Any]:
-    """What the figures hold for; `load` is of the minute before, 0 on an idle machine."""
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "cpu": models[0].partition(": ")[2] if models else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 2),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in LIBRARIES},
-    }
 
 
 if __name__ == "__main__":

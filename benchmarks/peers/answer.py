@@ -1,0 +1,41 @@
+"""What each peer's server calls: the same model.onnx in ONNX Runtime, decoding as people usually do.
+
+Runs in the peer's own environment, without Scones. Every peer has two worker processes on the benchmark's two cores,
+so that one thread a process is what suits it best.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+
+class Model:
+    def __init__(self) -> None:
+        folder = Path(os.environ["PEER_MODEL"])
+        self.about = json.loads((folder / "model.json").read_text())
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, body: bytes) -> list[float]:
+        return self.answer(Image.open(io.BytesIO(body)))
+
+    def from_base64(self, text: str) -> list[float]:
+        return self(base64.b64decode(text))
+
+    def answer(self, image: Image.Image) -> list[float]:
+        side = self.about["size"]
+        image = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+        pixels = (np.asarray(image, np.float32) / 255 - self.about["mean"]) / self.about["std"]
+        inputs = {"image": pixels.transpose(2, 0, 1)[None].astype(np.float32)}
+        logits = self.session.run(["logits"], inputs)[0][0] / self.about["temperature"]
+        powers = np.exp(logits - logits.max())
+        return [float(value) for value in powers / powers.sum()]

@@ -1,0 +1,89 @@
+"""A live endpoint on the laptop's AWS gets a new model while clients go on asking: how many requests fail."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from scones.contract import INFERENCE_JSON
+from scones.laptop import laptop
+from scones.steps.inventory import Client
+from scones.steps.progress import Reporter
+
+CLIENTS = 8
+BUCKET, NAME = "benchmark", "benchmark"
+ROLE = "arn:aws:iam::000000000000:role/benchmark"
+IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/scones:latest"
+
+
+def measure(model: Path, images: Sequence[bytes], folder: Path) -> dict[str, Any]:
+    """Invoke from `CLIENTS` threads before, during and after an update; `model` holds the first version."""
+    folder.mkdir()
+    with chdir(folder), laptop(Reporter(Console(quiet=True)), keep=False) as client:
+        client("s3").create_bucket(Bucket=BUCKET)
+        for version in ("1", "2"):
+            create(client, version, model)
+        client("sagemaker").create_endpoint(EndpointName=NAME, EndpointConfigName="1")
+        wait(client)
+        stop, seen = threading.Event(), list[tuple[str, str]]()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            asking = [pool.submit(ask, client, images[n::CLIENTS], stop, seen) for n in range(CLIENTS)]
+            time.sleep(1)
+            client("sagemaker").update_endpoint(EndpointName=NAME, EndpointConfigName="2")
+            wait(client)
+            time.sleep(1)
+            stop.set()
+            failed = [error for future in asking for error in future.result()]
+    models = {name: sum(model.endswith(name) for _, model in seen) for name in ("v1", "v2")}
+    return {"n": len(seen) + len(failed), "failed": len(failed), "errors": sorted(set(failed)), "answered_by": models}
+
+
+def create(client: Client, version: str, model: Path) -> None:
+    """Upload the model under a version of its own, and make the model and endpoint configuration for it."""
+    archive = io.BytesIO()
+    about = json.loads((model / "model.json").read_text()) | {"version": f"v{version}"}
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.add(model / "model.onnx", "model.onnx")
+        text = json.dumps(about).encode()
+        entry = tarfile.TarInfo("model.json")
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text))
+    client("s3").put_object(Bucket=BUCKET, Key=f"{version}.tar.gz", Body=archive.getvalue())
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{version}.tar.gz"}
+    client("sagemaker").create_model(ModelName=version, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    instance = {"InitialInstanceCount": 1, "InstanceType": "ml.c5.large"}
+    variant = {"VariantName": "AllTraffic", "ModelName": version, **instance}
+    client("sagemaker").create_endpoint_config(EndpointConfigName=version, ProductionVariants=[variant])
+
+
+def wait(client: Client) -> None:
+    while (status := client("sagemaker").describe_endpoint(EndpointName=NAME)["EndpointStatus"]) != "InService":
+        if status == "Failed":
+            raise RuntimeError("the endpoint failed")
+        time.sleep(0.05)
+
+
+def ask(client: Client, images: Sequence[bytes], stop: threading.Event, seen: list[tuple[str, str]]) -> list[str]:
+    failed = []
+    for number in range(10**9):
+        if stop.is_set():
+            break
+        try:
+            answer = client("sagemaker-runtime").invoke_endpoint(
+                EndpointName=NAME, Body=images[number % len(images)], ContentType="image/png", Accept=INFERENCE_JSON
+            )
+            inference = json.loads(answer["Body"].read())
+            seen.append((inference["label"], inference["model"].partition("+")[0]))
+        except Exception as error:
+            failed.append(f"{type(error).__name__}: {error}"[:200])
+    return failed
