@@ -8,6 +8,8 @@ from importlib.metadata import version
 
 import pytest
 
+from localaws.stepfunctions.timing import _ENGINE_HEAD_START
+
 PARAMETERS = {
     "app._get_module": ["name"],
     "app._load_persisted_state": [],
@@ -75,6 +77,7 @@ found = {
     "values": {path: type(find(path)).__name__ for path in values},
     "stores": {s: sorted(find("services." + s).get_state()) for s in LIVE_STORES},
     "live": {s: sorted(names) for s, names in LIVE_STORES.items()},
+    "begins": inspect.getsource(find("services.stepfunctions._run_execution")),
 }
 print(json.dumps(found))
 """
@@ -102,6 +105,10 @@ def test_registries_are_what_they_are_used_as(found: dict[str, dict[str, object]
 
 def test_services_that_are_read_in_place_have_no_other_state(found: dict[str, dict[str, object]]) -> None:
     assert found["live"] == found["stores"]
+
+
+def test_an_execution_begins_with_the_wait_that_is_left_out(found: dict[str, str]) -> None:
+    assert f"\n    time.sleep({_ENGINE_HEAD_START})\n" in found["begins"]
 
 
 def test_the_runtime_client_finds_its_handler_by_name() -> None:

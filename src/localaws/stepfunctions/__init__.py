@@ -7,6 +7,7 @@ CloudFormation.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from ministack.core.responses import json_response
@@ -16,7 +17,7 @@ from ministack.services.cloudformation import provisioners
 from localaws.errors import DefinitionError
 from localaws.stepfunctions.definition import check
 from localaws.stepfunctions.integrations import is_supported
-from localaws.stepfunctions.timing import fail, find_retrier, run_in_time
+from localaws.stepfunctions.timing import fail, find_retrier, run_in_time, sleep
 
 Problem = Callable[[object], str | None]
 
@@ -30,6 +31,7 @@ def install(resources: Callable[[], Collection[str]]) -> None:
     engine._find_matching_retrier = find_retrier
     engine._run_execution = run_in_time
     engine._fail_execution = fail
+    engine.time = SimpleNamespace(**{**vars(engine.time), "sleep": sleep})
 
 
 def _checker(check_jsonata: Problem, resources: Callable[[], Collection[str]]) -> Problem:

@@ -13,8 +13,8 @@ from typing import Any
 from ministack.core.responses import now_iso
 from ministack.services import stepfunctions as engine
 
-# The engine sleeps at most this long itself.
-_ENGINE_SECONDS = 60
+# The engine sleeps at most this long itself, and so long before it begins an execution.
+_ENGINE_SECONDS, _ENGINE_HEAD_START = 60, 0.15
 _find = engine._find_matching_retrier
 _run = engine._run_execution
 _fail = engine._fail_execution
@@ -31,6 +31,12 @@ def delay_seconds(retrier: Retrier, retries: int, share: float) -> float:
     delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** min(retries, 64)
     delay = min(delay, retrier.get("MaxDelaySeconds", delay))
     return float(delay * share if retrier.get("JitterStrategy") == "FULL" else delay)
+
+
+def sleep(seconds: float) -> None:
+    """Sleep as the engine asks, but for the wait with which it begins every execution."""
+    if seconds != _ENGINE_HEAD_START:
+        time.sleep(seconds)
 
 
 def find_retrier(retriers: Sequence[Retrier], error: str, counts: Mapping[int, int]) -> tuple[Retrier | None, int]:
