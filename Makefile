@@ -7,7 +7,7 @@ export SCONES_DATA ?= ../shared/data/cifar100_bikes
 export SCONES_NEGATIVES ?= ../shared/data/cifar100_other
 endif
 
-.PHONY: help demo test bench-train lint clean
+.PHONY: help demo test bench-train image-check image-requirements lint clean
 
 help:           ## Show this list.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:[^#]*##/ /'
@@ -20,6 +20,12 @@ test: .venv/dev lint    ## Check style, types and templates, then run all tests.
 
 bench-train: .venv/bench ## Measure five seeds, and write benchmarks/results/train.json (ARGUMENTS='--resnet152').
 	.venv/bin/python -m benchmarks.train $(dir $(SCONES_DATA)) benchmarks/results/train.json $(ARGUMENTS)
+
+image-check: .venv/demo  ## Build the serving image with buildah and ask it, where that is installed.
+	.venv/bin/python tools/image_check.py
+
+image-requirements: .venv/dev ## Pin what the image installs, from pyproject's extras.
+	.venv/bin/python tools/image_requirements.py
 
 lint: .venv/dev         ## Check style, types and templates alone.
 	.venv/bin/ruff check .

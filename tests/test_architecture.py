@@ -17,7 +17,7 @@ MAY_LOAD = {
     "scones.results": {"scones.contract"},
     "scones.workflow": {"boto3", "botocore", "scones.contract", "scones.errors", "scones.results"},
     "scones.model": {
-        "torch", "onnx", "onnxruntime", "numpy", "PIL", "uvicorn",
+        "torch", "onnx", "onnxruntime", "numpy", "PIL", "uvicorn", "uvloop",
         "scones.contract", "scones.errors", "scones.results",
     },
     "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract", "scones.results"},
@@ -75,17 +75,34 @@ def test_a_home_loads_only_what_the_table_allows(home: str) -> None:
             )
 
 
-def test_serving_never_reaches_torch() -> None:
-    reached, waiting = set(), ["scones.model.serve"]
+def reached(*modules: str) -> set[str]:
+    """Our modules that these load, themselves included, directly or through one another."""
+    found, waiting = set(), list(modules)
     while waiting:
         module = waiting.pop()
-        if module in reached or module not in MODULES:
-            continue
-        reached.add(module)
-        found = set(imports(module))
-        assert not found & NEVER_WITH_SERVE, f"{module} loads {found & NEVER_WITH_SERVE}"
-        waiting.extend(found)
-    assert len(reached) > 3
+        if module in MODULES and module not in found:
+            found.add(module)
+            waiting.extend(imports(module))
+    return found
+
+
+def test_serving_never_reaches_torch() -> None:
+    serving = reached("scones.model.serve")
+    assert len(serving) > 3
+    for module in serving:
+        assert not NEVER_WITH_SERVE & set(imports(module)), f"{module} loads torch"
+
+
+def test_the_image_copies_all_that_the_model_loads() -> None:
+    dockerfile = (SOURCE.parent / "infra" / "image" / "Dockerfile").read_text()
+    copied = [word for line in dockerfile.splitlines() if line.startswith("COPY src/") for word in line.split()[1:-1]]
+    needed = reached(*(module for module in MODULES if is_in(module, "scones.model")), "scones")
+    assert "scones.contract" in needed
+    for module in needed:
+        path = MODULES[module].relative_to(SOURCE.parent).as_posix()
+        assert any(path == source or path.startswith(f"{source.rstrip('/')}/") for source in copied), (
+            f"{module}: COPY {path} in infra/image/Dockerfile"
+        )
 
 
 def test_handlers_do_not_load_one_another() -> None:

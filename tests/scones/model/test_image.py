@@ -3,17 +3,22 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[3]
 IMAGE = REPOSITORY / "infra" / "image"
 
 
 def pins(name: str) -> dict[str, str]:
+    """Package -> version of a requirements file, every line of which has a hash."""
     lines = (IMAGE / f"requirements-{name}.txt").read_text().splitlines()
-    return dict(line.split("==") for line in lines if not line.startswith("--"))
+    found = [re.fullmatch(r"(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}", line) for line in lines if line[0] not in "#-"]
+    return {pin[1]: pin[2] for pin in found if pin or pytest.fail(f"{name}: a line without name, version and hash")}
 
 
 def test_everything_that_the_image_copies_is_there() -> None:
@@ -23,11 +28,30 @@ def test_everything_that_the_image_copies_is_there() -> None:
     assert [source for source in sources if not (REPOSITORY / source).exists()] == []
 
 
-def test_the_serving_image_has_no_torch_and_the_training_image_the_pinned_one() -> None:
-    wanted = re.search(r'"torch==([^"]+)"', (REPOSITORY / "pyproject.toml").read_text())
-    assert wanted
-    assert "torch" not in pins("serve")
-    assert pins("train")["torch"].partition("+")[0] == wanted[1]
+@pytest.mark.parametrize("extra", ["serve", "train"])
+def test_the_image_installs_what_the_extra_asks_for(extra: str) -> None:
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = [Requirement(line) for line in extras[extra] if not line.startswith("scones[")]
+    pinned = pins(extra)
+    assert len(wanted) > 1
+    for requirement in wanted:
+        version = pinned.get(canonicalize_name(requirement.name), "nothing")
+        assert requirement.specifier.contains(version), f"{requirement}, not {version}: run `make image-requirements`"
+
+
+def test_the_serving_image_has_no_torch_and_the_training_image_the_one_for_cpus_on_top_of_it() -> None:
+    serve, train = pins("serve"), pins("train")
+    assert "torch" not in serve
+    assert train["torch"].endswith("+cpu")
+    assert not serve.keys() & train.keys()
+
+
+def test_the_base_and_every_package_are_pinned_by_their_hash() -> None:
+    dockerfile = (IMAGE / "Dockerfile").read_text()
+    assert re.search(r"^ARG BASE=\S+@sha256:[0-9a-f]{64}$", dockerfile, re.MULTILINE)
+    installs = [line for line in dockerfile.splitlines() if "pip install" in line]
+    assert len(installs) == 2
+    assert all("--require-hashes" in line for line in installs)
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "serve"])
