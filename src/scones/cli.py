@@ -67,9 +67,10 @@ def demo(
 
 @app.command(epilog="Example: `scones deploy --plan`")
 def deploy(plan: Plan = False, as_json: Json = False) -> None:
-    """Bring the two stacks to what `infra/` says."""
+    """Bring the two stacks and the container image to what `infra/` says."""
     from scones.settings import load_settings
     from scones.steps import deploy as step
+    from scones.steps.image import build_image
 
     settings, client = load_settings(), _clients()
     if plan:
@@ -77,8 +78,11 @@ def deploy(plan: Plan = False, as_json: Json = False) -> None:
         columns = ("stack", "action", "resource", "type", "replacement")
         _print([vars(change) for change in changes], columns, as_json, empty="nothing to change")
         return
-    with _reporter(as_json).step("deploy", "the two stacks") as progress:
+    reporter = _reporter(as_json)
+    with reporter.step("deploy", "the two stacks") as progress:
         outputs = step.deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=progress)
+    with reporter.step("image", "the container image, built in the account") as progress:
+        build_image(settings, outputs["ImageBuild"], codebuild=client("codebuild"), ecr=client("ecr"), step=progress)
     _print([{"output": key, "value": value} for key, value in outputs.items()], ("output", "value"), as_json)
 
 

@@ -24,6 +24,7 @@ SconesError                      exit code 1
 |-- ModelBelowGateError          the evaluation is below the release gate
 |-- CredentialsError             AWS does not know us
 |-- StackError                   CloudFormation could not do what the template says
+|-- ImageBuildError              CodeBuild could not build or push the container image
 |-- ReleaseError                 the release state machine did not end in SUCCEEDED
 |-- DeliveryError                deliveries did not end, or ended without a decision
 |-- LocalAwsError                the laptop's AWS did not start or went away
@@ -127,6 +128,10 @@ class CredentialsError(SconesError):
 
 
 class StackError(SconesError):
+    pass
+
+
+class ImageBuildError(SconesError):
     pass
 
 

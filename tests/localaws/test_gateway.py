@@ -87,6 +87,18 @@ def test_a_service_that_is_not_there_says_so_by_name(localaws: Any) -> None:
         localaws.client("dynamodb").list_global_tables()
 
 
+def test_a_build_that_would_run_nothing_is_refused(localaws: Any) -> None:
+    codebuild = localaws.client("codebuild")
+    codebuild.create_project(
+        name="builds", serviceRole="arn:aws:iam::000000000000:role/any", source={"type": "S3", "location": "b/k.zip"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": "i", "computeType": "BUILD_GENERAL1_SMALL"},
+    )  # fmt: skip
+    with pytest.raises(ClientError, match=r"UnknownOperationException.*runs no builds"):
+        codebuild.start_build(projectName="builds")
+    assert codebuild.list_builds_for_project(projectName="builds")["ids"] == []
+
+
 def ask_full(method: str, headers: dict[str, str]) -> list[Message]:
     """Send one request through a door whose disk is full, and return what it answered."""
     sent: list[Message] = []

@@ -79,6 +79,14 @@ def _deregister(resource: str, client: Client) -> None:
     )
 
 
+def _delete_build(build: str, client: Client) -> None:
+    codebuild = client("codebuild")
+    while not codebuild.batch_get_builds(ids=[build])["builds"][0]["buildComplete"]:
+        codebuild.stop_build(id=build)
+        time.sleep(1)
+    codebuild.batch_delete_builds(ids=[build])
+
+
 def _delete_endpoint(name: str, client: Client) -> None:
     """Delete an endpoint once it is done with what it is doing: SageMaker refuses it in between."""
     sagemaker = client("sagemaker")
@@ -132,6 +140,7 @@ def _call(service: str, operation: str, argument: str) -> Callable[[str, Client]
 
 _DELETE: dict[str, Callable[[str, Client], Any]] = {
     "scalable target": _deregister,
+    "image build": _delete_build,
     "endpoint": _delete_endpoint,
     "endpoint config": _call("sagemaker", "delete_endpoint_config", "EndpointConfigName"),
     "model": _call("sagemaker", "delete_model", "ModelName"),

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from scones.contract import CODE
 from scones.settings import Settings
-from scones.steps.package import function_zip, hashed_key, state_machine, template
+from scones.steps.package import function_zip, hashed_key, image_zip, state_machine, template
 from scones.steps.progress import Step
 from scones.steps.stacks import Change, Stack, deploy_stack, find_stack, plan_stack, stack_outputs
 
@@ -39,12 +39,13 @@ def _storage(settings: Settings) -> Stack:
 
 
 def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
-    code, delivery, release = _artifacts()
+    code, image, delivery, release = _artifacts()
     parameters = {
         "Project": settings.project,
         "Bucket": storage["Bucket"],
         "ModelPackageGroup": storage["ModelPackageGroup"],
         "ImageUri": f"{storage['ImageUri']}:{settings.image_tag}",
+        "ImageKey": image,
         "CodeKey": code,
         "DeliveryKey": delivery,
         "ReleaseKey": release,
@@ -61,10 +62,10 @@ def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
 
 
 def _artifacts() -> dict[str, bytes]:
-    """Return S3 key -> content of the code, the delivery machine and the release machine, in this order."""
-    code = function_zip()
+    """Return S3 key -> content: functions, what the image is built of, delivery and release machine, in this order."""
+    zips = {"functions": function_zip(), "image": image_zip()}
     machines = {name: state_machine(name) for name in ("delivery", "release")}
-    artifacts = {hashed_key(f"{CODE}functions-", code, ".zip"): code}
+    artifacts = {hashed_key(f"{CODE}{name}-", content, ".zip"): content for name, content in zips.items()}
     return artifacts | {hashed_key(f"{CODE}{name}-", asl, ".asl.json"): asl for name, asl in machines.items()}
 
 

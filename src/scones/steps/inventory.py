@@ -47,6 +47,7 @@ def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
     project = settings.project
     kinds: tuple[Callable[[], Iterator[Resource]], ...] = (
         lambda: _scalable_targets(project, client("application-autoscaling")),
+        lambda: _image_builds(project, client("codebuild")),
         lambda: _sagemaker(project, client("sagemaker")),
         lambda: _model_packages(project, client("sagemaker")),
         lambda: _buckets(project, client("s3")),
@@ -70,6 +71,15 @@ def _scalable_targets(project: str, scaling: Any) -> Iterator[Resource]:
             tags = scaling.list_tags_for_resource(ResourceARN=found["ScalableTargetARN"])["Tags"]
             if tags.get(TAG) == project:
                 yield Resource("scalable target", found["ResourceId"])
+
+
+def _image_builds(project: str, codebuild: Any) -> Iterator[Resource]:
+    """Yield the builds of the project's image, which outlive the CodeBuild project that ran them."""
+    name = f"{project}-image"
+    for found in codebuild.batch_get_projects(names=[name])["projects"]:
+        if _carries(project, [{"Key": tag["key"], "Value": tag["value"]} for tag in found.get("tags", [])]):
+            for build in codebuild.get_paginator("list_builds_for_project").paginate(projectName=name).search("ids[]"):
+                yield Resource("image build", build)
 
 
 def _sagemaker(project: str, sagemaker: Any) -> Iterator[Resource]:
@@ -133,7 +143,7 @@ def _rules(project: str, events: Any) -> Iterator[Resource]:
 
 
 def _roles(project: str, iam: Any) -> Iterator[Resource]:
-    ours = tuple(f"{project}-{name}-" for name in (*FUNCTIONS, *MACHINES, "arrivals", "sagemaker"))
+    ours = tuple(f"{project}-{name}-" for name in (*FUNCTIONS, *MACHINES, "arrivals", "image", "sagemaker"))
     for found in _pages(iam, "list_roles", "Roles"):
         name = found["RoleName"]
         if name.startswith(ours) and _carries(project, iam.list_role_tags(RoleName=name)["Tags"]):
@@ -141,7 +151,8 @@ def _roles(project: str, iam: Any) -> Iterator[Resource]:
 
 
 def _log_groups(project: str, logs: Any) -> Iterator[Resource]:
-    ours = {f"/aws/lambda/{project}-{name}" for name in FUNCTIONS} | {f"/aws/sagemaker/Endpoints/{project}"}
+    ours = {f"/aws/lambda/{project}-{name}" for name in FUNCTIONS}
+    ours |= {f"/aws/sagemaker/Endpoints/{project}", f"/aws/codebuild/{project}-image"}
     for name in sorted(ours):
         groups = _pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=name)
         if any(found["logGroupName"] == name for found in groups):

@@ -1,12 +1,29 @@
 import io
+import re
 import zipfile
 from pathlib import Path
 
-from scones.steps.package import function_zip, hashed_key, template
+from scones.steps.package import content_tag, function_zip, hashed_key, image_zip, template
 
 
-def test_the_zip_is_the_same_byte_for_byte_each_time() -> None:
+def test_the_zips_are_the_same_byte_for_byte_each_time() -> None:
     assert function_zip() == function_zip()
+    assert image_zip() == image_zip()
+
+
+def test_the_images_zip_holds_what_the_dockerfile_copies_and_nothing_else() -> None:
+    with zipfile.ZipFile(io.BytesIO(image_zip())) as archive:
+        names = archive.namelist()
+    assert {"infra/image/Dockerfile", "infra/image/program", "infra/image/requirements-train.txt"} <= set(names)
+    assert {"src/scones/contract.py", "src/scones/model/serve.py", "src/scones/model/backbone/weights.npz"} <= set(
+        names
+    )
+    assert not [name for name in names if "__pycache__" in name or "workflow" in name or "steps" in name]
+
+
+def test_a_content_tag_is_one_that_ecr_takes_and_changes_with_the_content() -> None:
+    assert re.fullmatch(r"image-[0-9a-f]{32}", content_tag(b"a"))
+    assert content_tag(b"a") != content_tag(b"b")
 
 
 def test_the_zip_holds_nothing_but_plain_python_of_the_workflow() -> None:
