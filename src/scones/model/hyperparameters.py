@@ -17,14 +17,14 @@ class Hyperparameters:
     `delta` is the probability that a certificate is wrong.
     """
 
-    epochs: int = 16
+    epochs: int = 22
     batch_size: int = 64
     learning_rate: float = 0.004
     weight_decay: float = 0.05
     seed: int = 0
     size: int = 32
-    width: int = 28
-    folds: int = 3
+    width: int = 24
+    folds: int = 4
     delta: float = 0.05
     alpha: str = "0.02"
     backbone: str = "default"
