@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
-from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from scones import __version__
-from scones.errors import CredentialsError, DataNotFoundError, SconesError
+from scones.errors import DataNotFoundError, SconesError
+from scones.terminal import clients, outputs_of, print_rows, reporter_for, shown_on
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,8 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Bicycle or motorcycle? The whole SageMaker workflow, on AWS and on a laptop. Start with `scones demo`.",
 )
-# A log has no width of its own, and a name that is broken in two cannot be searched for.
-console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 _INTERRUPTED = 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
@@ -59,7 +54,7 @@ def demo(
     from scones.demo import run_demo
 
     folder = run_demo(
-        data=data, negatives=negatives, keep=keep, arrivals=arrivals, epochs=epochs, console=_shown_on(as_json)
+        data=data, negatives=negatives, keep=keep, arrivals=arrivals, epochs=epochs, console=shown_on(as_json)
     )
     if as_json:
         print((folder / "summary.json").read_text(encoding="utf-8"))
@@ -72,18 +67,18 @@ def deploy(plan: Plan = False, as_json: Json = False) -> None:
     from scones.steps import deploy as step
     from scones.steps.image import build_image
 
-    settings, client = load_settings(), _clients()
+    settings, client = load_settings(), clients()
     if plan:
         changes = step.plan(settings, cloudformation=client("cloudformation"))
         columns = ("stack", "action", "resource", "type", "replacement")
-        _print([vars(change) for change in changes], columns, as_json, empty="nothing to change")
+        print_rows([vars(change) for change in changes], columns, as_json, empty="nothing to change")
         return
-    reporter = _reporter(as_json)
+    reporter = reporter_for(as_json)
     with reporter.step("deploy", "the two stacks") as progress:
         outputs = step.deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=progress)
     with reporter.step("image", "the container image, built in the account") as progress:
         build_image(settings, outputs["ImageBuild"], codebuild=client("codebuild"), ecr=client("ecr"), step=progress)
-    _print([{"output": key, "value": value} for key, value in outputs.items()], ("output", "value"), as_json)
+    print_rows([{"output": key, "value": value} for key, value in outputs.items()], ("output", "value"), as_json)
 
 
 @app.command(epilog="Example: `scones stage ../images --allow-bad 3`")
@@ -99,16 +94,16 @@ def stage(
     from scones.steps.source import find_source, with_negatives
     from scones.steps.stage import stage as step
 
-    settings, client = load_settings(), _clients()
-    bucket = _outputs(client, settings.storage_stack)["Bucket"]
-    with _reporter(as_json).step("stage", "check, split and upload the images") as progress:
+    settings, client = load_settings(), clients()
+    bucket = outputs_of(client, settings.storage_stack)["Bucket"]
+    with reporter_for(as_json).step("stage", "check, split and upload the images") as progress:
         found = with_negatives(find_source(source, os.environ, CACHE, progress), negatives, os.environ)
         staged = step(found, s3=client("s3"), bucket=bucket, seed=settings.seed, allow_bad=allow_bad, step=progress)
     manifest = staged.manifest
     row = {"data": manifest["digest"], "uploaded": staged.uploaded, "unchanged": staged.unchanged} | {
         f"{split} {name}": n for split, counts in manifest["counts"].items() for name, n in counts.items()
     }
-    _print([row], tuple(row), as_json)
+    print_rows([row], tuple(row), as_json)
 
 
 @app.command(epilog="Example: `scones release 3f2a...`")
@@ -121,13 +116,13 @@ def release(
     from scones.steps import release as step
     from scones.steps.gather import manifest as read_manifest
 
-    settings, client = load_settings(), _clients()
-    outputs = _outputs(client, settings.storage_stack, settings.workflow_stack)
+    settings, client = load_settings(), clients()
+    outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
     manifest = read_manifest(outputs["Bucket"], data, s3=client("s3"))
     if manifest is None:
         raise DataNotFoundError(f"no data set {data} is staged; run `scones stage` and take the digest that it prints")
     request = step.release_input(settings, manifest)
-    with _reporter(as_json).step("release", request["name"]) as progress:
+    with reporter_for(as_json).step("release", request["name"]) as progress:
         execution = step.release(
             outputs["ReleaseMachine"],
             request,
@@ -135,7 +130,7 @@ def release(
             logs=client("logs"),
             step=progress,
         )
-    _print([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
+    print_rows([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
 
 
 @app.command(epilog="Example: `scones evaluate --data photos/ --others street/`")
@@ -151,9 +146,9 @@ def evaluate(
     from scones.steps.evaluate import evaluate as step
     from scones.steps.evaluate import summary
 
-    settings, client = load_settings(), _clients()
-    outputs = _outputs(client, settings.storage_stack, settings.workflow_stack)
-    with _reporter(as_json).step("evaluate", str(data)):
+    settings, client = load_settings(), clients()
+    outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
+    with reporter_for(as_json).step("evaluate", str(data)):
         measured = step(
             data,
             others,
@@ -162,7 +157,27 @@ def evaluate(
             stepfunctions=client("stepfunctions"),
             s3=client("s3"),
         )
-    _print([dict(measured)] if as_json else summary(measured), ("measure", "value", "low", "high", "n"), as_json)
+    print_rows([dict(measured)] if as_json else summary(measured), ("measure", "value", "low", "high", "n"), as_json)
+
+
+@app.command(epilog="Example: `scones classify s3://camera-archive/2026/ --out answers.parquet`")
+def classify(
+    source: Annotated[str, typer.Argument(help="Folder of images, or s3://bucket/prefix.")],
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .jsonl or .parquet.")],
+    as_json: Json = False,
+) -> None:
+    """Classify thousands of images with the newest release's model; run it again to go on where it broke off."""
+    from scones.settings import load_settings
+    from scones.steps import classify as step
+    from scones.steps.gather import released
+
+    settings, client = load_settings(), clients()
+    outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
+    release = released(outputs["ReleaseMachine"], stepfunctions=client("stepfunctions"))["name"]
+    work = step.Work(release, source, outputs["Bucket"], settings.classify_instance_type, settings.tags)
+    with reporter_for(as_json).step("classify", source) as progress:
+        rows = step.classify(work, out, s3=client("s3"), sagemaker=client("sagemaker"), step=progress)
+    print_rows([step.summary(rows) | {"file": str(out)}], ("file", "images", "accept", "review", "error"), as_json)
 
 
 @app.command(epilog="Example: `scones deliver gate/*.jpg --driver anna`")
@@ -175,12 +190,12 @@ def deliver(
     from scones.settings import load_settings
     from scones.steps.deliver import deliver as step
 
-    settings, client = load_settings(), _clients()
-    bucket = _outputs(client, settings.storage_stack)["Bucket"]
+    settings, client = load_settings(), clients()
+    bucket = outputs_of(client, settings.storage_stack)["Bucket"]
     pictures = [(f"{driver}/{path.name}", path.read_bytes()) for path in images]
-    with _reporter(as_json).step("deliver", f"{len(pictures)} arrivals") as progress:
+    with reporter_for(as_json).step("deliver", f"{len(pictures)} arrivals") as progress:
         decisions = step(pictures, bucket=bucket, s3=client("s3"), step=progress)
-    _print([dict(d) for d in decisions], ("s3_key", "outcome", "label", "confidence", "error"), as_json)
+    print_rows([dict(d) for d in decisions], ("s3_key", "outcome", "label", "confidence", "error"), as_json)
 
 
 @app.command(epilog="Example: `scones report --out runs/today`")
@@ -192,9 +207,9 @@ def report(
     from scones.settings import load_settings
     from scones.steps import report as step
 
-    settings, client = load_settings(), _clients()
-    outputs = _outputs(client, settings.storage_stack, settings.workflow_stack)
-    reporter = _reporter(as_json)
+    settings, client = load_settings(), clients()
+    outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
+    reporter = reporter_for(as_json)
     with reporter.step("report", str(out)):
         run = step.collect(
             settings,
@@ -206,7 +221,7 @@ def report(
             logs=client("logs"),
         )
         page = step.write(run | {"seconds": reporter.seconds}, out)
-    _print([{"report": str(page)}], ("report",), as_json)
+    print_rows([{"report": str(page)}], ("report",), as_json)
 
 
 @app.command(epilog="Example: `scones cleanup --plan`")
@@ -216,68 +231,13 @@ def cleanup(plan: Plan = False, as_json: Json = False) -> None:
     from scones.steps.cleanup import cleanup as step
     from scones.steps.inventory import inventory
 
-    settings, client = load_settings(), _clients()
+    settings, client = load_settings(), clients()
     if plan:
         found = list(inventory(settings, client=client))
     else:
-        with _reporter(as_json).step("cleanup", f"everything of {settings.project}") as progress:
+        with reporter_for(as_json).step("cleanup", f"everything of {settings.project}") as progress:
             found = step(settings, client=client, step=progress)
-    _print([vars(resource) for resource in found], ("kind", "id"), as_json, empty="nothing there")
-
-
-@cache
-def _clients() -> Callable[[str], Any]:
-    """Return a maker of boto3 clients, each made once. Raises CredentialsError where AWS knows nobody of us."""
-    import boto3
-
-    session = boto3.Session()
-    if session.get_credentials() is None:
-        raise CredentialsError(
-            "no AWS credentials; run `aws configure`, or `eval $(scones local env)` for the laptop's AWS"
-        )
-    if session.region_name is None:
-        raise CredentialsError("no AWS region; set AWS_DEFAULT_REGION or run `aws configure`")
-    return cache(session.client)
-
-
-def _outputs(client: Callable[[str], Any], *stacks: str) -> dict[str, str]:
-    from scones.steps.stacks import stack_outputs
-
-    found: dict[str, str] = {}
-    for stack in stacks:
-        found |= stack_outputs(stack, cloudformation=client("cloudformation"))
-    return found
-
-
-def _reporter(as_json: bool) -> Any:
-    from scones.steps.progress import Reporter
-
-    return Reporter(_shown_on(as_json))
-
-
-def _shown_on(as_json: bool) -> Console:
-    """Return where a person reads along: beside the JSON, which has the standard output to itself."""
-    return Console(stderr=True, soft_wrap=True) if as_json else console
-
-
-def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, empty: str = "") -> None:
-    if as_json:
-        print(json.dumps(rows, indent=2, default=str))
-    elif not rows:
-        console.print(empty)
-    else:
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell(row.get(column)) for column in columns))
-        console.print(table)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None else str(value)
+    print_rows([vars(resource) for resource in found], ("kind", "id"), as_json, empty="nothing there")
 
 
 def _version(wanted: bool) -> None:

@@ -7,7 +7,7 @@ the data object of the AWS Machine Learning Engineer course for `ImageData`.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NotRequired, TypedDict
+from typing import Final, Literal, NotRequired, TypedDict, final
 
 # S3 prefixes, one bucket per project.
 DATA: Final = "data/"
@@ -15,6 +15,7 @@ ARRIVALS: Final = "arrivals/"
 MODELS: Final = "models/"
 EVALUATIONS: Final = "evaluations/"
 DECISIONS: Final = "decisions/"
+CLASSIFICATIONS: Final = "classifications/"
 CODE: Final = "code/"
 
 # What runs in Lambda, each as `<project>-<name>`, and what Step Functions runs.
@@ -84,6 +85,29 @@ class Inference(TypedDict):
     novelty: float
     novelty_cut: float
     model: str
+
+
+class BatchImage(TypedDict):
+    """One line of a `JSON_LINES` body: an image file in base64, and a name for its answer."""
+
+    image: str
+    id: NotRequired[str]
+
+
+@final
+class BatchAnswer(Inference):
+    """The line that answers it."""
+
+    id: NotRequired[str]
+
+
+@final
+class BatchError(TypedDict):
+    """The line that answers an image that cannot be read: an error's name, and a message for a person."""
+
+    error: str
+    message: str
+    id: NotRequired[str]
 
 
 Outcome = Literal["ACCEPTED", "REVIEW", "REJECTED", "FAILED"]

@@ -26,6 +26,7 @@ SconesError                      exit code 1
 |-- StackError                   CloudFormation could not do what the template says
 |-- ImageBuildError              CodeBuild could not build or push the container image
 |-- ReleaseError                 the release state machine did not end in SUCCEEDED
+|-- ClassificationError          the transform job that classifies pictures did not complete
 |-- DeliveryError                deliveries did not end, or ended without a decision
 |-- LocalAwsError                the laptop's AWS did not start or went away
 |-- AlreadyRunningError          another run holds the lock
@@ -136,6 +137,10 @@ class ImageBuildError(SconesError):
 
 
 class ReleaseError(SconesError):
+    pass
+
+
+class ClassificationError(SconesError):
     pass
 
 

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     image_tag: str = "latest"
     train_instance_type: str = "ml.m5.xlarge"
     evaluate_instance_type: str = "ml.m5.large"
+    classify_instance_type: str = "ml.m5.large"
     endpoint_mode: Literal["serverless", "realtime"] = "serverless"
     serverless_memory_mb: int = Field(default=2048, ge=1024, le=6144, multiple_of=1024)
     realtime_instance_type: str = "ml.c7i.large"

@@ -45,7 +45,15 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["deploy"], ["stage", "sketches"], ["release", "abc"], ["report"], ["cleanup", "--plan"]]
+    "arguments",
+    [
+        ["deploy"],
+        ["stage", "sketches"],
+        ["release", "abc"],
+        ["classify", ".", "--out", "out.csv"],
+        ["report"],
+        ["cleanup", "--plan"],
+    ],
 )
 def test_without_credentials_every_command_says_what_to_do(folder: Path, arguments: list[str]) -> None:
     done = scones(folder, *arguments)

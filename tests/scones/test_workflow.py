@@ -16,6 +16,7 @@ from scones.contract import Manifest
 from scones.errors import ReleaseError
 from scones.settings import Settings
 from scones.steps import gather
+from scones.steps.classify import Work, classify
 from scones.steps.cleanup import cleanup
 from scones.steps.deliver import deliver
 from scones.steps.deploy import deploy
@@ -166,6 +167,24 @@ def test_an_arrival_that_was_deleted_is_rejected(released: Deployed) -> None:
     decision = json.loads(described["output"])
     assert (described["status"], decision["outcome"]) == ("SUCCEEDED", "REJECTED")
     assert decision["error"] == "ImageNotFoundError"
+
+
+def test_a_folder_is_classified_by_the_released_model(released: Deployed, tmp_path: Path) -> None:
+    for seed in range(20):
+        (tmp_path / f"{seed}.png").write_bytes(png(draw("bicycle", 2000 + seed, 32)))
+    (tmp_path / "broken.png").write_bytes(b"this is no picture")
+    release = gather.released(released.outputs["ReleaseMachine"], stepfunctions=released.client("stepfunctions"))[
+        "name"
+    ]
+    work = Work(release, str(tmp_path), released.outputs["Bucket"], SETTINGS.classify_instance_type, SETTINGS.tags)
+    services = {name: released.client(name) for name in ("s3", "sagemaker")}
+    rows = {row["key"]: row for row in classify(work, tmp_path / "out.csv", step=Step(), **services)}
+    assert len(rows) == 21
+    assert rows.pop("broken.png")["error"].startswith("ImageRejectedError: ")
+    for row in rows.values():
+        assert row["decision"] in ("accept", "review")
+        assert abs(row["probability_bicycle"] + row["probability_motorcycle"] - 1) < 1e-3
+    assert (tmp_path / "out.csv").read_text().count("\n") == 22
 
 
 def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from scones.contract import TAG
 from scones.errors import LeftBehindError
 from scones.settings import Settings
 from scones.steps.inventory import Client, Resource, inventory
@@ -103,15 +104,29 @@ def _delete_job(kind: str) -> Callable[[str, Client], None]:
     """Return how a `training` or `processing` job is deleted: SageMaker deletes only what has ended."""
 
     def delete(name: str, client: Client) -> None:
-        sagemaker, job = client("sagemaker"), {f"{kind.title()}JobName": name}
-        describe = getattr(sagemaker, f"describe_{kind}_job")
-        while (status := describe(**job)[f"{kind.title()}JobStatus"]) in ("InProgress", "Stopping"):
-            if status == "InProgress":
-                getattr(sagemaker, f"stop_{kind}_job")(**job)
-            time.sleep(1)
-        getattr(sagemaker, f"delete_{kind}_job")(**job)
+        _ended(kind, name, client)
+        getattr(client("sagemaker"), f"delete_{kind}_job")(**{f"{kind.title()}JobName": name})
 
     return delete
+
+
+def _disown_transform_job(name: str, client: Client) -> None:
+    """End a transform job and take the project's tag off: SageMaker keeps these jobs for ever, at no cost."""
+    job = _ended("transform", name, client)
+    client("sagemaker").delete_tags(ResourceArn=job["TransformJobArn"], TagKeys=[TAG])
+
+
+def _ended(kind: str, name: str, client: Client) -> dict[str, Any]:
+    """Stop a job where it still runs; gives its description once it has ended."""
+    sagemaker, job = client("sagemaker"), {f"{kind.title()}JobName": name}
+    while True:
+        described = dict(getattr(sagemaker, f"describe_{kind}_job")(**job))
+        status = described[f"{kind.title()}JobStatus"]
+        if status not in ("InProgress", "Stopping"):
+            return described
+        if status == "InProgress":
+            getattr(sagemaker, f"stop_{kind}_job")(**job)
+        time.sleep(1)
 
 
 def _delete_log_stream(name: str, client: Client) -> None:
@@ -147,6 +162,7 @@ _DELETE: dict[str, Callable[[str, Client], Any]] = {
     "model package": _call("sagemaker", "delete_model_package", "ModelPackageName"),
     "training job": _delete_job("training"),
     "processing job": _delete_job("processing"),
+    "transform job": _disown_transform_job,
     "bucket": _delete_bucket,
     "function": _call("lambda", "delete_function", "FunctionName"),
     "state machine": _call("stepfunctions", "delete_state_machine", "stateMachineArn"),

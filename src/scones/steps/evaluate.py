@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scones.contract import ML_ROOT_VARIABLE, MODELS, TEST_NEGATIVES
-from scones.errors import JobError, ReleaseError
+from scones.errors import JobError
 from scones.results import Evaluation
 from scones.steps import gather
 
@@ -26,9 +26,7 @@ def evaluate(
 
     Raises ReleaseError where no release has succeeded, and JobError with the program's own words where it fails.
     """
-    released = gather.last_release(machine, stepfunctions=stepfunctions)
-    if released is None:
-        raise ReleaseError("there is no model to evaluate: no release has succeeded; run `scones release` first")
+    released = gather.released(machine, stepfunctions=stepfunctions)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         archive = root / "processing" / "input" / "model" / "model.tar.gz"

@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scones.contract import DATA, DECISIONS, EVALUATIONS, FUNCTIONS, MODELS, Decision, Manifest, ReleaseInput
+from scones.errors import ReleaseError
 from scones.report.run import ExecutionRun, LambdaRun, MachineRun, TimedState
 from scones.results import Evaluation
 
@@ -75,6 +76,14 @@ def last_release(machine: str, *, stepfunctions: Any) -> ReleaseInput | None:
         return None
     described = stepfunctions.describe_execution(executionArn=executions[-1]["executionArn"])
     found: ReleaseInput = json.loads(described["input"])
+    return found
+
+
+def released(machine: str, *, stepfunctions: Any) -> ReleaseInput:
+    """Return the input of the newest release that succeeded. Raises ReleaseError where there is none."""
+    found = last_release(machine, stepfunctions=stepfunctions)
+    if found is None:
+        raise ReleaseError("there is no model: no release has succeeded; run `scones release` first")
     return found
 
 

@@ -17,7 +17,7 @@ from scones.contract import FUNCTIONS, MACHINES, TAG
 from scones.settings import Settings
 
 # The shared groups hold the streams of all jobs in the account: ours are deleted stream by stream.
-_JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs")
+_JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TransformJobs")
 
 # Kind, listing, the listing's member, and what its names and ARNs are called by.
 _SAGEMAKER = (
@@ -26,6 +26,7 @@ _SAGEMAKER = (
     ("model", "list_models", "Models", "Model"),
     ("training job", "list_training_jobs", "TrainingJobSummaries", "TrainingJob"),
     ("processing job", "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJob"),
+    ("transform job", "list_transform_jobs", "TransformJobSummaries", "TransformJob"),
 )
 
 Client = Callable[[str], Any]
@@ -160,7 +161,8 @@ def _log_groups(project: str, logs: Any) -> Iterator[Resource]:
 
 
 def _log_streams(project: str, logs: Any) -> Iterator[Resource]:
-    release = re.compile(rf"{re.escape(project)}-\d{{8}}-\d{{6}}/")
+    # A job is named after its release; where it classifies, a digest of the pictures' place and a number follow.
+    job = re.compile(rf"{re.escape(project)}-\d{{8}}-\d{{6}}(-[0-9a-f]{{8}}-\d+)?/")
     for group in _JOB_LOGS:
         streams = _pages(
             logs, "describe_log_streams", "logStreams", logGroupName=group, logStreamNamePrefix=f"{project}-"
@@ -171,7 +173,7 @@ def _log_streams(project: str, logs: Any) -> Iterator[Resource]:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 continue
             raise
-        for name in filter(release.match, names):
+        for name in filter(job.match, names):
             yield Resource("log stream", f"{group}:{name}")
 
 

@@ -82,6 +82,24 @@ def test_all_of_the_project_goes_and_the_neighbours_stay(project: dict[str, str]
     assert status == "InService"
 
 
+def test_a_transform_job_is_stopped_and_is_ours_no_more(project: dict[str, str], localaws: Any) -> None:
+    serve("tidy", OURS, project["Bucket"], localaws)
+    localaws.client("s3").put_object(Bucket=project["Bucket"], Key="classifications/in/1", Body=b"hang")
+    place, sagemaker = f"s3://{project['Bucket']}/classifications", localaws.client("sagemaker")
+    sagemaker.create_transform_job(
+        TransformJobName="tidy-20260101-000001-01234567-1",
+        ModelName="tidy",
+        TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{place}/in/"}}},
+        TransformOutput={"S3OutputPath": f"{place}/out"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        Tags=OURS,
+    )
+    deleted = cleanup(SETTINGS, client=localaws.client, step=Step())
+    assert {"transform job", "log stream"} <= {resource.kind for resource in deleted}
+    job = sagemaker.describe_transform_job(TransformJobName="tidy-20260101-000001-01234567-1")
+    assert job["TransformJobStatus"] == "Stopped"
+
+
 def test_listing_touches_nothing(project: dict[str, str], localaws: Any) -> None:
     before = list(inventory(SETTINGS, client=localaws.client))
     assert before == list(inventory(SETTINGS, client=localaws.client)) != []
