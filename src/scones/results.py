@@ -31,7 +31,7 @@ class Metrics(TypedDict):
 
 
 class Suspect(TypedDict):
-    """One line of `audit.json`: a training image whose label the out-of-fold answer contradicts.
+    """A training image whose label the out-of-fold answer contradicts.
 
     `probability` is what the answer gave to `label`; `neither` stands for images of other things.
     """
@@ -40,6 +40,21 @@ class Suspect(TypedDict):
     label: str
     predicted: str
     probability: float
+
+
+class OddOne(TypedDict):
+    """A training image of a class that looks like none of them; `novelty` as in the endpoint's full answer."""
+
+    key: str
+    label: str
+    novelty: float
+
+
+class Audit(TypedDict):
+    """`audit.json`: `odd` has none of the `suspects`."""
+
+    suspects: list[Suspect]
+    odd: list[OddOne]
 
 
 class ModelDescription(TypedDict):

@@ -26,7 +26,7 @@ from scones import __version__
 from scones.contract import NEGATIVES
 from scones.errors import DataError
 from scones.model import backbone, dataset, hyperparameters, novelty
-from scones.model.audit import suspects
+from scones.model.audit import audit
 from scones.model.calibrate import fit_temperature
 from scones.model.classifier import softmax
 from scones.model.container import Container, cpus, write_json
@@ -67,7 +67,8 @@ def main(container: Container) -> None:
         seed=parameters.seed,
     )
     write_json(container.model / "metrics.json", metrics)
-    write_json(container.model / "audit.json", suspects(pictures, classes, out_of_fold.logits.numpy()))
+    seen = audit(pictures, classes, out_of_fold.logits.numpy(), description["novelty_cut"])
+    write_json(container.model / "audit.json", seen)
     write_json(container.model / "model.json", description)
 
 

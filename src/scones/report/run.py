@@ -78,7 +78,8 @@ class Run(TypedDict):
 
     `where` is "laptop" or an AWS region; `notice` is shown on top where the figures are not of real images.
     `samples` are some staged images of each class, `duplicates` groups of near-equal ones, `suspects` those with an
-    unlikely label; `wrong` are test images that the model got wrong, `uncertain` those that it nearly did.
+    unlikely label, `odd` the strangest others; `wrong` are test images that the model got wrong, `uncertain` those
+    that it nearly did.
     `instance_types` is what AWS would have run: keys "train", "evaluate" and "serve"; `serverless_mb` is a serverless
     endpoint's memory, `realtime_instances` how many a real-time one has at least: 0 where it is serverless.
     `seconds` is step -> wall seconds, in the order in which the steps ran.
@@ -93,6 +94,7 @@ class Run(TypedDict):
     samples: list[SampleImage]
     duplicates: list[list[SampleImage]]
     suspects: list[SampleImage]
+    odd: list[SampleImage]
     metrics: Metrics | None
     evaluation: Evaluation | None
     wrong: list[SampleImage]

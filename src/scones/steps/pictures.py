@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from scones.contract import DATA, NEGATIVES, SPLITS, TEST_NEGATIVES, Manifest
 from scones.report.run import SampleImage
-from scones.results import Evaluation, Prediction, Suspect
+from scones.results import Evaluation, OddOne, Prediction, Suspect
 
 _SAMPLES_PER_CLASS = 8
 _MOST = 24
@@ -45,14 +45,26 @@ def uncertain(bucket: str, data: Manifest, evaluated: Evaluation, *, s3: Any) ->
 
 
 def suspects(bucket: str, data: Manifest, listed: list[Suspect], *, s3: Any) -> list[SampleImage]:
-    """Return the images of `audit.json`, the least believable label first; those that are gone are left out."""
-    found, keys = [], _keys(data)
+    """Return the suspects of `audit.json`, the least believable label first; those that are gone are left out."""
+    said = {}
     for one in listed[:_MOST]:
-        if key := _staged(keys, one["key"], ("train", "validation", NEGATIVES)):
-            seen = "something else" if one["predicted"] == "neither" else one["predicted"]
-            said = f"looks like {seen}; its label gets {one['probability']:.3f}"
-            found.append(_sample(bucket, data, key, one["key"].partition("/")[0], said, s3=s3))
-    return found
+        seen = "something else" if one["predicted"] == "neither" else one["predicted"]
+        said[one["key"]] = f"looks like {seen}; its label gets {one['probability']:.3f}"
+    return _learned(bucket, data, said, s3=s3)
+
+
+def odd(bucket: str, data: Manifest, listed: list[OddOne], *, s3: Any) -> list[SampleImage]:
+    """Return the odd ones of `audit.json`, the strangest first; those that are gone are left out."""
+    return _learned(bucket, data, {one["key"]: f"novelty {one['novelty']:.1f}" for one in listed[:_MOST]}, s3=s3)
+
+
+def _learned(bucket: str, data: Manifest, captions: Mapping[str, str], *, s3: Any) -> list[SampleImage]:
+    keys, places = _keys(data), ("train", "validation", NEGATIVES)
+    return [
+        _sample(bucket, data, key, name.partition("/")[0], caption, s3=s3)
+        for name, caption in captions.items()
+        if (key := _staged(keys, name, places))
+    ]
 
 
 def duplicates(bucket: str, data: Manifest, *, s3: Any) -> list[list[SampleImage]]:

@@ -29,6 +29,7 @@ def collect(
     if data is None:
         raise ReleaseError(f"the data set {released['data']} of release {name} is gone; run `scones stage` again")
     evaluated, trained = gather.evaluation(bucket, name, s3=s3), gather.artifacts(bucket, name, s3=s3)
+    audit = trained.get("audit.json")
     return Run(
         id=run_id,
         project=settings.project,
@@ -41,7 +42,8 @@ def collect(
         evaluation=evaluated,
         wrong=pictures.wrong(bucket, data, evaluated, s3=s3) if evaluated else [],
         uncertain=pictures.uncertain(bucket, data, evaluated, s3=s3) if evaluated else [],
-        suspects=pictures.suspects(bucket, data, trained.get("audit.json", []), s3=s3),
+        suspects=pictures.suspects(bucket, data, audit["suspects"], s3=s3) if audit else [],
+        odd=pictures.odd(bucket, data, audit["odd"], s3=s3) if audit else [],
         duplicates=pictures.duplicates(bucket, data, s3=s3),
         release=gather.machine_run(outputs["ReleaseMachine"], stepfunctions=stepfunctions),
         delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),

@@ -59,7 +59,7 @@ def test_metrics_json_holds_the_curve_averaged_over_the_folds(trained: Path) -> 
 
 
 def test_the_audit_lists_images_whose_label_was_contradicted(trained: Path) -> None:
-    for suspect in read(trained, "audit.json"):
+    for suspect in read(trained, "audit.json")["suspects"]:
         assert suspect["label"] == suspect["key"].partition("/")[0] != suspect["predicted"]
         assert suspect["probability"] <= 0.5
 

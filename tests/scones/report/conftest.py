@@ -141,6 +141,7 @@ def whole_run() -> Run:
         metrics=_metrics(),
         evaluation=_evaluation(classes),
         duplicates=[[sample("bicycle", f"train/bicycle/{n}.png", n) for n in range(2 + group)] for group in range(2)],
+        odd=[sample("bicycle", "novelty 3.1", 90 + n) for n in range(2)],
         suspects=[sample("bicycle", "looks like motorcycle; its label gets 0.01", 70 + n) for n in range(3)],
         wrong=[sample("bicycle", f"taken for motorcycle at 0.{60 + n}", 40 + n) | {"map": heat(n)} for n in range(7)],
         uncertain=[sample("motorcycle", "right, at 0.51", 60) | {"map": heat(9)}],

@@ -54,7 +54,7 @@ def test_the_page_has_every_part_of_the_run(run: Run) -> None:
     assert run["notice"]
     assert run["notice"] in page.text
     assert sum(tag == "svg" and values.get("class") == "machine" for tag, values in page.tags) == 2
-    galleries = [run["samples"], *run["duplicates"], run["suspects"], run["wrong"], run["uncertain"]]
+    galleries = [run["samples"], *run["duplicates"], run["suspects"], run["odd"], run["wrong"], run["uncertain"]]
     assert sum(tag == "img" for tag, _ in page.tags) == sum(map(len, galleries))
 
 
@@ -65,7 +65,7 @@ def test_a_map_lies_over_the_picture_that_it_explains(run: Run) -> None:
 
 
 def test_data_without_anything_odd_is_not_called_so(run: Run) -> None:
-    run |= {"duplicates": [], "suspects": [], "uncertain": []}
+    run |= {"duplicates": [], "suspects": [], "odd": [], "uncertain": []}
     said = Page(render(run)).text
     for heading in ("Near-equal images", "Labels worth a second look", "What it was least certain of"):
         assert heading not in said
@@ -111,6 +111,7 @@ def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
         "samples": [],
         "duplicates": [],
         "suspects": [],
+        "odd": [],
         "wrong": [],
         "uncertain": [],
         "lambdas": [],
@@ -200,6 +201,7 @@ def hostile(text: str) -> Run:
         },
         samples=[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")],
         duplicates=[[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")]],
+        odd=[],
         suspects=[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")],
         metrics=None,
         evaluation=None,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from scones.contract import Manifest
-from scones.results import Evaluation, Prediction, Suspect
+from scones.results import Evaluation, OddOne, Prediction, Suspect
 from scones.steps import pictures
 
 KEYS = [
@@ -65,6 +65,15 @@ def test_a_group_is_shown_from_wherever_its_files_were_staged(name: str, staged:
 
 def test_a_group_of_which_one_is_left_is_not_shown() -> None:
     assert pictures.duplicates("b", manifest(["train/bicycle/gone.png", "train/bicycle/3.png"]), s3=Store()) == []
+
+
+def test_odd_ones_are_shown_with_their_novelty() -> None:
+    listed = [
+        OddOne(key="bicycle/3.png", label="bicycle", novelty=4.26),
+        OddOne(key="bicycle/gone.png", label="bicycle", novelty=1),
+    ]
+    shown = pictures.odd("b", manifest(), listed, s3=Store())
+    assert [(image["label"], image["caption"]) for image in shown] == [("bicycle", "novelty 4.3")]
 
 
 def test_suspects_are_shown_with_what_speaks_against_their_label() -> None:
