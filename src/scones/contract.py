@@ -15,6 +15,7 @@ ARRIVALS: Final = "arrivals/"
 MODELS: Final = "models/"
 EVALUATIONS: Final = "evaluations/"
 DECISIONS: Final = "decisions/"
+CAPTURES: Final = "captures/"
 CLASSIFICATIONS: Final = "classifications/"
 CODE: Final = "code/"
 
@@ -108,6 +109,24 @@ class BatchError(TypedDict):
     error: str
     message: str
     id: NotRequired[str]
+
+
+class Capture(TypedDict):
+    """One prediction; `time` is in UTC, `sha256` and `bytes` are of the picture, `ms` the endpoint took to answer.
+
+    `novelty` and `model` are None where the endpoint gave the plain list.
+    """
+
+    time: str
+    inference_id: str
+    s3_bucket: str
+    s3_key: str
+    sha256: str
+    bytes: int
+    probabilities: list[float]
+    novelty: float | None
+    model: str | None
+    ms: float
 
 
 Outcome = Literal["ACCEPTED", "REVIEW", "REJECTED", "FAILED"]

@@ -4,40 +4,70 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import os
+import time
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 
-from scones.contract import INFERENCE_JSON, Envelope, ImageData, Inference
+from scones.contract import INFERENCE_JSON, Capture, Envelope, ImageData, Inference
 from scones.errors import EndpointUnavailableError, ImageRejectedError
 from scones.workflow.arrivals import open_picture
+from scones.workflow.captures import write
 from scones.workflow.clients import client
 from scones.workflow.events import envelope, parse_image_data
 
 CONTENT_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
-def handler(event: object, context: object) -> Envelope:
+def handler(event: object, context: Any) -> Envelope:
     data = parse_image_data(event)
-    runtime = client("sagemaker-runtime")
-    return envelope(classify(data, endpoint=os.environ["ENDPOINT_NAME"], s3=client("s3"), runtime=runtime))
+    s3, runtime, endpoint = client("s3"), client("sagemaker-runtime"), os.environ["ENDPOINT_NAME"]
+    return envelope(classify(data, endpoint=endpoint, inference_id=context.aws_request_id, s3=s3, runtime=runtime))
 
 
-def classify(data: ImageData, *, endpoint: str, s3: Any, runtime: Any) -> ImageData:
-    """Return the data object with the endpoint's probabilities, in the order of its `labels`.
+def classify(data: ImageData, *, endpoint: str, inference_id: str, s3: Any, runtime: Any) -> ImageData:
+    """Return the data object with the endpoint's probabilities, in the order of its `labels`, and log them.
 
-    Raises ImageNotFoundError or ImageRejectedError for the picture's faults, EndpointUnavailableError for the other's.
+    `inference_id` stands in the endpoint's own log too. Raises ImageNotFoundError or ImageRejectedError for the
+    picture's faults, EndpointUnavailableError for the other's.
     """
     image = _image_bytes(data, s3=s3)
     suffix = PurePosixPath(data["s3_key"]).suffix.lower()
-    answer = _invoke(endpoint, image, CONTENT_TYPES.get(suffix, "application/x-image"), runtime=runtime)
+    started = time.monotonic()
+    answer = _invoke(
+        runtime,
+        EndpointName=endpoint,
+        Body=image,
+        ContentType=CONTENT_TYPES.get(suffix, "application/x-image"),
+        Accept=INFERENCE_JSON,
+        InferenceId=inference_id,
+    )
+    write(_capture(data, image, answer, inference_id, time.monotonic() - started), s3=s3)
     if isinstance(answer, list):
         return {**data, "inferences": answer}
     return _with_answer(data, answer)
+
+
+def _capture(data: ImageData, image: bytes, answer: Any, inference_id: str, seconds: float) -> Capture:
+    full = {"probabilities": answer} if isinstance(answer, list) else answer
+    return Capture(
+        time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        inference_id=inference_id,
+        s3_bucket=data["s3_bucket"],
+        s3_key=data["s3_key"],
+        sha256=hashlib.sha256(image).hexdigest(),
+        bytes=len(image),
+        probabilities=full["probabilities"],
+        novelty=full.get("novelty"),
+        model=full.get("model"),
+        ms=round(seconds * 1000, 2),
+    )
 
 
 def _with_answer(data: ImageData, answer: Inference) -> ImageData:
@@ -61,12 +91,10 @@ def _image_bytes(data: ImageData, *, s3: Any) -> bytes:
     return bytes(body.read())
 
 
-def _invoke(endpoint: str, image: bytes, content_type: str, *, runtime: Any) -> Any:
+def _invoke(runtime: Any, **request: Any) -> Any:
+    endpoint = request["EndpointName"]
     try:
-        reply = runtime.invoke_endpoint(
-            EndpointName=endpoint, Body=image, ContentType=content_type, Accept=INFERENCE_JSON
-        )
-        return json.loads(reply["Body"].read())
+        return json.loads(runtime.invoke_endpoint(**request)["Body"].read())
     except ClientError as error:
         status = error.response.get("OriginalStatusCode", 0)
         if 400 <= status < 500 and status != HTTPStatus.TOO_MANY_REQUESTS:

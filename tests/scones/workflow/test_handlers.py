@@ -47,11 +47,17 @@ class Bucket:
     """An S3 client that knows one bucket's objects."""
 
     def __init__(self, **objects: bytes) -> None:
+        self.closed = False
         self.objects = {f"arrivals/anna/{name}.png": content for name, content in objects.items()}
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         content = self._content(Key)
         return {"ContentLength": len(content), "Body": io.BytesIO(content)}
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
+        if self.closed:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
+        self.objects[Key] = Body
 
     def _content(self, key: str) -> bytes:
         if key not in self.objects:
@@ -103,15 +109,37 @@ def test_serialize_refuses_an_empty_picture() -> None:
 def test_classify_asks_with_the_picture_of_the_state_and_its_type() -> None:
     runtime = Runtime(ANSWER)
     encoded = base64.b64encode(b"picture").decode()
-    classified = classify(data(image_data=encoded), endpoint="scones", s3=Bucket(), runtime=runtime)
+    classified = classify(data(image_data=encoded), endpoint="scones", inference_id="i-1", s3=Bucket(), runtime=runtime)
     assert (runtime.asked["Body"], runtime.asked["ContentType"]) == (b"picture", "image/png")
     assert (classified["inferences"], classified["model"]) == ([0.1, 0.9], "m1")
     assert (classified["decision"], classified["threshold"]) == ("accept", 0.8)
 
 
+@pytest.mark.parametrize(("answer", "model"), [(ANSWER | {"novelty": -3.0}, "m1"), ([0.1, 0.9], None)])
+def test_classify_logs_what_the_endpoint_said(answer: Any, model: str | None) -> None:
+    bucket, runtime = Bucket(**{"1": b"picture"}), Runtime(answer)
+    classify(data(), endpoint="scones", inference_id="i-1", s3=bucket, runtime=runtime)
+    (key,) = [key for key in bucket.objects if key.startswith("captures/")]
+    logged = json.loads(bucket.objects[key])
+    assert key == f"captures/{logged['time'][:13].replace('-', '/').replace('T', '/')}/i-1.json"
+    assert runtime.asked["InferenceId"] == logged["inference_id"]
+    assert (logged["s3_key"], logged["bytes"]) == ("arrivals/anna/1.png", 7)
+    assert (logged["probabilities"], logged["model"]) == ([0.1, 0.9], model)
+
+
+def test_classify_answers_even_where_it_may_not_log(capsys: pytest.CaptureFixture[str]) -> None:
+    bucket = Bucket(**{"1": b"picture"})
+    bucket.closed = True
+    classified = classify(data(), endpoint="scones", inference_id="i-1", s3=bucket, runtime=Runtime(ANSWER))
+    assert classified["inferences"] == [0.1, 0.9]
+    assert json.loads(capsys.readouterr().out)["not_captured"] == "i-1"
+
+
 def test_classify_reads_the_object_itself_where_the_state_holds_no_picture() -> None:
     runtime = Runtime([0.1, 0.9])
-    classified = classify(data(), endpoint="scones", s3=Bucket(**{"1": b"picture"}), runtime=runtime)
+    classified = classify(
+        data(), endpoint="scones", inference_id="i-1", s3=Bucket(**{"1": b"picture"}), runtime=runtime
+    )
     assert (runtime.asked["Body"], classified["inferences"]) == (b"picture", [0.1, 0.9])
 
 
@@ -131,12 +159,16 @@ def test_classify_reads_the_object_itself_where_the_state_holds_no_picture() -> 
 )
 def test_classify_tells_the_pictures_faults_from_the_endpoints(failure: Exception, expected: type[Exception]) -> None:
     with pytest.raises(expected):
-        classify(data(), endpoint="scones", s3=Bucket(**{"1": b"picture"}), runtime=Runtime(failure))
+        classify(
+            data(), endpoint="scones", inference_id="i-1", s3=Bucket(**{"1": b"picture"}), runtime=Runtime(failure)
+        )
 
 
 def test_classify_refuses_a_text_that_is_not_base64() -> None:
     with pytest.raises(ImageRejectedError, match="base64"):
-        classify(data(image_data="no base64!"), endpoint="scones", s3=Bucket(), runtime=Runtime([1.0]))
+        classify(
+            data(image_data="no base64!"), endpoint="scones", inference_id="i-1", s3=Bucket(), runtime=Runtime([1.0])
+        )
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5), st.floats(0, 1))
