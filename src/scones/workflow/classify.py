@@ -55,7 +55,7 @@ def classify(data: ImageData, *, endpoint: str, inference_id: str, s3: Any, runt
 
 
 def _capture(data: ImageData, image: bytes, answer: Any, inference_id: str, seconds: float) -> Capture:
-    full = {"probabilities": answer} if isinstance(answer, list) else answer
+    full: dict[str, Any] = {"probabilities": answer} if isinstance(answer, list) else answer
     return Capture(
         time=datetime.now(UTC).isoformat(timespec="milliseconds"),
         inference_id=inference_id,
