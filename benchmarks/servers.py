@@ -126,13 +126,10 @@ def serving(kind: Kind, programs: Path, root: Path, folder: Path) -> Iterator[Ru
 
 
 def fill(words: Sequence[str], given: dict[str, str]) -> list[str]:
-    return [given.get(word, word) for word in (_with(word, given) for word in words)]
-
-
-def _with(word: str, given: dict[str, str]) -> str:
+    filled = list(words)
     for name, value in given.items():
-        word = word.replace(name, value)
-    return word
+        filled = [word.replace(name, value) for word in filled]
+    return filled
 
 
 def wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

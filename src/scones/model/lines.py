@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 
-from scones.contract import Inference
+from scones.contract import BatchAnswer, BatchError, Inference
 from scones.errors import ImageRejectedError
 from scones.model.batches import Batches
 from scones.model.predictions import Picture
@@ -37,10 +37,12 @@ async def _answer(line: bytes, batches: Batches[Picture, Inference]) -> str:
     name = ""
     try:
         name, image = parse(line)
-        found: dict[str, object] = {**await batches.submit(Picture(image, name))}
+        found: BatchAnswer | BatchError = BatchAnswer(**await batches.submit(Picture(image, name)))
     except ImageRejectedError as error:
-        found = {"error": type(error).__name__, "message": str(error)}
-    return json.dumps(({"id": name} if name else {}) | found)
+        found = BatchError(error=type(error).__name__, message=str(error))
+    if name:
+        found["id"] = name
+    return json.dumps(found)
 
 
 def parse(line: bytes) -> tuple[str, bytes]:

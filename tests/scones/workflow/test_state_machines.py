@@ -11,6 +11,7 @@ import pytest
 from cfnlint.api import lint
 
 from scones import errors
+from scones.contract import IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES
 from scones.steps.package import state_machine, template
 
 MACHINES = ("delivery", "release")
@@ -31,6 +32,12 @@ def workflow() -> dict[str, Any]:
 
 def rules(name: str, field: str) -> list[tuple[str, dict[str, Any]]]:
     return [(state, rule) for state, found in machine(name)["States"].items() for rule in found.get(field, [])]
+
+
+def test_a_registered_model_says_what_its_endpoint_takes_and_answers() -> None:
+    registered = machine("release")["States"]["Register"]["Arguments"]["InferenceSpecification"]
+    assert registered["SupportedContentTypes"] == [*IMAGE_TYPES, JSON_LINES]
+    assert registered["SupportedResponseMIMETypes"] == [JSON, INFERENCE_JSON, JSON_LINES]
 
 
 @pytest.mark.parametrize("name", MACHINES)
