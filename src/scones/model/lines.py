@@ -10,6 +10,7 @@ import asyncio
 import base64
 import binascii
 import json
+from typing import cast
 
 from scones.contract import BatchAnswer, BatchError, Inference
 from scones.errors import ImageRejectedError
@@ -37,7 +38,7 @@ async def _answer(line: bytes, batches: Batches[Picture, Inference]) -> str:
     name = ""
     try:
         name, image = parse(line)
-        found: BatchAnswer | BatchError = BatchAnswer(**await batches.submit(Picture(image, name)))
+        found: BatchAnswer | BatchError = cast(BatchAnswer, await batches.submit(Picture(image, name)))
     except ImageRejectedError as error:
         found = BatchError(error=type(error).__name__, message=str(error))
     if name:
