@@ -17,11 +17,17 @@ EVALUATIONS: Final = "evaluations/"
 DECISIONS: Final = "decisions/"
 CAPTURES: Final = "captures/"
 CLASSIFICATIONS: Final = "classifications/"
+LABELS: Final = "labels/"
 CODE: Final = "code/"
 
 # What runs in Lambda, each as `<project>-<name>`, and what Step Functions runs.
-FUNCTIONS: Final = ("serialize", "classify", "filter", "record", "gate")
+FUNCTIONS: Final = ("serialize", "classify", "filter", "dispatch", "review", "record", "gate")
 MACHINES: Final = ("delivery", "release")
+# DynamoDB's tables, each as `<project>-<name>`; each has the index by its rows' `state`.
+TABLES: Final = ("orders", "arrivals", "reviews")
+BY_STATE: Final = "by-state"
+# What is personal goes after so long: a row's `expires_at` is DynamoDB's time to live.
+KEPT_SECONDS: Final = 30 * 24 * 3600
 
 # Everything that is made carries this tag; its value is the project's name.
 TAG: Final = "scones:project"
@@ -38,8 +44,8 @@ INFERENCE_JSON: Final = "application/vnd.scones.inference+json"
 JSON_LINES: Final = "application/jsonlines"
 IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "application/x-image")
 
-# 64 KiB raw is 86 KiB of base64, well under the 256 KiB that Step Functions allows for a state.
-INLINE_IMAGE_BYTES: Final = 64 * 1024
+# 16 KiB raw is 22 KiB of base64, so that the state of a delivery stays under 32 KiB whatever the camera sends.
+INLINE_IMAGE_BYTES: Final = 16 * 1024
 IMAGE_BYTES: Final = 25 * 1024 * 1024
 IMAGE_PIXELS: Final = 50_000_000
 
@@ -51,14 +57,19 @@ ML_ROOT: Final = "/opt/ml"
 class ImageData(TypedDict):
     """The data object that the delivery state machine carries; `s3_bucket`/`s3_key` are the truth.
 
-    An endpoint's full answer adds the rest: the model's own decision, and the probability from which it accepts.
+    Serialize adds the object's `version_id` (in a bucket that keeps versions) or `etag`, and with it the `arrival`'s
+    id. An endpoint's full answer adds the rest: the model's own decision, and the probability from which it accepts.
     """
 
     image_data: str
     s3_bucket: str
     s3_key: str
     inferences: list[float]
+    version_id: NotRequired[str]
+    etag: NotRequired[str]
+    arrival: NotRequired[str]
     labels: NotRequired[list[str]]
+    novelty: NotRequired[float]
     model: NotRequired[str]
     decision: NotRequired[str]
     threshold: NotRequired[float]
@@ -129,19 +140,74 @@ class Capture(TypedDict):
     ms: float
 
 
-Outcome = Literal["ACCEPTED", "REVIEW", "REJECTED", "FAILED"]
+Outcome = Literal["DISPATCHED", "NO_ORDER", "NEITHER", "REVIEW_TIMED_OUT", "REJECTED", "FAILED"]
+
+
+class Assignment(TypedDict):
+    """The order that an arrival got; `vehicle` is the likeliest, and its loading `bay` the one to drive to.
+
+    Times are ISO 8601 in UTC; `expected_cost_minutes` is what `dispatch.choose` found least.
+    """
+
+    order_id: str
+    distance_km: float
+    promised_at: str
+    vehicle: str
+    bay: str
+    expected_cost_minutes: float
+    assigned_at: str
+
+
+class Review(TypedDict):
+    """A picture that waits for a person until `due_at`, and what the model said of it; times in UTC."""
+
+    arrival_id: str
+    s3_bucket: str
+    s3_key: str
+    version_id: str | None
+    labels: list[str]
+    inferences: list[float]
+    novelty: float | None
+    model: str | None
+    asked_at: str
+    due_at: str
+
+
+class ReviewAnswer(TypedDict):
+    """What a person said of a picture: one of the classes, or "neither"; `answered_at` in UTC."""
+
+    answer: str
+    reviewer: str
+    answered_at: str
+
+
+class Label(ReviewAnswer):
+    """One object under `LABELS`: an answer as training data; `picture` is the key of the picture's own copy there."""
+
+    arrival: str
+    s3_key: str
+    picture: str
+    model: str | None
+    inferences: list[float]
 
 
 class Decision(TypedDict):
-    """What became of one arrival; `label`, `confidence`: the best guess, whatever the outcome; `decided_at` in UTC."""
+    """What became of one arrival; `label`, `confidence`: the best guess, whatever the outcome; `decided_at` in UTC.
+
+    `gate` is whether the model's word was enough, None where it was not asked.
+    """
 
     outcome: Outcome
+    arrival: str
     s3_bucket: str
     s3_key: str
     label: str | None
     confidence: float | None
     inferences: list[float]
     threshold: float | None
+    gate: Literal["accept", "review"] | None
+    assignment: Assignment | None
+    review: ReviewAnswer | None
     error: str | None
     cause: str | None
     execution: str

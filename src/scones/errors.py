@@ -21,6 +21,12 @@ SconesError                      exit code 1
 |-- EventError                   a Lambda event that holds no arrival
 |-- EndpointUnavailableError     the endpoint is missing, throttling or broken; worth a retry
 |-- ThresholdConfidenceNotMet    the model is not sure enough; a person decides
+|-- NoOrderAvailable             no open order suits the vehicle; the driver waits in line
+|-- DispatchConflictError        others took every order that was tried; worth a retry
+|-- ReviewError                  an answer that a person gives
+|   |-- ReviewNotFoundError        nobody asked about this arrival
+|   |-- ReviewAnsweredError        somebody has answered already
+|   `-- ReviewClosedError          the delivery did not wait so long
 |-- ModelBelowGateError          the evaluation is below the release gate
 |-- CredentialsError             AWS does not know us
 |-- StackError                   CloudFormation could not do what the template says
@@ -117,6 +123,30 @@ class EndpointUnavailableError(SconesError):
 
 
 class ThresholdConfidenceNotMet(SconesError):
+    pass
+
+
+class NoOrderAvailable(SconesError):
+    pass
+
+
+class DispatchConflictError(SconesError):
+    pass
+
+
+class ReviewError(SconesError):
+    pass
+
+
+class ReviewNotFoundError(ReviewError):
+    pass
+
+
+class ReviewAnsweredError(ReviewError):
+    pass
+
+
+class ReviewClosedError(ReviewError):
     pass
 
 

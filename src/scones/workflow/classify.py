@@ -75,6 +75,7 @@ def _with_answer(data: ImageData, answer: Inference) -> ImageData:
         **data,
         "inferences": answer["probabilities"],
         "labels": answer["labels"],
+        "novelty": answer["novelty"],
         "model": answer["model"],
         "decision": answer["decision"],
         "threshold": answer["thresholds"][answer["labels"].index(answer["label"])],
@@ -87,8 +88,7 @@ def _image_bytes(data: ImageData, *, s3: Any) -> bytes:
             return base64.b64decode(data["image_data"], validate=True)
         except binascii.Error as error:
             raise ImageRejectedError(f"image_data is not base64: {error}") from error
-    _, body = open_picture(data, s3=s3)
-    return bytes(body.read())
+    return bytes(open_picture(data, s3=s3)["Body"].read())
 
 
 def _invoke(runtime: Any, **request: Any) -> Any:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from scones.contract import Envelope, ImageData
 from scones.errors import EventError
+
+_TEXTS: Final = ("version_id", "etag", "arrival", "model", "decision")
+_NUMBERS: Final = ("novelty", "threshold")
 
 
 def parse_image_data(event: object) -> ImageData:
@@ -29,12 +32,12 @@ def parse_image_data(event: object) -> ImageData:
     )
     if isinstance(labels := found.get("labels"), list):
         data["labels"] = [str(label) for label in labels]
-    if isinstance(model := found.get("model"), str):
-        data["model"] = model
-    if isinstance(decision := found.get("decision"), str):
-        data["decision"] = decision
-    if isinstance(threshold := found.get("threshold"), int | float):
-        data["threshold"] = float(threshold)
+    for name in _TEXTS:
+        if isinstance(text := found.get(name), str) and text:
+            data[name] = text
+    for name in _NUMBERS:
+        if isinstance(number := found.get(name), int | float):
+            data[name] = float(number)
     return data
 
 
@@ -57,8 +60,12 @@ def _object(value: object) -> Mapping[str, Any]:
 def _from_object_created(event: Mapping[str, Any]) -> ImageData:
     detail = _object(event.get("detail"))
     bucket, stored = _object(detail.get("bucket")), _object(detail.get("object"))
-    key = _text(stored, "key")
-    return ImageData(image_data="", s3_bucket=_text(bucket, "name"), s3_key=key, inferences=[])
+    found = ImageData(image_data="", s3_bucket=_text(bucket, "name"), s3_key=_text(stored, "key"), inferences=[])
+    if version := _text(stored, "version-id", ""):
+        found["version_id"] = version
+    if etag := _text(stored, "etag", ""):
+        found["etag"] = etag
+    return found
 
 
 def _text(found: Mapping[str, Any], name: str, default: str | None = None) -> str:

@@ -1,0 +1,179 @@
+"""Dispatch: gives an arrival the order that suits it best, exactly once. Runs in Lambda.
+
+Which order suits is `scones.dispatch`'s to say. An order and an arrival find each other in one transaction whose
+conditions hold for one of each alone; whoever asks again, after a crash too, gets the first answer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scones.contract import BY_STATE, Assignment
+from scones.dispatch import Choice, Order, Rules, choose
+from scones.errors import DispatchConflictError, EventError, NoOrderAvailable
+from scones.items import from_item, to_attribute, to_item
+from scones.workflow.clients import client
+from scones.workflow.events import parse_image_data
+
+# So many may find their order taken in between before the state machine waits a little.
+_TRIES = 5
+# The most urgent orders and the first of the line: enough to choose from, and no evening makes it slow.
+_ORDERS, _LINE = 200, 50
+# Who stands in line asks every 15 seconds; who has not asked for so long has left.
+_LEFT_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Depot:
+    """Where orders and arrivals are kept, and by what rules they meet."""
+
+    orders: str
+    arrivals: str
+    rules: Rules
+    dynamodb: Any
+
+
+def handler(event: Mapping[str, Any], context: object) -> Assignment:
+    depot = Depot(
+        orders=os.environ["ORDERS_TABLE"],
+        arrivals=os.environ["ARRIVALS_TABLE"],
+        rules=Rules.from_json(os.environ["RULES"]),
+        dynamodb=client("dynamodb"),
+    )
+    data = parse_image_data(event["data"])
+    if "arrival" not in data:
+        raise EventError("the data object has no arrival; Dispatch comes after Serialize")
+    return dispatch(data["arrival"], probabilities(event), depot=depot, now=datetime.now(UTC))
+
+
+def probabilities(event: Mapping[str, Any]) -> dict[str, float]:
+    """Return class -> probability: what a person said is certain, what the model said is not."""
+    if review := event.get("review"):
+        return {str(review["answer"]): 1.0}
+    data = parse_image_data(event["data"])
+    if len(data["inferences"]) != len(data.get("labels", [])):
+        raise EventError("the data object has no labels for its inferences; Dispatch needs the endpoint's full answer")
+    return dict(zip(data["labels"], data["inferences"], strict=True))
+
+
+def dispatch(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: datetime) -> Assignment:
+    """Return the order that the arrival has now, or has had before.
+
+    Raises NoOrderAvailable where none suits: it stands in line from then on, and those ahead of it choose first.
+    Raises DispatchConflictError where others were faster every time.
+    """
+    gone: set[str] = set()
+    for _ in range(_TRIES):
+        row = _row(arrival, depot=depot)
+        if found := row.get("assignment"):
+            return Assignment(**found)
+        orders = [order for order in _open_orders(depot=depot) if order.order_id not in gone]
+        chosen = choose(seen, _left_by_the_line(orders, row, depot=depot, now=now), depot.rules, now)
+        if chosen is None:
+            _stand_in_line(arrival, seen, depot=depot, now=now)
+            raise NoOrderAvailable(f"none of {len(orders)} open orders suits; the driver waits in line")
+        if given := _assign(arrival, chosen, depot=depot, now=now):
+            return given
+        gone.add(chosen.order.order_id)
+    raise DispatchConflictError(f"{_TRIES} orders were taken by others in between; try again")
+
+
+def _row(arrival: str, *, depot: Depot) -> dict[str, Any]:
+    key = to_item({"arrival_id": arrival})
+    found = depot.dynamodb.get_item(TableName=depot.arrivals, Key=key, ConsistentRead=True)
+    return from_item(found.get("Item", {}))
+
+
+def _open_orders(*, depot: Depot) -> list[Order]:
+    found = depot.dynamodb.query(
+        TableName=depot.orders,
+        IndexName=BY_STATE,
+        KeyConditionExpression="#state = :open",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues=to_item({":open": "OPEN"}),
+        Limit=_ORDERS,
+    )
+    rows = map(from_item, found["Items"])
+    return [Order(r["order_id"], r["distance_km"], datetime.fromisoformat(r["promised_at"])) for r in rows]
+
+
+def _left_by_the_line(
+    orders: Sequence[Order], row: Mapping[str, Any], *, depot: Depot, now: datetime
+) -> Sequence[Order]:
+    """The orders that those who came before `row` and still wait in line would not take."""
+    left = list(orders)
+    if not left:
+        return left
+    for waiting in _line_before(row.get("arrived_at", now.isoformat()), depot=depot):
+        if datetime.fromisoformat(waiting["seen_at"]) < now - _LEFT_AFTER:
+            continue
+        if theirs := choose(waiting["probabilities"], left, depot.rules, now):
+            left.remove(theirs.order)
+    return left
+
+
+def _line_before(arrived_at: str, *, depot: Depot) -> list[dict[str, Any]]:
+    found = depot.dynamodb.query(
+        TableName=depot.arrivals,
+        IndexName=BY_STATE,
+        KeyConditionExpression="#state = :line AND arrived_at < :mine",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues=to_item({":line": "IN_LINE", ":mine": arrived_at}),
+        Limit=_LINE,
+    )
+    return [from_item(item) for item in found["Items"]]
+
+
+def _stand_in_line(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: datetime) -> None:
+    depot.dynamodb.update_item(
+        TableName=depot.arrivals,
+        Key=to_item({"arrival_id": arrival}),
+        UpdateExpression="SET #state = :line, seen_at = :now, probabilities = :seen, "
+        "arrived_at = if_not_exists(arrived_at, :now)",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues=to_item({":line": "IN_LINE", ":now": now.isoformat(), ":seen": seen}),
+    )
+
+
+def _assign(arrival: str, chosen: Choice, *, depot: Depot, now: datetime) -> Assignment | None:
+    """Give the order to the arrival, if both are still free; None where one is not."""
+    given = Assignment(
+        order_id=chosen.order.order_id,
+        distance_km=chosen.order.distance_km,
+        promised_at=chosen.order.promised_at.isoformat(),
+        vehicle=chosen.vehicle,
+        bay=chosen.bay,
+        expected_cost_minutes=round(chosen.expected_cost_minutes, 3),
+        assigned_at=now.isoformat(),
+    )
+    order = {
+        "TableName": depot.orders,
+        "Key": to_item({"order_id": given["order_id"]}),
+        "UpdateExpression": "SET #state = :assigned, arrival_id = :arrival, assigned_at = :now",
+        "ConditionExpression": "#state = :open",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item(
+            {":assigned": "ASSIGNED", ":open": "OPEN", ":arrival": arrival, ":now": given["assigned_at"]}
+        ),
+    }
+    driver = {
+        "TableName": depot.arrivals,
+        "Key": to_item({"arrival_id": arrival}),
+        "UpdateExpression": "SET #state = :dispatched, assignment = :given",
+        "ConditionExpression": "attribute_not_exists(assignment)",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item({":dispatched": "DISPATCHED"}) | {":given": to_attribute(given)},
+    }
+    try:
+        depot.dynamodb.transact_write_items(TransactItems=[{"Update": order}, {"Update": driver}])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "TransactionCanceledException":
+            return None
+        raise
+    return given
