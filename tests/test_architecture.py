@@ -15,7 +15,11 @@ MAY_LOAD = {
     "scones.contract": set(),
     "scones.errors": set(),
     "scones.results": {"scones.contract"},
-    "scones.workflow": {"boto3", "botocore", "scones.contract", "scones.errors", "scones.results"},
+    "scones.dispatch": {"scones.contract", "scones.errors"},
+    "scones.workflow": {
+        "boto3", "botocore",
+        "scones.contract", "scones.dispatch", "scones.errors", "scones.results",
+    },
     "scones.model": {
         "torch", "onnx", "onnxruntime", "numpy", "PIL", "uvicorn", "uvloop",
         "scones.contract", "scones.errors", "scones.results",
@@ -23,7 +27,7 @@ MAY_LOAD = {
     "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract", "scones.results"},
     "scones.steps": {
         "boto3", "botocore", "numpy", "PIL", "pyarrow", "rich", "typer",
-        "scones.contract", "scones.errors", "scones.report", "scones.results", "scones.settings",
+        "scones.contract", "scones.dispatch", "scones.errors", "scones.report", "scones.results", "scones.settings",
     },
     "localaws": {"ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "typer", "rich"},
 }  # fmt: skip

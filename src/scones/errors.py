@@ -2,6 +2,7 @@
 
 SconesError                      exit code 1
 |-- UsageError                   exit code 2: the command was given wrongly
+|   `-- DispatchRulesError         [dispatch] in scones.toml: a wrong rule, or a class without a vehicle
 |-- DataError                    the images or the folder that holds them
 |   |-- DataNotFoundError          nothing there to stage
 |   |-- TooFewClassesError         one class, or none
@@ -48,6 +49,10 @@ class SconesError(Exception):
 
 class UsageError(SconesError):
     exit_code = 2
+
+
+class DispatchRulesError(UsageError):
+    pass
 
 
 class DataError(SconesError):

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from scones.contract import TAG
+from scones.dispatch import Rules
 from scones.errors import UsageError
 
 FILE = "scones.toml"
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
     minimum_accuracy: float = Field(default=0.75, ge=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     hyperparameters: dict[str, str] = {}
+    dispatch: Rules = Rules()
 
     @field_validator("realtime_max_instances")
     @classmethod
@@ -59,6 +61,10 @@ class Settings(BaseSettings):
     @property
     def workflow_stack(self) -> str:
         return f"{self.project}-workflow"
+
+    @property
+    def rules(self) -> Rules:
+        return self.dispatch
 
     @property
     def tags(self) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from scones.errors import DispatchRulesError
 from scones.settings import Settings
 
 FILE = Path(__file__).parents[2] / "scones.toml"
@@ -24,3 +25,17 @@ def test_more_instances_at_least_than_at_most_are_refused() -> None:
 def test_a_project_name_that_aws_would_refuse_is_refused_here(name: str) -> None:
     with pytest.raises(ValidationError, match="project"):
         Settings(project=name)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"headway_minutes": 0}, "headway_minutes"),
+        ({"headway_minutes": "soon"}, "dispatch.headway_minutes"),
+        ({"colour": 1}, "dispatch.colour"),
+        ({"vehicles": {"tram": {"speed_kmh": 0, "range_km": 4, "bay": "x"}}}, "speed_kmh"),
+    ],
+)
+def test_a_wrong_dispatch_rule_is_named(wrong: dict[str, object], named: str) -> None:
+    with pytest.raises((ValidationError, DispatchRulesError), match=named):
+        Settings(dispatch=wrong)  # type: ignore[arg-type]
