@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from scones import __version__
+from scones import __version__, depot
 from scones.errors import DataNotFoundError, SconesError
-from scones.terminal import clients, outputs_of, print_rows, reporter_for, shown_on
+from scones.terminal import Json, clients, outputs_of, print_rows, reporter_for, shown_on
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +24,6 @@ app = typer.Typer(
 )
 _INTERRUPTED = 130
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Show what would happen and touch nothing.")]
 Data = Annotated[
     str | None,
@@ -180,24 +179,6 @@ def classify(
     print_rows([step.summary(rows) | {"file": str(out)}], ("file", "images", "accept", "review", "error"), as_json)
 
 
-@app.command(epilog="Example: `scones deliver gate/*.jpg --driver anna`")
-def deliver(
-    images: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Pictures from the gate.")],
-    driver: Annotated[str, typer.Option(help="Whose arrival it is.", metavar="ID")] = "driver",
-    as_json: Json = False,
-) -> None:
-    """Upload pictures as arrivals and wait for their decisions."""
-    from scones.settings import load_settings
-    from scones.steps.deliver import deliver as step
-
-    settings, client = load_settings(), clients()
-    bucket = outputs_of(client, settings.storage_stack)["Bucket"]
-    pictures = [(f"{driver}/{path.name}", path.read_bytes()) for path in images]
-    with reporter_for(as_json).step("deliver", f"{len(pictures)} arrivals") as progress:
-        decisions = step(pictures, bucket=bucket, s3=client("s3"), step=progress)
-    print_rows([dict(d) for d in decisions], ("s3_key", "outcome", "label", "confidence", "error"), as_json)
-
-
 @app.command(epilog="Example: `scones report --out runs/today`")
 def report(
     out: Annotated[Path, typer.Option(help="Folder for report.html and summary.json.")] = Path("runs/latest"),
@@ -253,6 +234,10 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+# One list of commands for whoever asks for help, whichever module they stand in.
+app.add_typer(depot.app)
 
 
 def _add_groups() -> None:

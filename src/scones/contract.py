@@ -26,6 +26,8 @@ MACHINES: Final = ("delivery", "release")
 # DynamoDB's tables, each as `<project>-<name>`; each has the index by its rows' `state`.
 TABLES: Final = ("orders", "arrivals", "reviews")
 BY_STATE: Final = "by-state"
+# CloudWatch's alarms, each as `<project>-<name>`.
+ALARMS: Final = ("deliveries-failed", "deliveries-timed-out", "dead-letters", "oldest-review")
 # What is personal goes after so long: a row's `expires_at` is DynamoDB's time to live.
 KEPT_SECONDS: Final = 30 * 24 * 3600
 

@@ -16,6 +16,7 @@ SconesError                      exit code 1
 |   |-- HyperparameterError        a hyperparameter that is unknown or out of range
 |   |-- TrainingDivergedError      the loss is not a number
 |   `-- ModelArtifactError         model.tar.gz is not what `train` wrote
+|-- OrderError                   an order that cannot be read
 |-- ImageError                   an arrival's picture; state machines match these names
 |   |-- ImageNotFoundError         the object is gone
 |   `-- ImageRejectedError         it is no image that the model can read
@@ -104,6 +105,10 @@ class TrainingDivergedError(JobError):
 
 
 class ModelArtifactError(JobError):
+    pass
+
+
+class OrderError(SconesError):
     pass
 
 

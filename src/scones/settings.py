@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from scones.contract import TAG
@@ -13,6 +13,16 @@ from scones.dispatch import Rules
 from scones.errors import UsageError
 
 FILE = "scones.toml"
+
+
+class Depot(BaseModel):
+    """Where the depot is, in degrees of WGS 84, and how much longer its roads are than straight lines."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    detour: float = Field(default=1.3, ge=1, le=5)
 
 
 class Settings(BaseSettings):
@@ -31,9 +41,11 @@ class Settings(BaseSettings):
     realtime_min_instances: int = Field(default=1, ge=1)
     realtime_max_instances: int = Field(default=4, ge=1, validate_default=True)
     threshold: float | None = Field(default=None, ge=0, le=1)
+    review_minutes: int = Field(default=15, ge=1, le=120)
     minimum_accuracy: float = Field(default=0.75, ge=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     hyperparameters: dict[str, str] = {}
+    depot: Depot = Depot()
     dispatch: Rules = Rules()
 
     @field_validator("realtime_max_instances")

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scones.contract import Manifest
+from scones.dispatch import Order
 from scones.errors import ReleaseError
 from scones.settings import Settings
-from scones.steps import gather
+from scones.steps import gather, orders
 from scones.steps.classify import Work, classify
 from scones.steps.cleanup import cleanup
 from scones.steps.deliver import deliver
+from scones.steps.deliveries import failed_deliveries, redrive
 from scones.steps.deploy import deploy
+from scones.steps.orders import Placed
 from scones.steps.progress import Step
 from scones.steps.release import release, release_input
 from scones.steps.report import collect, write
+from scones.steps.review import answer_review, list_reviews
 from scones.steps.sketches import draw, png
 from scones.steps.source import find_source
 from scones.steps.stage import stage
@@ -108,15 +114,46 @@ def test_the_model_was_evaluated_on_the_test_split_alone(released: Deployed) -> 
     assert tested == {key for key in staged if key.startswith("test/")}
 
 
-def send(deployed: Deployed, **pictures: bytes) -> dict[str, Any]:
+def add_orders(deployed: Deployed, n: int = 40) -> None:
+    """Near and far orders, of which there are enough for every arrival of this file."""
+    promised = datetime.now(UTC) + timedelta(hours=1)
+    found = [Placed(Order(f"order-{k}", 1.0 if k % 2 else 8.0, promised)) for k in range(n)]
+    table, dynamodb = deployed.outputs["OrdersTable"], deployed.client("dynamodb")
+    orders.add_orders(found, table=table, dynamodb=dynamodb, step=Step(), now=datetime.now(UTC))
+
+
+def send(deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, **pictures: bytes) -> dict[str, Any]:
     decisions = deliver(
         [(f"anna/{name}.png", image) for name, image in pictures.items()],
         bucket=deployed.outputs["Bucket"],
         s3=deployed.client("s3"),
         step=Step(),
         timeout=60,
+        meanwhile=meanwhile,
     )
     return {decision["s3_key"].split("/")[-1].removesuffix(".png"): decision for decision in decisions}
+
+
+def ended(deployed: Deployed, text: str) -> dict[str, Any]:
+    """What became of an execution with this input."""
+    states, machine = deployed.client("stepfunctions"), deployed.outputs["DeliveryMachine"]
+    return wait_for(deployed, states.start_execution(stateMachineArn=machine, input=text)["executionArn"])
+
+
+def wait_for(deployed: Deployed, execution: str) -> dict[str, Any]:
+    states = deployed.client("stepfunctions")
+    while (described := dict(states.describe_execution(executionArn=execution)))["status"] == "RUNNING":
+        time.sleep(0.1)
+    return described
+
+
+def bmp(width: int, height: int) -> bytes:
+    """A photograph as large as its pixels: uncompressed, three bytes each."""
+    body = bytes(range(256)) * (width * height * 3 // 256 + 1)
+    head = struct.pack(
+        "<2sIHHIIiiHHIIiiII", b"BM", 54 + width * height * 3, 0, 0, 54, 40, width, height, 1, 24, *[0] * 6
+    )
+    return head + body[: width * height * 3]
 
 
 def with_settings(deployed: Deployed, **changed: Any) -> None:
@@ -125,6 +162,7 @@ def with_settings(deployed: Deployed, **changed: Any) -> None:
 
 
 def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
+    add_orders(released)
     with_settings(released, threshold=0.0)
     decisions = send(
         released,
@@ -135,8 +173,8 @@ def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
     )
     outcomes = {name: (decision["outcome"], decision["error"]) for name, decision in decisions.items()}
     assert outcomes == {
-        "sketch": ("ACCEPTED", None),
-        "large": ("ACCEPTED", None),
+        "sketch": ("DISPATCHED", None),
+        "large": ("DISPATCHED", None),
         "text": ("REJECTED", "ImageRejectedError"),
         "empty": ("REJECTED", "ImageRejectedError"),
     }
@@ -144,11 +182,65 @@ def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
     assert abs(sum(decisions["large"]["inferences"]) - 1) < 1e-3
 
 
-def test_an_unsure_answer_goes_to_review(released: Deployed) -> None:
+def answering(deployed: Deployed, answer: str) -> Callable[[], None]:
+    """A person who answers whatever waits."""
+
+    def look() -> None:
+        function, awslambda = deployed.outputs["ReviewFunction"], deployed.client("lambda")
+        for waiting in list_reviews(function, awslambda=awslambda):
+            answer_review(function, waiting["arrival_id"], answer, "anna", awslambda=awslambda)
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "kilometres"), [("motorcycle", "DISPATCHED", 8.0), ("neither", "NEITHER", None)]
+)
+def test_an_unsure_answer_goes_to_a_person_whose_word_counts(
+    released: Deployed, answer: str, outcome: str, kilometres: float | None
+) -> None:
+    add_orders(released)
     with_settings(released, threshold=1.0)
-    decision = send(released, unsure=png(draw("bicycle", 1002, 32)))["unsure"]
-    assert (decision["outcome"], decision["error"]) == ("REVIEW", "ThresholdConfidenceNotMet")
-    assert decision["cause"].startswith("THRESHOLD_CONFIDENCE_NOT_MET")
+    picture = {f"unsure-{answer}": png(draw("bicycle", 1002, 32))}
+    (decision,) = send(released, meanwhile=answering(released, answer), **picture).values()
+    assert (decision["outcome"], decision["gate"], decision["review"]["answer"]) == (outcome, "review", answer)
+    assert (decision["assignment"] or {}).get("distance_km") == kilometres
+
+
+def test_what_nobody_answers_in_time_is_recorded_as_that(released: Deployed) -> None:
+    machine, states = released.outputs["DeliveryMachine"], released.client("stepfunctions")
+    with_settings(released, threshold=1.0)
+    definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
+    states.update_state_machine(stateMachineArn=machine, definition=definition.replace("{% 900 %}", "{% 1 %}"))
+    decision = send(released, unanswered=png(draw("bicycle", 1005, 32)))["unanswered"]
+    states.update_state_machine(stateMachineArn=machine, definition=definition)
+    assert (decision["outcome"], decision["error"]) == ("REVIEW_TIMED_OUT", "States.Timeout")
+
+
+def test_a_repeated_event_gets_the_first_answer_and_no_other_order(released: Deployed) -> None:
+    with_settings(released, threshold=0.0)
+    first = send(released, once=png(draw("bicycle", 1006, 32)))["once"]
+    states, machine = released.client("stepfunctions"), released.outputs["DeliveryMachine"]
+    pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
+    (execution,) = [e for page in pages for e in page["executions"] if e["name"] == first["execution"]]
+    event = states.describe_execution(executionArn=execution["executionArn"])["input"]
+    repeated = json.loads(ended(released, event)["output"])
+    assert (repeated["outcome"], repeated["arrival"]) == ("REPEAT", first["arrival"])
+    assert (repeated["execution"], repeated["order_id"]) == (first["execution"], first["assignment"]["order_id"])
+
+
+def test_the_state_stays_small_whatever_the_camera_sends(released: Deployed) -> None:
+    photo = bmp(2600, 2600)
+    assert len(photo) > 20_000_000
+    decision = send(released, photo=photo, inline=png(draw("bicycle", 1007, 110)))["photo"]
+    assert decision["outcome"] == "DISPATCHED"
+    states, machine = released.client("stepfunctions"), released.outputs["DeliveryMachine"]
+    for page in states.get_paginator("list_executions").paginate(stateMachineArn=machine):
+        for execution in page["executions"]:
+            history = states.get_paginator("get_execution_history").paginate(executionArn=execution["executionArn"])
+            for event in (event for part in history for event in part["events"]):
+                details = event.get("stateEnteredEventDetails") or event.get("stateExitedEventDetails") or {}
+                assert len(details.get("input", details.get("output", ""))) < 32 * 1024
 
 
 def test_a_picture_that_arrives_again_is_decided_again(released: Deployed) -> None:
@@ -160,10 +252,7 @@ def test_a_picture_that_arrives_again_is_decided_again(released: Deployed) -> No
 def test_an_arrival_that_was_deleted_is_rejected(released: Deployed) -> None:
     bucket = released.outputs["Bucket"]
     event = {"image_data": "", "s3_bucket": bucket, "s3_key": "arrivals/anna/gone.png", "inferences": []}
-    states = released.client("stepfunctions")
-    started = states.start_execution(stateMachineArn=released.outputs["DeliveryMachine"], input=json.dumps(event))
-    while (described := states.describe_execution(**{"executionArn": started["executionArn"]}))["status"] == "RUNNING":
-        time.sleep(0.1)
+    described = ended(released, json.dumps(event))
     decision = json.loads(described["output"])
     assert (described["status"], decision["outcome"]) == ("SUCCEEDED", "REJECTED")
     assert decision["error"] == "ImageNotFoundError"
@@ -194,6 +283,7 @@ def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: 
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["data"]["digest"] == released.manifest["digest"]
     assert summary["workflow"]["accepted"] >= 2
+    assert summary["workflow"]["dispatched"] >= 3
     assert summary["cleanup"] == {"left": None}
     assert "Confusion" in page.read_text()
 
@@ -203,7 +293,7 @@ def test_a_real_time_endpoint_takes_over_from_the_serverless_one_and_answers(rel
     released.release("tiny-20260101-000005")
     endpoint = released.client("sagemaker").describe_endpoint(EndpointName="tiny")
     assert endpoint["ProductionVariants"][0]["DesiredInstanceCount"] == 1
-    assert send(released, realtime=png(draw("bicycle", 1004, 32)))["realtime"]["outcome"] == "ACCEPTED"
+    assert send(released, realtime=png(draw("bicycle", 1004, 32)))["realtime"]["outcome"] == "DISPATCHED"
 
 
 def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(released: Deployed) -> None:
@@ -212,6 +302,19 @@ def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(release
     assert (decision["outcome"], decision["error"]) == ("FAILED", "EndpointUnavailableError")
     machine = gather.machine_run(released.outputs["DeliveryMachine"], stepfunctions=released.client("stepfunctions"))
     assert machine["states"]["DeliveryFailed"]["entered"] == 1
+
+
+def test_a_failed_delivery_is_found_and_started_again(released: Deployed) -> None:
+    services = {name: released.client(name) for name in ("stepfunctions", "sqs")}
+    where = (released.outputs["DeliveryMachine"], released.outputs["DeadLetters"])
+    (failed,) = failed_deliveries(*where, **services)
+    assert (failed["picture"], failed["error"]) == ("arrivals/anna/late.png", "EndpointUnavailableError")
+    released.release("tiny-20260101-000006")
+    table, dynamodb = released.outputs["ArrivalsTable"], released.client("dynamodb")
+    redrive(*where, table=table, dynamodb=dynamodb, step=Step(), **services)
+    assert failed_deliveries(*where, **services) == []
+    execution = f"{where[0].replace(':stateMachine:', ':execution:')}:{failed['name']}-r1"
+    assert json.loads(wait_for(released, execution)["output"])["outcome"] == "DISPATCHED"
 
 
 def test_an_endpoint_that_never_becomes_healthy_fails_the_release_and_is_deleted(

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scones.contract import SPLITS
 from scones.report import cost, figures, layout, machine, plots
 from scones.report.figures import percentile
-from scones.report.run import CostLine, Run
+from scones.report.run import CostLine, Run, verdict
 from scones.report.summary import workflow
 from scones.results import Corruption, Trust
 
@@ -76,6 +76,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "verdict": verdict,
         "duration": figures.duration,
         "percent": figures.percent,
         "percentile": percentile,

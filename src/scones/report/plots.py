@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from scones.contract import Decision
+from scones.report.run import Verdict, verdict
 from scones.results import Metrics, NoveltyScore, Trust
 
 if TYPE_CHECKING:
@@ -20,14 +21,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, FAINT, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404"
-OUTCOMES = {"ACCEPTED": "#050505", "REVIEW": "#060606", "REJECTED": "#070707", "FAILED": "#080808"}
+VERDICTS: dict[Verdict, str] = {
+    "accepted": "#050505",
+    "review": "#060606",
+    "rejected": "#070707",
+    "failed": "#080808",
+}
 STYLES = ("--", ":", "-.")
 VARIABLES = {
     INK: "--muted",
     FAINT: "--line",
     FIRST: "--accent",
     SECOND: "--second",
-    **{colour: f"--{outcome.lower()}" for outcome, colour in OUTCOMES.items()},
+    **{colour: f"--{name}" for name, colour in VERDICTS.items()},
 }
 
 
@@ -50,25 +56,25 @@ def training_curve(metrics: Metrics) -> str:
 
 
 def confidences(decisions: Sequence[Decision]) -> str:
-    """The model's confidence in each delivered image against the seconds since the first, coloured by outcome.
+    """The model's confidence in each delivered image against the seconds since the first, coloured by verdict.
 
     One line for each threshold: there may be one for each label. Above 1 there is none, because nothing is accepted.
     """
     figure = _figure(7.6, 2.7)
     axes = figure.subplots()
     times = [datetime.fromisoformat(decision["decided_at"]) for decision in decisions]
-    for outcome, colour in OUTCOMES.items():
+    for name, colour in VERDICTS.items():
         shown = [
             ((time - min(times)).total_seconds(), decision["confidence"] or 0.0)
             for time, decision in zip(times, decisions, strict=True)
-            if decision["outcome"] == outcome
+            if verdict(decision) == name
         ]
         if shown:
             x, y = zip(*shown, strict=True)
-            axes.scatter(x, y, s=26, color=colour, label=f"{outcome.lower()} ({len(shown)})")
+            axes.scatter(x, y, s=26, color=colour, label=f"{name} ({len(shown)})")
     for threshold, labels in _thresholds(decisions).items():
-        name = f"threshold {threshold:.3g} ({', '.join(labels)})"
-        axes.axhline(threshold, color=INK, linewidth=1, linestyle=STYLES[len(axes.lines) % len(STYLES)], label=name)
+        said = f"threshold {threshold:.3g} ({', '.join(labels)})"
+        axes.axhline(threshold, color=INK, linewidth=1, linestyle=STYLES[len(axes.lines) % len(STYLES)], label=said)
     axes.set_ylim(0, 1.04)
     axes.set_xlabel("seconds since the first decision")
     _dress(axes, "confidence")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from scones.contract import Decision, Manifest
 from scones.results import Evaluation, Metrics
@@ -71,6 +71,16 @@ class CostLine(TypedDict):
     source: str
     source_date: str
     fixed: bool
+
+
+Verdict = Literal["accepted", "review", "rejected", "failed"]
+
+
+def verdict(decision: Decision) -> Verdict:
+    """Who decided: the model, a person (who may have had no time), nobody for want of a picture, or a failure."""
+    if decision["outcome"] in ("REJECTED", "FAILED"):
+        return "rejected" if decision["outcome"] == "REJECTED" else "failed"
+    return "review" if decision["gate"] == "review" else "accepted"
 
 
 class Run(TypedDict):

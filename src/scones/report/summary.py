@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from scones.report.figures import percentile
-from scones.report.run import Run
+from scones.report.run import Run, verdict
 
 
 def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
@@ -35,8 +35,12 @@ def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
 
 
 def workflow(run: Run) -> dict[str, int | float | None]:
-    """How many executions the delivery machine ran, how they ended, and their p50 and p95 in milliseconds."""
+    """How many executions the delivery machine ran, how they ended, and their p50 and p95 in milliseconds.
+
+    `dispatched` arrivals have an order; `accepted` and `review` say who decided what they are.
+    """
     executions = run["delivery"]["executions"] if run["delivery"] else []
+    verdicts = Counter(verdict(decision) for decision in run["decisions"])
     outcomes = Counter(decision["outcome"] for decision in run["decisions"])
     # A decision names its execution by name or by ARN, which ends in the name.
     decided = {decision["execution"].rsplit(":", 1)[-1] for decision in run["decisions"]}
@@ -44,10 +48,11 @@ def workflow(run: Run) -> dict[str, int | float | None]:
     milliseconds = [one["seconds"] * 1000 for one in executions]
     return {
         "executions": len(executions),
-        "accepted": outcomes["ACCEPTED"],
-        "review": outcomes["REVIEW"],
-        "rejected": outcomes["REJECTED"],
-        "failed": outcomes["FAILED"] + len(lost),
+        "dispatched": outcomes["DISPATCHED"],
+        "accepted": verdicts["accepted"],
+        "review": verdicts["review"],
+        "rejected": verdicts["rejected"],
+        "failed": verdicts["failed"] + len(lost),
         "p50_ms": percentile(milliseconds, 50),
         "p95_ms": percentile(milliseconds, 95),
     }

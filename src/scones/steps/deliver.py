@@ -22,14 +22,15 @@ def deliver(
     s3: Any,
     step: Step,
     interval: float = 0,
+    meanwhile: Callable[[], None] = lambda: None,
     timeout: float = 300,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Decision]:
     """Upload `(<driver>/<name>, bytes)` pairs and return their decisions, in the order in which they were made.
 
-    `interval` is in seconds between two arrivals, `timeout` in seconds without a new decision. Raises DeliveryError
-    naming the pictures that got none.
+    `interval` is in seconds between two arrivals, `timeout` in seconds without a new decision; `meanwhile` is called
+    whenever some are still awaited. Raises DeliveryError naming the pictures that got none.
     """
     waiting = dict(pictures)
     # S3's prefixes go by character, not by folder.
@@ -52,6 +53,7 @@ def deliver(
             continue
         if clock() > deadline:
             raise DeliveryError(_late(missing, len(waiting), timeout))
+        meanwhile()
         sleep(_POLL_SECONDS)
     return sorted(decisions.values(), key=lambda decision: decision["decided_at"])
 
@@ -70,5 +72,5 @@ def _etags(bucket: str, prefix: str, *, s3: Any) -> dict[str, str]:
 def _late(missing: list[str], sent: int, timeout: float) -> str:
     return (
         f"{len(missing)} of {sent} arrivals have no decision after {timeout:.0f} s, the first is "
-        f"{ARRIVALS}{missing[0]}; look at the delivery state machine's executions"
+        f"{ARRIVALS}{missing[0]}; see `scones review`, `scones orders list` and `scones deliveries --failed`"
     )

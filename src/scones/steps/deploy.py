@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import CODE
+from scones.contract import CODE, KEPT_SECONDS, TABLES
 from scones.settings import Settings
 from scones.steps.package import function_zip, hashed_key, image_zip, state_machine, template
 from scones.steps.progress import Step
@@ -31,6 +31,7 @@ def plan(settings: Settings, *, cloudformation: Any) -> list[Change]:
     else:
         unknown = "known-after-deploy"
         storage = {"Bucket": unknown, "ModelPackageGroup": settings.project, "ImageUri": unknown}
+        storage |= {f"{name.title()}Table": f"{settings.project}-{name}" for name in TABLES}
     return changes + plan_stack(_workflow(settings, storage), cloudformation=cloudformation)
 
 
@@ -49,6 +50,12 @@ def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
         "CodeKey": code,
         "DeliveryKey": delivery,
         "ReleaseKey": release,
+        "OrdersTable": storage["OrdersTable"],
+        "ArrivalsTable": storage["ArrivalsTable"],
+        "ReviewsTable": storage["ReviewsTable"],
+        "Rules": settings.rules.to_json(),
+        "ReviewSeconds": str(settings.review_minutes * 60),
+        "KeptSeconds": str(KEPT_SECONDS),
         "Threshold": "" if settings.threshold is None else str(settings.threshold),
         "TrainInstanceType": settings.train_instance_type,
         "EvaluateInstanceType": settings.evaluate_instance_type,

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import FUNCTIONS, MACHINES, TAG
+from scones.contract import ALARMS, FUNCTIONS, MACHINES, TABLES, TAG
 from scones.settings import Settings
 
 # The shared groups hold the streams of all jobs in the account: ours are deleted stream by stream.
@@ -56,6 +56,10 @@ def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
         lambda: _functions(project, client("lambda")),
         lambda: _state_machines(project, client("stepfunctions")),
         lambda: _rules(project, client("events")),
+        lambda: _tables(project, client("dynamodb")),
+        lambda: _queues(project, client("sqs")),
+        lambda: _topics(project, client("sns")),
+        lambda: _alarms(project, client("cloudwatch")),
         lambda: _roles(project, client("iam")),
         lambda: _log_groups(project, client("logs")),
         lambda: _log_streams(project, client("logs")),
@@ -138,9 +142,38 @@ def _state_machines(project: str, stepfunctions: Any) -> Iterator[Resource]:
 
 
 def _rules(project: str, events: Any) -> Iterator[Resource]:
-    for found in _pages(events, "list_rules", "Rules", NamePrefix=f"{project}-arrivals"):
-        if found["Name"] == f"{project}-arrivals":
+    ours = {f"{project}-arrivals", f"{project}-review-clock"}
+    for found in _pages(events, "list_rules", "Rules", NamePrefix=f"{project}-"):
+        if found["Name"] in ours:
             yield Resource("rule", found["Name"])
+
+
+def _tables(project: str, dynamodb: Any) -> Iterator[Resource]:
+    ours = {f"{project}-{name}" for name in TABLES}
+    for name in dynamodb.get_paginator("list_tables").paginate().search("TableNames[]"):
+        if name in ours:
+            yield Resource("table", name)
+
+
+def _queues(project: str, sqs: Any) -> Iterator[Resource]:
+    for page in sqs.get_paginator("list_queues").paginate(QueueNamePrefix=f"{project}-dead-letters"):
+        for url in page.get("QueueUrls", []):
+            if url.endswith(f"/{project}-dead-letters"):
+                yield Resource("queue", url)
+
+
+def _topics(project: str, sns: Any) -> Iterator[Resource]:
+    for found in _pages(sns, "list_topics", "Topics"):
+        if found["TopicArn"].endswith((f":{project}-reviews", f":{project}-alerts")):
+            yield Resource("topic", found["TopicArn"])
+
+
+def _alarms(project: str, cloudwatch: Any) -> Iterator[Resource]:
+    """Yield the template's alarms; those of the scaling go with their target."""
+    ours = {f"{project}-{name}" for name in ALARMS}
+    for found in _pages(cloudwatch, "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{project}-"):
+        if found["AlarmName"] in ours:
+            yield Resource("alarm", found["AlarmName"])
 
 
 def _roles(project: str, iam: Any) -> Iterator[Resource]:

@@ -15,7 +15,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def function_zip() -> bytes:
     """Return the zip of all Lambda functions: `workflow/` with the modules that it may load."""
-    shared = [_ROOT / "__init__.py", _ROOT / "contract.py", _ROOT / "errors.py", _ROOT / "results.py"]
+    shared = [_ROOT / f"{name}.py" for name in ("__init__", "contract", "dispatch", "errors", "items", "results")]
     files = [*shared, *(_ROOT / "workflow").glob("*.py")]
     return _packed({path.relative_to(_ROOT.parent).as_posix(): path for path in files})
 

@@ -71,17 +71,23 @@ def dispatch(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: date
     gone: set[str] = set()
     for _ in range(_TRIES):
         row = _row(arrival, depot=depot)
-        if found := row.get("assignment"):
-            return Assignment(**found)
+        if "assignment" in row:
+            found: Assignment = row["assignment"]
+            return found
         orders = [order for order in _open_orders(depot=depot) if order.order_id not in gone]
         chosen = choose(seen, _left_by_the_line(orders, row, depot=depot, now=now), depot.rules, now)
         if chosen is None:
             _stand_in_line(arrival, seen, depot=depot, now=now)
             raise NoOrderAvailable(f"none of {len(orders)} open orders suits; the driver waits in line")
-        if given := _assign(arrival, chosen, depot=depot, now=now):
+        given = _assignment(chosen, now)
+        updates = [part(arrival, given, depot=depot) for part in (_take_order, _give_to_driver)]
+        refused = _transact(*updates, depot=depot)
+        if refused is None:
             return given
-        gone.add(chosen.order.order_id)
-    raise DispatchConflictError(f"{_TRIES} orders were taken by others in between; try again")
+        # The index may show an order as open for a while after it was taken.
+        if refused[0] == "ConditionalCheckFailed":
+            gone.add(given["order_id"])
+    raise DispatchConflictError(f"others were faster {_TRIES} times; try again")
 
 
 def _row(arrival: str, *, depot: Depot) -> dict[str, Any]:
@@ -131,19 +137,21 @@ def _line_before(arrived_at: str, *, depot: Depot) -> list[dict[str, Any]]:
 
 
 def _stand_in_line(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: datetime) -> None:
-    depot.dynamodb.update_item(
-        TableName=depot.arrivals,
-        Key=to_item({"arrival_id": arrival}),
-        UpdateExpression="SET #state = :line, seen_at = :now, probabilities = :seen, "
+    line = {
+        "TableName": depot.arrivals,
+        "Key": to_item({"arrival_id": arrival}),
+        "UpdateExpression": "SET #state = :line, seen_at = :now, probabilities = :seen, "
         "arrived_at = if_not_exists(arrived_at, :now)",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues=to_item({":line": "IN_LINE", ":now": now.isoformat(), ":seen": seen}),
-    )
+        "ConditionExpression": "attribute_not_exists(assignment)",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item({":line": "IN_LINE", ":now": now.isoformat(), ":seen": seen}),
+    }
+    if _transact(line, depot=depot):
+        raise DispatchConflictError("the arrival got its order just now; ask again")
 
 
-def _assign(arrival: str, chosen: Choice, *, depot: Depot, now: datetime) -> Assignment | None:
-    """Give the order to the arrival, if both are still free; None where one is not."""
-    given = Assignment(
+def _assignment(chosen: Choice, now: datetime) -> Assignment:
+    return Assignment(
         order_id=chosen.order.order_id,
         distance_km=chosen.order.distance_km,
         promised_at=chosen.order.promised_at.isoformat(),
@@ -152,7 +160,10 @@ def _assign(arrival: str, chosen: Choice, *, depot: Depot, now: datetime) -> Ass
         expected_cost_minutes=round(chosen.expected_cost_minutes, 3),
         assigned_at=now.isoformat(),
     )
-    order = {
+
+
+def _take_order(arrival: str, given: Assignment, *, depot: Depot) -> dict[str, Any]:
+    return {
         "TableName": depot.orders,
         "Key": to_item({"order_id": given["order_id"]}),
         "UpdateExpression": "SET #state = :assigned, arrival_id = :arrival, assigned_at = :now",
@@ -162,18 +173,25 @@ def _assign(arrival: str, chosen: Choice, *, depot: Depot, now: datetime) -> Ass
             {":assigned": "ASSIGNED", ":open": "OPEN", ":arrival": arrival, ":now": given["assigned_at"]}
         ),
     }
-    driver = {
+
+
+def _give_to_driver(arrival: str, given: Assignment, *, depot: Depot) -> dict[str, Any]:
+    return {
         "TableName": depot.arrivals,
         "Key": to_item({"arrival_id": arrival}),
         "UpdateExpression": "SET #state = :dispatched, assignment = :given",
         "ConditionExpression": "attribute_not_exists(assignment)",
         "ExpressionAttributeNames": {"#state": "state"},
-        "ExpressionAttributeValues": to_item({":dispatched": "DISPATCHED"}) | {":given": to_attribute(given)},
+        "ExpressionAttributeValues": {":dispatched": {"S": "DISPATCHED"}, ":given": to_attribute(given)},
     }
+
+
+def _transact(*updates: Mapping[str, Any], depot: Depot) -> list[str] | None:
+    """Make all the updates or none; None where they were made, else each one's reason, "None" where it had none."""
     try:
-        depot.dynamodb.transact_write_items(TransactItems=[{"Update": order}, {"Update": driver}])
+        depot.dynamodb.transact_write_items(TransactItems=[{"Update": update} for update in updates])
     except ClientError as error:
-        if error.response["Error"]["Code"] == "TransactionCanceledException":
-            return None
-        raise
-    return given
+        if error.response["Error"]["Code"] != "TransactionCanceledException":
+            raise
+        return [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
+    return None

@@ -37,7 +37,7 @@ def parse_image_data(event: object) -> ImageData:
             data[name] = text
     for name in _NUMBERS:
         if isinstance(number := found.get(name), int | float):
-            data[name] = float(number)
+            data[name] = float(number)  # type: ignore[literal-required]
     return data
 
 

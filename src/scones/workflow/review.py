@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -83,7 +82,9 @@ def ask(data: ImageData, token: str, *, desk: Desk, now: datetime) -> None:
         desk.sns.publish(
             TopicArn=desk.topic,
             Subject="A picture waits for review",
-            Message=json.dumps(told | {"model": dict(zip(labels, inferences, strict=False)), "answer": "scones review"}),
+            Message=json.dumps(
+                told | {"model": dict(zip(labels, inferences, strict=False)), "answer": "scones review"}
+            ),
         )
     else:
         before = _row(data["arrival"], desk=desk)
@@ -116,13 +117,14 @@ def answer(arrival: str, said: str, reviewer: str, *, desk: Desk, now: datetime)
     if said not in (*row["labels"], NEITHER):
         raise EventError(f"the answer {said!r} is none of {', '.join((*row['labels'], NEITHER))}")
     given = ReviewAnswer(answer=said, reviewer=reviewer, answered_at=now.isoformat())
-    if _first(arrival, given, desk=desk):
-        row = {**row, **given}
+    _answer_once(arrival, given, desk=desk)
     # A crash may have kept the first answer from being handed on: then whoever comes next does it.
-    if "token" in (row := row if row.get("answered_at") == given["answered_at"] else _row(arrival, desk=desk)):
+    if "token" in (row := _row(arrival, desk=desk)):
         _hand_on(row, desk=desk)
     if _answer_of(row) != given:
-        raise ReviewAnsweredError(f"{row['reviewer']} has answered {row['answer']} at {row['answered_at']}; that stands")
+        raise ReviewAnsweredError(
+            f"{row['reviewer']} has answered {row['answer']} at {row['answered_at']}; that stands"
+        )
     return given
 
 
@@ -152,9 +154,8 @@ def _put_unless_answered(row: Mapping[str, Any], *, desk: Desk) -> bool:
     )
 
 
-def _first(arrival: str, given: ReviewAnswer, *, desk: Desk) -> bool:
-    """Write the answer down where there is none yet."""
-    return _if_it_holds(
+def _answer_once(arrival: str, given: ReviewAnswer, *, desk: Desk) -> None:
+    _if_it_holds(
         desk.dynamodb.update_item,
         TableName=desk.table,
         Key=to_item({"arrival_id": arrival}),
@@ -216,8 +217,9 @@ def _write_label(row: Mapping[str, Any], *, desk: Desk) -> None:
         model=row.get("model"),
         inferences=row["inferences"],
     )
-    version = f"?versionId={row['version_id']}" if row.get("version_id") else ""
-    source = f"{row['s3_bucket']}/{quote(row['s3_key'])}{version}"
+    source = {"Bucket": row["s3_bucket"], "Key": row["s3_key"]}
+    if "version_id" in row:
+        source["VersionId"] = row["version_id"]
     desk.s3.copy_object(Bucket=row["s3_bucket"], Key=picture, CopySource=source)
     desk.s3.put_object(
         Bucket=row["s3_bucket"], Key=f"{LABELS}{row['arrival_id']}.json", Body=json.dumps(label), ContentType=JSON

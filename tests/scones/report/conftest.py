@@ -6,11 +6,11 @@ import base64
 import math
 import struct
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from scones.contract import Certificate, Decision, Manifest, Outcome
+from scones.contract import Assignment, Certificate, Decision, Manifest, Outcome, ReviewAnswer
 from scones.report.run import ExecutionRun, LambdaRun, MachineRun, Run, SampleImage, TimedState
 from scones.results import (
     Acceptance,
@@ -280,16 +280,30 @@ def _function(name: str, n: int) -> LambdaRun:
 
 
 def _decision(n: int) -> Decision:
-    outcome: Outcome = "ACCEPTED" if n % 6 else "REVIEW"
-    outcome = "REJECTED" if n == 7 else "FAILED" if n == 15 else outcome
+    gate: Literal["accept", "review"] = "accept" if n % 6 else "review"
+    outcome: Outcome = "REJECTED" if n == 7 else "FAILED" if n == 15 else "DISPATCHED"
+    assignment = Assignment(
+        order_id=f"order-{n}",
+        distance_km=1.5 + n / 4,
+        promised_at="2026-11-22T11:00:00+00:00",
+        vehicle=("bicycle", "motorcycle")[n % 2],
+        bay=("bicycle bay", "motorcycle bay")[n % 2],
+        expected_cost_minutes=9.5,
+        assigned_at=f"2026-11-22T10:17:{n:02}.200+00:00",
+    )
+    review = ReviewAnswer(answer="bicycle", reviewer="anna", answered_at="2026-11-22T10:17:59+00:00")
     return Decision(
         outcome=outcome,
+        arrival=f"{n:032x}",
         s3_bucket="scones-000000000000",
         s3_key=f"arrivals/driver-{n % 4}/test-{n:03}.png",
         label=None if outcome == "REJECTED" else ("bicycle", "motorcycle")[n % 2],
-        confidence=None if outcome == "REJECTED" else 0.97 - 0.013 * (n % 9) - (0.3 if outcome == "REVIEW" else 0),
+        confidence=None if outcome == "REJECTED" else 0.97 - 0.013 * (n % 9) - (0.3 if gate == "review" else 0),
         inferences=[],
         threshold=0.8,
+        gate=None if outcome == "REJECTED" else gate,
+        assignment=assignment if outcome == "DISPATCHED" else None,
+        review=review if gate == "review" else None,
         error={"REJECTED": "ImageRejectedError", "FAILED": "EndpointUnavailableError"}.get(outcome),
         cause=None,
         execution=f"scones-delivery-{n}",

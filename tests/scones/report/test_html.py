@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scones.contract import Decision
+from scones.contract import Decision, ReviewAnswer
 from scones.report import render
 from scones.report.run import Run, SampleImage
 
@@ -172,12 +172,16 @@ def test_few_decisions_still_have_a_plot(run: Run, decisions: int) -> None:
 def hostile(text: str) -> Run:
     decision = Decision(
         outcome="FAILED",
+        arrival=text,
         s3_bucket=text,
         s3_key=text,
         label=text or None,
         confidence=0.5,
         inferences=[],
         threshold=0.8,
+        gate=None,
+        assignment=None,
+        review=ReviewAnswer(answer=text, reviewer=text, answered_at=text),
         error=text,
         cause=text,
         execution=text,

@@ -11,7 +11,7 @@ def test_the_summary_has_the_shape_that_machines_were_promised(run: Run) -> None
     assert {name: sorted(part) for name, part in summary.items() if name != "seconds"} == {
         "data": ["counts", "digest", "source"],
         "model": ["accuracy", "interval", "per_class", "seconds"],
-        "workflow": ["accepted", "executions", "failed", "p50_ms", "p95_ms", "rejected", "review"],
+        "workflow": ["accepted", "dispatched", "executions", "failed", "p50_ms", "p95_ms", "rejected", "review"],
         "cleanup": ["left"],
     }
     assert summary["model"]["accuracy"] == 0.875
@@ -23,6 +23,7 @@ def test_the_summary_has_the_shape_that_machines_were_promised(run: Run) -> None
 def test_every_execution_is_counted_once(run: Run) -> None:
     ended = workflow(run)
     assert ended["executions"] == 24
+    assert ended["dispatched"] == 22
     assert (ended["accepted"], ended["review"], ended["rejected"], ended["failed"]) == (18, 4, 1, 1)
 
 

@@ -41,6 +41,7 @@ def test_every_form_of_the_course_gives_the_same_data_object(data: ImageData) ->
 def test_an_s3_event_names_the_arrival_with_its_key_as_it_is() -> None:
     event = json.loads((EVENTS / "object_created.json").read_text())
     expected = {"image_data": "", "s3_bucket": "depot", "s3_key": "arrivals/anna/gate 1+ü.png", "inferences": []}
+    expected |= {"version_id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "etag": "b1946ac92492d2347c6235b4d2611184"}
     assert parse_image_data(event) == expected
 
 

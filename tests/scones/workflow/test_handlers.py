@@ -23,7 +23,7 @@ from scones.results import Interval
 from scones.workflow.classify import classify
 from scones.workflow.filter import require_confidence
 from scones.workflow.gate import require_accuracy
-from scones.workflow.record import decide, decision_key
+from scones.workflow.record import decide, decision_key, record
 from scones.workflow.serialize import serialize
 
 ANSWER = {
@@ -32,6 +32,7 @@ ANSWER = {
     "decision": "accept",
     "label": "motorcycle",
     "thresholds": [0.7, 0.8],
+    "novelty": -3.0,
     "model": "m1",
 }
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -50,9 +51,11 @@ class Bucket:
         self.closed = False
         self.objects = {f"arrivals/anna/{name}.png": content for name, content in objects.items()}
 
-    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        content = self._content(Key)
-        return {"ContentLength": len(content), "Body": io.BytesIO(content)}
+    def get_object(self, Bucket: str, Key: str, VersionId: str = "v2") -> dict[str, Any]:
+        content = self._content(Key) + (b" before" if VersionId == "v1" else b"")
+        return {
+            "ContentLength": len(content), "Body": io.BytesIO(content), "VersionId": VersionId, "ETag": '"e"'
+        }  # fmt: skip
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
         if self.closed:
@@ -96,6 +99,16 @@ def test_serialize_leaves_a_large_picture_in_the_bucket() -> None:
     assert serialize(data(), s3=Bucket(**{"1": b"x" * INLINE_IMAGE_BYTES}))["image_data"] == ""
 
 
+def test_serialize_reads_the_version_that_arrived_and_names_the_arrival_by_it() -> None:
+    bucket = Bucket(**{"1": b"picture"})
+    first, second = (serialize(data(version_id=version), s3=bucket) for version in ("v1", "v2"))
+    assert base64.b64decode(first["image_data"]) == b"picture before"
+    assert first["arrival"] != second["arrival"]
+    assert (
+        second["arrival"] == serialize(data(etag="e"), s3=bucket)["arrival"] == serialize(data(), s3=bucket)["arrival"]
+    )
+
+
 def test_serialize_says_that_the_picture_is_gone() -> None:
     with pytest.raises(ImageNotFoundError, match=r"s3://depot/arrivals/anna/1\.png"):
         serialize(data(), s3=Bucket())
@@ -115,7 +128,7 @@ def test_classify_asks_with_the_picture_of_the_state_and_its_type() -> None:
     assert (classified["decision"], classified["threshold"]) == ("accept", 0.8)
 
 
-@pytest.mark.parametrize(("answer", "model"), [(ANSWER | {"novelty": -3.0}, "m1"), ([0.1, 0.9], None)])
+@pytest.mark.parametrize(("answer", "model"), [(ANSWER, "m1"), ([0.1, 0.9], None)])
 def test_classify_logs_what_the_endpoint_said(answer: Any, model: str | None) -> None:
     bucket, runtime = Bucket(**{"1": b"picture"}), Runtime(answer)
     classify(data(), endpoint="scones", inference_id="i-1", s3=bucket, runtime=runtime)
@@ -202,16 +215,17 @@ def test_filter_refuses_what_is_no_answer(inferences: list[float]) -> None:
 
 
 def test_record_keeps_the_best_label_and_the_plain_reason() -> None:
-    cause = json.dumps({"errorType": "ThresholdConfidenceNotMet", "errorMessage": "too unsure"})
+    cause = json.dumps({"errorType": "Slow", "errorMessage": "too unsure"})
     event = {
-        "outcome": "REVIEW",
+        "outcome": "REVIEW_TIMED_OUT",
+        "gate": "review",
         "event": data(),
         "data": data(inferences=[0.4, 0.6], labels=["bicycle", "motorcycle"]),
-        "error": {"Error": "ThresholdConfidenceNotMet", "Cause": cause},
+        "error": {"Error": "States.Timeout", "Cause": cause},
         "execution": "e1",
     }
     decision = decide(event, threshold=0.8, now=NOW)
-    assert (decision["outcome"], decision["label"], decision["confidence"]) == ("REVIEW", "motorcycle", 0.6)
+    assert (decision["outcome"], decision["label"], decision["confidence"]) == ("REVIEW_TIMED_OUT", "motorcycle", 0.6)
     assert (decision["cause"], decision["decided_at"]) == ("too unsure", "2026-11-22T18:30:00.000+00:00")
 
 
@@ -224,6 +238,32 @@ def test_record_of_a_picture_that_nobody_could_read_has_no_label() -> None:
     }
     decision = decide(event, threshold=0.8, now=NOW)
     assert (decision["label"], decision["confidence"], decision["cause"]) == (None, None, "gone")
+
+
+def test_a_decision_carries_the_order_and_what_a_person_said() -> None:
+    review = {"answer": "bicycle", "reviewer": "anna", "answered_at": "2026-11-22T18:29:00+00:00"}
+    event = {
+        "outcome": "DISPATCHED",
+        "gate": "review",
+        "event": data(),
+        "data": data(arrival="a1", inferences=[0.4, 0.6], labels=["bicycle", "motorcycle"]),
+        "assignment": {"order_id": "o1"},
+        "review": review,
+        "execution": "e1",
+    }
+    decision = decide(event, threshold=None, now=NOW)
+    assert (decision["arrival"], decision["gate"], decision["error"]) == ("a1", "review", None)
+    assert (decision["assignment"], decision["review"]) == ({"order_id": "o1"}, review)
+
+
+def test_a_decision_is_written_by_who_has_the_arrival_alone(localaws: Any, table: Callable[[str, str], str]) -> None:
+    arrivals, bucket = table("arrival_id", "arrived_at"), Bucket()
+    for execution, outcome in (("e1", "FAILED"), ("e2", "DISPATCHED"), ("e2", "DISPATCHED"), ("e3", "FAILED")):
+        event = {"outcome": outcome, "event": data(), "execution": execution}
+        decision = decide(event, threshold=None, now=NOW)
+        record(decision, table=arrivals, s3=bucket, dynamodb=localaws.client("dynamodb"))
+    stored = json.loads(bucket.objects["decisions/anna/1.png.json"])
+    assert (stored["execution"], stored["outcome"]) == ("e2", "DISPATCHED")
 
 
 def test_a_decision_stands_under_the_arrivals_own_name() -> None:

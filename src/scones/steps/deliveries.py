@@ -1,0 +1,158 @@
+"""Deliveries: how the executions of the delivery machine ended, and those that failed started once more.
+
+Runs where the operator sits. Step Functions' own redrive would go on at the state that failed, which here is the one
+that ends a recorded failure; so a failed delivery is replayed whole, with its own input, as `<name>-r<number>`. What
+its arrival got already it keeps: Claim hands over the row of a failed execution, and Dispatch gives the first answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, TypedDict
+
+from botocore.exceptions import ClientError
+
+from scones.items import to_item
+from scones.steps.progress import Step
+
+FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
+MOST = 1000
+_MOST_NAME = 80
+_REDRIVEN = re.compile(r"^(?P<first>.+?)(-r(?P<number>\d+))?$")
+
+
+class Delivery(TypedDict):
+    """One execution, or an event in the dead letter queue (`status` UNDELIVERED); `started_at` in UTC."""
+
+    name: str
+    status: str
+    started_at: str
+    picture: str | None
+    error: str | None
+    cause: str | None
+
+
+def list_deliveries(machine: str, *, stepfunctions: Any) -> list[Delivery]:
+    """Return the newest executions, up to `MOST`, without their inputs' and errors' details."""
+    return [_delivery(one) for one in islice(_executions(machine, stepfunctions=stepfunctions), MOST)]
+
+
+def failed_deliveries(machine: str, queue: str, *, stepfunctions: Any, sqs: Any) -> list[Delivery]:
+    """Return what failed and was not started again since, oldest first, and the events that started nothing."""
+    found = [_described(one, stepfunctions=stepfunctions) for one in _failed(machine, stepfunctions=stepfunctions)]
+    return found + [_undelivered(message) for message in _dead_letters(queue, sqs=sqs)]
+
+
+def redrive(
+    machine: str, queue: str, *, table: str, stepfunctions: Any, sqs: Any, dynamodb: Any, step: Step
+) -> list[Delivery]:
+    """Start again what `failed_deliveries` lists, and return it; what is started twice at once runs once."""
+    failed = _failed(machine, stepfunctions=stepfunctions)
+    started = [_replay(one, machine, table, stepfunctions, dynamodb, step) for one in failed]
+    for message in _dead_letters(queue, sqs=sqs):
+        # SQS may hand out a message twice, and its id is a name that Step Functions takes once.
+        _start(machine, message["MessageId"], message["Body"], stepfunctions=stepfunctions)
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        started.append(_undelivered(message))
+    return started
+
+
+def next_name(name: str) -> str:
+    """Return the name of the execution that replays `name`: `name-r1`, then `name-r2`, ..."""
+    match = _REDRIVEN.match(name)
+    first, number = (match["first"], int(match["number"] or 0) + 1) if match else (name, 1)
+    suffix = f"-r{number}"
+    return first[: _MOST_NAME - len(suffix)] + suffix
+
+
+def _replay(
+    execution: dict[str, Any], machine: str, table: str, stepfunctions: Any, dynamodb: Any, step: Step
+) -> Delivery:
+    described = stepfunctions.describe_execution(executionArn=execution["executionArn"])
+    _release_claim(execution["name"], table=table, dynamodb=dynamodb)
+    _start(machine, next_name(execution["name"]), described["input"], stepfunctions=stepfunctions)
+    step.note(f"{execution['name']} started again")
+    return _delivery(described)
+
+
+def _start(machine: str, name: str, text: str, *, stepfunctions: Any) -> None:
+    try:
+        stepfunctions.start_execution(stateMachineArn=machine, name=name, input=text)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+            raise
+
+
+def _release_claim(execution: str, *, table: str, dynamodb: Any) -> None:
+    """Give back the arrival of an execution that ended without a word: one that timed out or was stopped."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="execution = :execution",
+        ExpressionAttributeValues=to_item({":execution": execution}),
+        ProjectionExpression="arrival_id",
+    )
+    for item in (item for page in pages for item in page["Items"]):
+        dynamodb.update_item(
+            TableName=table,
+            Key={"arrival_id": item["arrival_id"]},
+            UpdateExpression="SET #state = :failed",
+            ConditionExpression="execution = :execution",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues=to_item({":failed": "FAILED", ":execution": execution}),
+        )
+
+
+def _failed(machine: str, *, stepfunctions: Any) -> list[dict[str, Any]]:
+    executions = list(_executions(machine, stepfunctions=stepfunctions))
+    names = {one["name"] for one in executions}
+    failed = [one for one in executions if one["status"] in FAILED and next_name(one["name"]) not in names]
+    return sorted(failed, key=lambda one: one["startDate"])
+
+
+def _executions(machine: str, *, stepfunctions: Any) -> Iterator[dict[str, Any]]:
+    for page in stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine):
+        yield from page["executions"]
+
+
+def _dead_letters(queue: str, *, sqs: Any) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    while True:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=5).get("Messages", [])
+        fresh = {message["MessageId"]: message for message in messages if message["MessageId"] not in found}
+        if not fresh:
+            return list(found.values())
+        found |= fresh
+
+
+def _described(execution: dict[str, Any], *, stepfunctions: Any) -> Delivery:
+    return _delivery(stepfunctions.describe_execution(executionArn=execution["executionArn"]))
+
+
+def _delivery(execution: dict[str, Any]) -> Delivery:
+    return Delivery(
+        name=execution["name"],
+        status=execution["status"],
+        started_at=execution["startDate"].isoformat(timespec="seconds"),
+        picture=_picture(execution.get("input", "")),
+        error=execution.get("error"),
+        cause=execution.get("cause"),
+    )
+
+
+def _undelivered(message: dict[str, Any]) -> Delivery:
+    picture = _picture(message["Body"])
+    return Delivery(
+        name=message["MessageId"], status="UNDELIVERED", started_at="", picture=picture, error=None, cause=None
+    )
+
+
+def _picture(text: str) -> str | None:
+    """The key of the picture that an execution's input names, in either of the forms that start one."""
+    try:
+        event = json.loads(text)
+        return str(event["s3_key"] if "s3_key" in event else event["detail"]["object"]["key"])
+    except (ValueError, TypeError, KeyError):
+        return None
