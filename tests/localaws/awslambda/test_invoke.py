@@ -128,6 +128,11 @@ def test_bytes_are_given_back_raw(localaws: Any, make_function: Make) -> None:
     assert answer["Payload"].read() == b"\x89PNG"
 
 
+def test_bytes_inside_an_answer_become_text(make_function: Make, invoke: Invoke) -> None:
+    name = make_function("def handler(event, context):\n  return {'body': {'image_data': b'iVBOR', 'n': [b'1']}}")
+    assert invoke(name) == ({"body": {"image_data": "iVBOR", "n": ["1"]}}, None)
+
+
 def test_log_lines_are_those_of_aws(localaws: Any, make_function: Make) -> None:
     name = make_function("def handler(event, context):\n  print('one')\n  print('two')")
     first, second = (localaws.client("lambda").invoke(FunctionName=name, LogType="Tail") for _ in range(2))

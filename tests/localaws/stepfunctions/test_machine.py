@@ -64,6 +64,14 @@ def test_a_function_s_answer_keeps_its_type(localaws: Any, make_function: Callab
     assert json.loads(run(localaws, machine, value)["output"]) == value
 
 
+def test_bytes_that_a_function_answers_are_read_as_json(localaws: Any, make_function: Callable[..., str]) -> None:
+    function = make_function('def handler(event, context):\n  return b\'{"inferences": "[0.9, 0.1]"}\'')
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "OutputPath": "$.Payload", "End": True}
+    task["Parameters"] = {"FunctionName": function}
+    arn = create(localaws, function, {"StartAt": "T", "States": {"T": task}})
+    assert json.loads(run(localaws, arn)["output"]) == {"inferences": "[0.9, 0.1]"}
+
+
 def test_create_update_and_validate_refuse_with_the_state_and_the_field(localaws: Any) -> None:
     client = localaws.client("stepfunctions")
     good = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
