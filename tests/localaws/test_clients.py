@@ -96,6 +96,58 @@ def test_objects_and_items_behave_alike(client: Callable[[str], Any]) -> None:
         dynamodb.put_item(**put)
 
 
+def test_a_transaction_is_all_or_nothing_and_says_why(client: Callable[[str], Any]) -> None:
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(
+        TableName="orders",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("id", "state", "at")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-state",
+                "KeySchema": [
+                    {"AttributeName": "state", "KeyType": "HASH"},
+                    {"AttributeName": "at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for name, at in (("a", "1"), ("b", "2")):
+        dynamodb.put_item(TableName="orders", Item={"id": {"S": name}, "state": {"S": "open"}, "at": {"S": at}})
+
+    def still_open(before: str) -> list[str]:
+        found = dynamodb.query(
+            TableName="orders",
+            IndexName="by-state",
+            KeyConditionExpression="#s = :open AND #a < :before",
+            ExpressionAttributeNames={"#s": "state", "#a": "at"},
+            ExpressionAttributeValues={":open": {"S": "open"}, ":before": {"S": before}},
+        )
+        return [item["id"]["S"] for item in found["Items"]]
+
+    arrival = {"TableName": "orders", "Item": {"id": {"S": "arrival"}}}
+    take = {
+        "TableName": "orders",
+        "Key": {"id": {"S": "a"}},
+        "UpdateExpression": "SET #s = :taken",
+        "ConditionExpression": "#s = :open",
+        "ExpressionAttributeNames": {"#s": "state"},
+        "ExpressionAttributeValues": {":taken": {"S": "taken"}, ":open": {"S": "open"}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    assert (still_open("2"), still_open("3")) == (["a"], ["a", "b"])
+    dynamodb.transact_write_items(TransactItems=[{"Update": take}])
+    assert still_open("3") == ["b"]
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as cancelled:
+        dynamodb.transact_write_items(TransactItems=[{"Put": arrival}, {"Update": take}])
+    reasons = cancelled.value.response["CancellationReasons"]
+    assert [reason["Code"] for reason in reasons] == ["None", "ConditionalCheckFailed"]
+    assert reasons[1]["Item"]["state"] == {"S": "taken"}
+    assert "Item" not in dynamodb.get_item(TableName="orders", Key=arrival["Item"])
+
+
 def test_a_choice_takes_the_same_way(client: Callable[[str], Any]) -> None:
     choice = {"Variable": "$.n", "NumericGreaterThan": 2, "Next": "Many"}
     states = {

@@ -6,6 +6,7 @@ Does not write CloudWatch Logs; it hands over what was printed.
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 import uuid
@@ -80,8 +81,7 @@ class Sandbox:
             message = f"RequestId: {request_id} Error: Task timed out after {self._timeout:.2f} seconds"
         elif outcome.kind == "exit":
             error_type = "Runtime.ExitError"
-            how = f"exit status {returncode}" if (returncode or 0) >= 0 else "signal: killed"
-            message = f"RequestId: {request_id} Error: Runtime exited with error: {how}"
+            message = f"RequestId: {request_id} Error: Runtime exited {_how(returncode or 0)}"
         elif outcome.kind == "response":
             return outcome.body, None
         else:
@@ -105,3 +105,10 @@ class Sandbox:
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             runtime.end()
+
+
+def _how(returncode: int) -> str:
+    if returncode == 0:
+        return "without providing a reason"
+    how = f"exit status {returncode}" if returncode > 0 else f"signal: {signal.strsignal(-returncode)}".lower()
+    return f"with error: {how}"

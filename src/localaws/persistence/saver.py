@@ -23,7 +23,7 @@ from ministack.core import persistence as engine
 from localaws.persistence import marks
 from localaws.persistence.marks import Mark
 from localaws.persistence.rows import RowKey, Rows
-from localaws.persistence.snapshot import GONE, Entry, Scoped, StoredEntry, entries, entries_at, state_of
+from localaws.persistence.snapshot import GONE, LIVE_STORES, Entry, Scoped, StoredEntry, entries, entries_at, state_of
 
 # Requests that come by the thousand, and the only service whose state they change: not all of it is looked at.
 FREQUENT = {
@@ -126,8 +126,10 @@ class Saver:
             self._owner = {marks.ITEMS: ("dynamodb", marks.ITEMS)}
             for service, module in modules.items():
                 for name, value in vars(module).items():
-                    if isinstance(value, Scoped):
-                        self._owner[id(value)] = service, name.removeprefix("_")
+                    store = name.removeprefix("_")
+                    # What a restart does not need may hold what cannot be saved, or must not be: tokens of tasks.
+                    if isinstance(value, Scoped) and store in LIVE_STORES.get(service, (store,)):
+                        self._owner[id(value)] = service, store
         return self._owner
 
     def save_all(self) -> None:

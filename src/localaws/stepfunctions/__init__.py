@@ -15,6 +15,7 @@ from ministack.services import stepfunctions as engine
 from ministack.services.cloudformation import provisioners
 
 from localaws.errors import DefinitionError
+from localaws.stepfunctions import callbacks, executions
 from localaws.stepfunctions.definition import check
 from localaws.stepfunctions.integrations import is_supported
 from localaws.stepfunctions.timing import fail, find_retrier, run_in_time, sleep
@@ -31,6 +32,12 @@ def install(resources: Callable[[], Collection[str]]) -> None:
     engine._find_matching_retrier = find_retrier
     engine._run_execution = run_in_time
     engine._fail_execution = fail
+    engine._start_execution = executions.start
+    engine._execute_task = callbacks.execute_task
+    engine._invoke_with_callback = callbacks.wait_for_answer
+    engine._send_task_success, engine._send_task_failure = callbacks.send_success, callbacks.send_failure
+    for name in ("_apply_parameters", "_apply_jsonata_arguments"):
+        setattr(engine, name, callbacks.with_new_token(getattr(engine, name)))
     engine.time = SimpleNamespace(**{**vars(engine.time), "sleep": sleep})
 
 

@@ -157,8 +157,13 @@ def _task(state: Object, _states_here: Object, place: _Place) -> None:
     resource = state.get("Resource")
     if not isinstance(resource, str) or not place.is_supported(resource):
         place.at("Resource").refuse(f"The integration {resource!r} is not supported by this engine")
-    if "TimeoutSeconds" in state:
-        _number(state["TimeoutSeconds"], place.at("TimeoutSeconds"))
+    seconds = state.get("TimeoutSeconds", 1)
+    if not (place.language == "JSONata" and _is_expression(seconds)):
+        _number(seconds, place.at("TimeoutSeconds"))
+
+
+def _is_expression(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("{%") and value.endswith("%}")
 
 
 def _choice(state: Object, states: Object, place: _Place) -> None:

@@ -17,7 +17,7 @@ def parse_image_data(event: object) -> ImageData:
     """Return the data object of a Lambda event.
 
     Accepts the object bare, as a JSON string, in `{"statusCode", "body": object or JSON string}`, and as EventBridge's
-    S3 "Object Created" event. Raises EventError, naming what is missing.
+    S3 "Object Created" event; a JSON string may be encoded more than once. Raises EventError, naming what is missing.
     """
     found = _object(event)
     if "body" in found:
@@ -47,7 +47,7 @@ def envelope(data: ImageData) -> Envelope:
 
 
 def _object(value: object) -> Mapping[str, Any]:
-    if isinstance(value, str):
+    while isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:

@@ -59,11 +59,18 @@ def test_memory_over_the_limit_is_refused_to_the_function(make_function: Make, i
     assert invoke(name, 10) == (10 << 20, None)
 
 
-def test_a_process_that_exits_is_reported_with_its_status(make_function: Make, invoke: Invoke) -> None:
-    name = make_function("import os\ndef handler(event, context):\n  os._exit(3)")
-    body, _ = invoke(name)
-    assert body["errorType"] == "Runtime.ExitError"
-    assert "exit status 3" in body["errorMessage"]
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("os._exit(3)", "with error: exit status 3"),
+        ("os._exit(0)", "without providing a reason"),
+        ("os.kill(os.getpid(), 9)", "with error: signal: killed"),
+    ],
+)
+def test_a_process_that_ends_is_reported_with_how(make_function: Make, invoke: Invoke, how: str, told: str) -> None:
+    body, error = invoke(make_function(f"import os\ndef handler(event, context):\n  {how}"))
+    assert (body["errorType"], error) == ("Runtime.ExitError", "Unhandled")
+    assert body["errorMessage"].endswith(f"Error: Runtime exited {told}")
 
 
 def test_an_import_that_the_package_does_not_hold_fails_as_on_aws(make_function: Make, invoke: Invoke) -> None:
@@ -126,6 +133,11 @@ def test_bytes_are_given_back_raw(localaws: Any, make_function: Make) -> None:
     name = make_function("def handler(event, context):\n  return b'\\x89PNG'")
     answer = localaws.client("lambda").invoke(FunctionName=name)
     assert answer["Payload"].read() == b"\x89PNG"
+
+
+def test_bytes_inside_an_answer_become_text(make_function: Make, invoke: Invoke) -> None:
+    name = make_function("def handler(event, context):\n  return {'body': {'image_data': b'iVBOR', 'n': [b'1']}}")
+    assert invoke(name) == ({"body": {"image_data": "iVBOR", "n": ["1"]}}, None)
 
 
 def test_log_lines_are_those_of_aws(localaws: Any, make_function: Make) -> None:

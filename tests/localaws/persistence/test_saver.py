@@ -12,6 +12,7 @@ from ministack.core.responses import AccountScopedDict
 from localaws.persistence.marks import watch_stores
 from localaws.persistence.rows import RowKey, Rows
 from localaws.persistence.saver import Saver
+from localaws.persistence.snapshot import LIVE_STORES
 
 
 class Watched(AccountScopedDict):  # type: ignore[misc]
@@ -87,6 +88,21 @@ def test_a_request_saves_what_it_touched_and_nothing_else(tmp_path: Path) -> Non
     asyncio.run(change())
     assert rows.written - before == 3
     assert ("one", "things") in {key[:2] for key, _ in rows.read()}
+
+
+def test_a_store_that_no_restart_needs_is_never_written(tmp_path: Path) -> None:
+    toy, rows = ModuleType("toy"), Rows(tmp_path / "state.db")
+    for store in (*LIVE_STORES["stepfunctions"], "task_tokens"):
+        setattr(toy, f"_{store}", Watched())
+
+    async def start() -> None:
+        save = Saver(rows, lambda: {"stepfunctions": toy}).track("StartExecution")
+        toy._task_tokens["secret"] = {"event": object()}
+        toy._executions["e"] = {"status": "RUNNING", "events": []}
+        await save()
+
+    asyncio.run(start())
+    assert [key.store for key, _ in rows.read()] == ["executions"]
 
 
 def test_a_disk_that_cannot_be_written_fails_the_request(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import inspect
 
 from ministack import app
 from ministack.core import responses, router
-from ministack.services import stepfunctions, tagging
+from ministack.services import eventbridge, sqs, stepfunctions, tagging
 from ministack.services.cloudformation import provisioners, stacks
 
 
@@ -59,6 +59,21 @@ def test_step_functions_dispatches_by_prefix():
     assert "execution" in inspect.getsource(stepfunctions._start_execution)
     error = stepfunctions._ExecutionError("Name", "cause")
     assert (error.error, error.cause) == ("Name", "cause")
+
+
+def test_a_task_runs_through_the_names_that_we_replace():
+    assert _parameters(stepfunctions._execute_task) == ["state_def", "raw_input", "execution", "ctx"]
+    assert _parameters(stepfunctions._invoke_with_callback) == ["resource", "input_data", "token", "state_def"]
+    assert _parameters(stepfunctions._invoke_resource_with_timeout) == ["resource", "input_data", "timeout"]
+    for apply in (stepfunctions._apply_parameters, stepfunctions._apply_jsonata_arguments):
+        assert _parameters(apply)[2] == "ctx"
+    for answer in (stepfunctions._send_task_success, stepfunctions._send_task_failure, stepfunctions._start_execution):
+        assert _parameters(answer) == ["data"]
+
+
+def test_eventbridge_sends_to_one_target_at_a_time():
+    assert _parameters(eventbridge._invoke_target) == ["target", "event", "rule", "view"]
+    assert _parameters(sqs._act_send_message) == ["data", "qurl"]
 
 
 def test_tagging_asks_collectors_writers_and_removers():

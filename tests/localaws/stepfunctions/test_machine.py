@@ -1,5 +1,4 @@
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,26 +6,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 ROLE = "arn:aws:iam::000000000000:role/any"
+Create = Callable[..., str]
+Run = Callable[..., dict[str, Any]]
 
 
-def create(localaws: Any, name: str, definition: dict[str, Any]) -> str:
-    client = localaws.client("stepfunctions")
-    return str(
-        client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
-    )
-
-
-def run(localaws: Any, arn: str, data: object = None) -> dict[str, Any]:
-    client = localaws.client("stepfunctions")
-    execution = client.start_execution(stateMachineArn=arn, input=json.dumps(data))["executionArn"]
-    while True:
-        described: dict[str, Any] = client.describe_execution(executionArn=execution)
-        if described["status"] != "RUNNING":
-            return described
-        time.sleep(0.05)
-
-
-def test_a_handlers_exception_is_matched_by_its_class_name(localaws: Any, make_function: Callable[..., str]) -> None:
+def test_a_handlers_exception_is_matched_by_its_class_name(
+    create: Create, run: Run, make_function: Callable[..., str]
+) -> None:
     source = """
 n = 0
 class Flaky(Exception): pass
@@ -47,28 +33,124 @@ def handler(event, context):
         "OutputPath": "$.Payload",
         "End": True,
     }
-    arn = create(localaws, "errors", {"StartAt": "T", "States": {"T": task, "Caught": {"Type": "Pass", "End": True}}})
-    assert run(localaws, arn, {"hopeless": False})["output"] == "3"
-    caught = json.loads(run(localaws, arn, {"hopeless": True})["output"])["error"]
+    arn = create("errors", {"StartAt": "T", "States": {"T": task, "Caught": {"Type": "Pass", "End": True}}})
+    assert run(arn, {"hopeless": False})["output"] == "3"
+    caught = json.loads(run(arn, {"hopeless": True})["output"])["error"]
     assert caught["Error"] == "Hopeless"
     assert json.loads(caught["Cause"])["errorMessage"] == "never"
 
 
 @pytest.mark.parametrize("value", ["123", "text", 7, None, [1], {"a": "b"}])
-def test_a_function_s_answer_keeps_its_type(localaws: Any, make_function: Callable[..., str], value: object) -> None:
+def test_a_function_s_answer_keeps_its_type(
+    create: Create, run: Run, make_function: Callable[..., str], value: object
+) -> None:
     function = make_function("def handler(event, context):\n  return event")
     arn = f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
-    machine = create(
-        localaws, function, {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": arn, "End": True}}}
+    machine = create(function, {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": arn, "End": True}}})
+    assert json.loads(run(machine, value)["output"]) == value
+
+
+def test_bytes_that_a_function_answers_are_read_as_json(
+    create: Create, run: Run, make_function: Callable[..., str]
+) -> None:
+    function = make_function('def handler(event, context):\n  return b\'{"inferences": "[0.9, 0.1]"}\'')
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "OutputPath": "$.Payload", "End": True}
+    task["Parameters"] = {"FunctionName": function}
+    arn = create(function, {"StartAt": "T", "States": {"T": task}})
+    assert json.loads(run(arn)["output"]) == {"inferences": "[0.9, 0.1]"}
+
+
+KILLED = """
+import os
+def handler(event, context):
+    if event["attempt"] == 0: os.kill(os.getpid(), 9)
+    return event
+"""
+SLOW = """
+import time
+def handler(event, context):
+    if event["attempt"] == 0: time.sleep(9)
+    return event
+"""
+
+
+@pytest.mark.parametrize(("source", "error"), [(KILLED, "Runtime.ExitError"), (SLOW, "Sandbox.Timedout")])
+def test_a_function_whose_process_ends_is_tried_again_under_aws_s_name_for_it(
+    create: Create, run: Run, make_function: Callable[..., str], source: str, error: str
+) -> None:
+    function = make_function(source, Timeout=1)
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": function, "Payload": {"attempt": "{% $states.context.State.RetryCount %}"}},
+        "Output": "{% $states.result.Payload %}",
+        "End": True,
+    }
+    retry = [{"ErrorEquals": [error], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    machine = {"QueryLanguage": "JSONata", "StartAt": "T", "States": {"T": task}}
+    failed = run(create(function, machine))
+    assert (failed["status"], failed["error"]) == ("FAILED", error)
+    assert json.loads(failed["cause"])["errorType"] == error
+    recovered = run(create(f"{function}-again", {**machine, "States": {"T": {**task, "Retry": retry}}}))
+    assert json.loads(recovered["output"]) == {"attempt": 1}
+
+
+def test_a_condition_that_fails_in_dynamodb_is_caught_by_aws_s_name_for_it(
+    create: Create, run: Run, localaws: Any
+) -> None:
+    localaws.client("dynamodb").create_table(
+        TableName="caught",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
     )
-    assert json.loads(run(localaws, machine, value)["output"]) == value
+    key = {"id": {"S": "{% $states.context.Execution.Input %}"}}
+    put = {"TableName": "caught", "Item": key, "ConditionExpression": "attribute_not_exists(id)"}
+    update = {
+        "TableName": "caught",
+        "Key": key,
+        "UpdateExpression": "SET seen = :yes",
+        "ConditionExpression": "attribute_exists(id)",
+        "ExpressionAttributeValues": {":yes": {"BOOL": True}},
+    }
+
+    def task(operation: str, arguments: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        return {"Type": "Task", "Resource": f"arn:aws:states:::dynamodb:{operation}", "Arguments": arguments, **fields}
+
+    catch = [{"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "Output": "again", "Next": "Caught"}]
+    states = {
+        "Put": task("putItem", put, Catch=catch, Next="Update"),
+        "Update": task("updateItem", update, Next="Get"),
+        "Get": task("getItem", {"TableName": "caught", "Key": key}, Output="{% $states.result.Item %}", End=True),
+        "Caught": {"Type": "Pass", "End": True},
+    }
+    arn = create("caught", {"QueryLanguage": "JSONata", "StartAt": "Put", "States": states})
+    assert json.loads(run(arn, "one")["output"]) == {"id": {"S": "one"}, "seen": {"BOOL": True}}
+    assert json.loads(run(arn, "one")["output"]) == "again"
 
 
-def test_create_update_and_validate_refuse_with_the_state_and_the_field(localaws: Any) -> None:
+def test_a_name_starts_one_execution(create: Create, end_of: Run, localaws: Any) -> None:
+    wait = {"Type": "Wait", "SecondsPath": "$", "End": True}
+    arn = create("once", {"StartAt": "W", "States": {"W": wait}})
+    client = localaws.client("stepfunctions")
+
+    def start(seconds: str) -> str:
+        return str(client.start_execution(stateMachineArn=arn, name="n", input=seconds)["executionArn"])
+
+    first = start("2")
+    assert start("2") == first
+    with pytest.raises(client.exceptions.ExecutionAlreadyExists):
+        start("1")
+    end_of(first)
+    with pytest.raises(client.exceptions.ExecutionAlreadyExists):
+        start("2")
+
+
+def test_create_update_and_validate_refuse_with_the_state_and_the_field(create: Create, localaws: Any) -> None:
     client = localaws.client("stepfunctions")
     good = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
     bad = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Map", "ItemBatcher": {}, "End": True}}})
-    arn = create(localaws, "refusing", good)
+    arn = create("refusing", good)
     with pytest.raises(ClientError, match="/States/A/ItemBatcher") as refused:
         client.create_state_machine(name="bad", definition=bad, roleArn=ROLE)
     assert refused.value.response["Error"]["Code"] == "InvalidDefinition"
@@ -79,15 +161,13 @@ def test_create_update_and_validate_refuse_with_the_state_and_the_field(localaws
     assert client.validate_state_machine_definition(definition=bad)["result"] == "FAIL"
 
 
-def test_an_execution_ends_at_the_machine_s_timeout(localaws: Any) -> None:
+def test_an_execution_ends_at_the_machine_s_timeout(create: Create, run: Run) -> None:
     wait = {"Type": "Wait", "Seconds": 3, "End": True}
-    arn = create(localaws, "slow", {"TimeoutSeconds": 1, "StartAt": "W", "States": {"W": wait}})
-    assert run(localaws, arn)["status"] == "TIMED_OUT"
+    arn = create("slow", {"TimeoutSeconds": 1, "StartAt": "W", "States": {"W": wait}})
+    assert run(arn)["status"] == "TIMED_OUT"
 
 
-def test_an_integration_that_would_do_nothing_is_refused(localaws: Any) -> None:
+def test_an_integration_that_would_do_nothing_is_refused(create: Create) -> None:
     for resource in ("arn:aws:states:::glue:startJobRun.sync", "arn:aws:states:::aws-sdk:s3:getObject"):
         with pytest.raises(ClientError, match="not supported"):
-            create(
-                localaws, "x", {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": resource, "End": True}}}
-            )
+            create("x", {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": resource, "End": True}}})

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,24 @@ image_data = st.fixed_dictionaries(
 )
 
 
+wrappings = st.lists(st.sampled_from([json.dumps, lambda body: {"statusCode": 200, "body": body}]), max_size=4).filter(
+    lambda steps: sum(step is not json.dumps for step in steps) <= 1
+)
+
+
+@given(image_data, wrappings, st.booleans())
+def test_every_wrapping_of_the_course_gives_the_same_data_object(
+    data: ImageData, wrappings: list[Callable[[object], object]], is_text: bool
+) -> None:
+    event: object = {**data, "inferences": json.dumps(data["inferences"])} if is_text else data
+    for wrap in wrappings:
+        event = wrap(event)
+    assert parse_image_data(event) == data
+
+
 @given(image_data)
-def test_every_form_of_the_course_gives_the_same_data_object(data: ImageData) -> None:
-    forms = (
-        data,
-        json.dumps(data),
-        envelope(data),
-        {"statusCode": 200, "body": json.dumps(data)},
-        {**data, "inferences": json.dumps(data["inferences"])},
-    )
-    assert [parse_image_data(form) for form in forms] == [data] * len(forms)
+def test_our_own_envelope_is_one_of_them(data: ImageData) -> None:
+    assert parse_image_data(envelope(data)) == data
 
 
 def test_an_s3_event_names_the_arrival_with_its_key_as_it_is() -> None:

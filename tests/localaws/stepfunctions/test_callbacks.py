@@ -1,0 +1,129 @@
+"""Tasks that wait for an answer: which token, which answer counts, and what AWS says to the others."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+Create = Callable[..., str]
+Described = Callable[..., dict[str, Any]]
+
+# Keeps the tokens that it is given, and gives them to whoever asks directly.
+ASKING = """
+class Unwell(Exception): pass
+tokens = []
+def handler(event, context):
+    if "token" not in event: return tokens
+    tokens.append(event["token"])
+    if event["is_unwell"]: raise Unwell
+"""
+
+
+class Waiting:
+    """A machine whose one Task waits, and what its function was given."""
+
+    def __init__(self, localaws: Any, create: Create, function: str, **fields: Any) -> None:
+        self.client, self._lambda, self._function = (
+            localaws.client("stepfunctions"),
+            localaws.client("lambda"),
+            function,
+        )
+        payload = {"token": "{% $states.context.Task.Token %}", "is_unwell": "{% $states.input.is_unwell %}"}
+        task = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "Arguments": {"FunctionName": function, "Payload": payload},
+            "Catch": [
+                {"ErrorEquals": ["States.ALL"], "Output": "{% {'caught': $states.errorOutput.Error} %}", "Next": "End"}
+            ],
+            "Next": "End",
+            **fields,
+        }
+        states = {"Ask": task, "End": {"Type": "Pass", "End": True}}
+        self._arn = create(function, {"QueryLanguage": "JSONata", "StartAt": "Ask", "States": states})
+
+    def start(self, **data: Any) -> str:
+        text = json.dumps({"is_unwell": False, **data})
+        return str(self.client.start_execution(stateMachineArn=self._arn, input=text)["executionArn"])
+
+    def tokens(self, count: int = 1) -> list[str]:
+        found: list[str] = []
+        while len(found) < count:
+            answer = self._lambda.invoke(FunctionName=self._function, Payload=b"{}")
+            found = json.loads(answer["Payload"].read())
+            time.sleep(0.02)
+        return found
+
+    def answer(self, token: str, value: object) -> str:
+        """OK, or the name of AWS's refusal."""
+        try:
+            self.client.send_task_success(taskToken=token, output=json.dumps(value))
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "OK"
+
+
+@pytest.fixture
+def waiting(localaws: Any, create: Create, make_function: Callable[..., str]) -> Callable[..., Waiting]:
+    return lambda **fields: Waiting(localaws, create, make_function(ASKING), **fields)
+
+
+def test_of_many_answers_at_once_one_counts_and_the_others_are_told_so(
+    waiting: Callable[..., Waiting], end_of: Described
+) -> None:
+    machine = waiting(TimeoutSeconds=30)
+    execution = machine.start()
+    token = machine.tokens()[0]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: machine.answer(token, n), range(8)))
+    assert sorted(answers) == ["OK"] + ["TaskTimedOut"] * 7
+    assert json.loads(end_of(execution)["output"]) == answers.index("OK")
+    assert machine.answer(token, "late") == "TaskTimedOut"
+
+
+@pytest.mark.parametrize("seconds", [1, "{% $states.input.seconds %}"])
+def test_a_task_that_nobody_answers_times_out(
+    waiting: Callable[..., Waiting], end_of: Described, seconds: object
+) -> None:
+    machine = waiting(TimeoutSeconds=seconds)
+    assert json.loads(end_of(machine.start(seconds=1))["output"]) == {"caught": "States.Timeout"}
+    assert machine.answer(machine.tokens()[0], "late") == "TaskTimedOut"
+
+
+def test_a_function_that_raises_fails_its_task_at_once(waiting: Callable[..., Waiting], end_of: Described) -> None:
+    assert json.loads(end_of(waiting(TimeoutSeconds=60).start(is_unwell=True))["output"]) == {"caught": "Unwell"}
+
+
+def test_each_attempt_has_a_token_of_its_own(waiting: Callable[..., Waiting], end_of: Described) -> None:
+    retry = [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    machine = waiting(TimeoutSeconds=2, Retry=retry)
+    execution = machine.start()
+    first, second = machine.tokens(2)
+    assert machine.answer(first, "of the first") == "TaskTimedOut"
+    assert machine.answer(second, "of the second") == "OK"
+    assert json.loads(end_of(execution)["output"]) == "of the second"
+
+
+def test_an_execution_that_was_stopped_takes_no_answer(waiting: Callable[..., Waiting]) -> None:
+    machine = waiting()
+    execution = machine.start()
+    token = machine.tokens()[0]
+    machine.client.stop_execution(executionArn=execution)
+    assert machine.answer(token, "late") == "TaskTimedOut"
+
+
+def test_what_is_no_token_and_what_is_no_json_is_refused(waiting: Callable[..., Waiting], end_of: Described) -> None:
+    machine = waiting(TimeoutSeconds=30)
+    execution = machine.start()
+    token = machine.tokens()[0]
+    assert machine.answer("no token", 1) == "InvalidToken"
+    with pytest.raises(machine.client.exceptions.InvalidOutput):
+        machine.client.send_task_success(taskToken=token, output="{")
+    machine.client.send_task_failure(taskToken=token, error="Refused", cause="why not")
+    assert json.loads(end_of(execution)["output"]) == {"caught": "Refused"}
