@@ -79,6 +79,7 @@ def run(localaws: Any, functions: dict[str, str]) -> Iterator[Run]:
     """Runs a picture through a shape of state machine; `handlers` are of its three states."""
     s3, states, numbers = localaws.client("s3"), localaws.client("stepfunctions"), itertools.count()
     s3.create_bucket(Bucket="course")
+    s3.put_bucket_versioning(Bucket="course", VersioningConfiguration={"Status": "Enabled"})
 
     def send(shape: str, handlers: tuple[str, ...], picture: bytes) -> dict[str, Any]:
         number = next(numbers)

@@ -78,7 +78,7 @@ def handler(event, context):
 def test_a_function_whose_process_ends_is_tried_again_under_aws_s_name_for_it(
     create: Create, run: Run, make_function: Callable[..., str], source: str, error: str
 ) -> None:
-    function = make_function(source, Timeout=1)
+    function = make_function(source, Timeout=2)
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -129,7 +129,7 @@ def test_a_condition_that_fails_in_dynamodb_is_caught_by_aws_s_name_for_it(
     assert json.loads(run(arn, "one")["output"]) == "again"
 
 
-def test_a_name_starts_one_execution(create: Create, end_of: Run, localaws: Any) -> None:
+def test_a_name_starts_one_execution(create: Create, localaws: Any) -> None:
     wait = {"Type": "Wait", "SecondsPath": "$", "End": True}
     arn = create("once", {"StartAt": "W", "States": {"W": wait}})
     client = localaws.client("stepfunctions")
@@ -137,13 +137,13 @@ def test_a_name_starts_one_execution(create: Create, end_of: Run, localaws: Any)
     def start(seconds: str) -> str:
         return str(client.start_execution(stateMachineArn=arn, name="n", input=seconds)["executionArn"])
 
-    first = start("2")
-    assert start("2") == first
+    first = start("60")
+    assert start("60") == first
     with pytest.raises(client.exceptions.ExecutionAlreadyExists):
-        start("1")
-    end_of(first)
+        start("61")
+    client.stop_execution(executionArn=first)
     with pytest.raises(client.exceptions.ExecutionAlreadyExists):
-        start("2")
+        start("60")
 
 
 def test_create_update_and_validate_refuse_with_the_state_and_the_field(create: Create, localaws: Any) -> None:
