@@ -28,7 +28,8 @@ MAY_LOAD = {
     "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract", "scones.results"},
     "scones.steps": {
         "boto3", "botocore", "numpy", "PIL", "pyarrow", "rich", "typer",
-        "scones.contract", "scones.dispatch", "scones.errors", "scones.report", "scones.results", "scones.settings",
+        "scones.contract", "scones.dispatch", "scones.errors", "scones.items", "scones.report", "scones.results",
+        "scones.settings",
     },
     "localaws": {"ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "typer", "rich"},
 }  # fmt: skip

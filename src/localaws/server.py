@@ -85,7 +85,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     from hypercorn.asyncio import serve as hypercorn_serve
     from ministack import app as engine
 
-    from localaws import autoscaling, awslambda, buckets, deadletters, sagemaker, stepfunctions, unknown
+    from localaws import autoscaling, awslambda, buckets, deadletters, sagemaker, stepfunctions, tables, unknown
     from localaws.persistence import open_saver
     from localaws.sagemaker import integrations
 
@@ -96,6 +96,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     autoscaling.install()
     unknown.install()
     buckets.install()
+    tables.install()
     deadletters.install()
 
     stop = asyncio.Event()

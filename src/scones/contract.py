@@ -48,6 +48,7 @@ IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "ima
 
 # 16 KiB raw is 22 KiB of base64, so that the state of a delivery stays under 32 KiB whatever the camera sends.
 INLINE_IMAGE_BYTES: Final = 16 * 1024
+# What a real-time endpoint takes; a serverless one takes 4 MB.
 IMAGE_BYTES: Final = 25 * 1024 * 1024
 IMAGE_PIXELS: Final = 50_000_000
 

@@ -115,3 +115,23 @@ def test_a_template_s_machine_is_refused_with_the_state_and_the_field(localaws: 
     ]
     assert any("/States/Call/HeartbeatSeconds" in reason for reason in reasons)
     assert "stack-bucket" not in [bucket["Name"] for bucket in localaws.client("s3").list_buckets()["Buckets"]]
+
+
+def test_a_deleted_table_leaves_no_tags_behind(localaws: Any) -> None:
+    cloudformation, tagging = localaws.client("cloudformation"), localaws.client("resourcegroupstaggingapi")
+    table = {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "Tags": [{"Key": "purpose", "Value": "gone"}],
+        },
+    }
+    filters = [{"Key": "purpose", "Values": ["gone"]}]
+    cloudformation.create_stack(StackName="tables", TemplateBody=json.dumps({"Resources": {"Table": table}}))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="tables", WaiterConfig={"Delay": 1})
+    assert len(tagging.get_resources(TagFilters=filters)["ResourceTagMappingList"]) == 1
+    cloudformation.delete_stack(StackName="tables")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="tables", WaiterConfig={"Delay": 1})
+    assert tagging.get_resources(TagFilters=filters)["ResourceTagMappingList"] == []

@@ -50,6 +50,8 @@ VALUES = {
     "app.SERVICE_HANDLERS": "dict",
     "app._loaded_modules": "dict",
     "app._state_map": "dict",
+    "services.dynamodb._tables": "AccountRegionScopedDict",
+    "services.dynamodb._tags": "AccountRegionScopedDict",
     "services.stepfunctions._AWS_SDK_ERROR_PREFIX": "dict",
     "services.stepfunctions._AWS_SDK_SERVICE_MAP": "dict",
     "services.stepfunctions._REST_XML_OP_SPECS": "dict",

@@ -128,7 +128,7 @@ def send(deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, **pic
         bucket=deployed.outputs["Bucket"],
         s3=deployed.client("s3"),
         step=Step(),
-        timeout=60,
+        timeout=25,
         meanwhile=meanwhile,
     )
     return {decision["s3_key"].split("/")[-1].removesuffix(".png"): decision for decision in decisions}
@@ -154,6 +154,10 @@ def bmp(width: int, height: int) -> bytes:
         "<2sIHHIIiiHHIIiiII", b"BM", 54 + width * height * 3, 0, 0, 54, 40, width, height, 1, 24, *[0] * 6
     )
     return head + body[: width * height * 3]
+
+
+PHOTO = bmp(2600, 2600)
+assert len(PHOTO) > 20_000_000
 
 
 def with_settings(deployed: Deployed, **changed: Any) -> None:
@@ -230,10 +234,11 @@ def test_a_repeated_event_gets_the_first_answer_and_no_other_order(released: Dep
 
 
 def test_the_state_stays_small_whatever_the_camera_sends(released: Deployed) -> None:
-    photo = bmp(2600, 2600)
-    assert len(photo) > 20_000_000
-    decision = send(released, photo=photo, inline=png(draw("bicycle", 1007, 110)))["photo"]
-    assert decision["outcome"] == "DISPATCHED"
+    add_orders(released)
+    with_settings(released, threshold=0.0)
+    decisions = send(released, photo=PHOTO, inline=png(draw("bicycle", 1007, 110)))
+    assert (decisions["photo"]["outcome"], decisions["inline"]["outcome"]) == ("REJECTED", "DISPATCHED")
+    assert "the endpoint takes pictures of 1 to 4194304" in decisions["photo"]["cause"]
     states, machine = released.client("stepfunctions"), released.outputs["DeliveryMachine"]
     for page in states.get_paginator("list_executions").paginate(stateMachineArn=machine):
         for execution in page["executions"]:
@@ -294,6 +299,7 @@ def test_a_real_time_endpoint_takes_over_from_the_serverless_one_and_answers(rel
     endpoint = released.client("sagemaker").describe_endpoint(EndpointName="tiny")
     assert endpoint["ProductionVariants"][0]["DesiredInstanceCount"] == 1
     assert send(released, realtime=png(draw("bicycle", 1004, 32)))["realtime"]["outcome"] == "DISPATCHED"
+    assert send(released, huge=PHOTO)["huge"]["outcome"] == "DISPATCHED"
 
 
 def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(released: Deployed) -> None:

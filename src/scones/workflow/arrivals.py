@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,7 +21,7 @@ def arrival_id(data: ImageData) -> str:
 def open_picture(data: ImageData, *, s3: Any) -> dict[str, Any]:
     """Return S3's answer, with the picture's unread `Body`, which the caller reads or closes.
 
-    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or over the limit.
+    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or over what the endpoint takes.
     """
     bucket, key = data["s3_bucket"], data["s3_key"]
     version = {"VersionId": data["version_id"]} if data.get("version_id") else {}
@@ -30,8 +31,8 @@ def open_picture(data: ImageData, *, s3: Any) -> dict[str, Any]:
         if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
             raise ImageNotFoundError(f"s3://{bucket}/{key} does not exist; was it deleted after it arrived?") from error
         raise
-    size = int(stored["ContentLength"])
-    if not 0 < size <= IMAGE_BYTES:
+    size, most = int(stored["ContentLength"]), int(os.environ.get("IMAGE_BYTES") or IMAGE_BYTES)
+    if not 0 < size <= most:
         stored["Body"].close()
-        raise ImageRejectedError(f"s3://{bucket}/{key} has {size} bytes; a picture has 1 to {IMAGE_BYTES}")
+        raise ImageRejectedError(f"s3://{bucket}/{key} has {size} bytes; the endpoint takes pictures of 1 to {most}")
     return stored
