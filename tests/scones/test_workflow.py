@@ -122,13 +122,15 @@ def add_orders(deployed: Deployed, n: int = 40) -> None:
     orders.add_orders(found, table=table, dynamodb=dynamodb, step=Step(), now=datetime.now(UTC))
 
 
-def send(deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, **pictures: bytes) -> dict[str, Any]:
+def send(
+    deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, timeout: float = 25, **pictures: bytes
+) -> dict[str, Any]:
     decisions = deliver(
         [(f"anna/{name}.png", image) for name, image in pictures.items()],
         bucket=deployed.outputs["Bucket"],
         s3=deployed.client("s3"),
         step=Step(),
-        timeout=25,
+        timeout=timeout,
         meanwhile=meanwhile,
     )
     return {decision["s3_key"].split("/")[-1].removesuffix(".png"): decision for decision in decisions}
@@ -304,7 +306,7 @@ def test_a_real_time_endpoint_takes_over_from_the_serverless_one_and_answers(rel
 
 def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(released: Deployed) -> None:
     released.client("sagemaker").delete_endpoint(EndpointName="tiny")
-    decision = send(released, late=png(draw("bicycle", 1003, 32)))["late"]
+    decision = send(released, timeout=90, late=png(draw("bicycle", 1003, 32)))["late"]
     assert (decision["outcome"], decision["error"]) == ("FAILED", "EndpointUnavailableError")
     machine = gather.machine_run(released.outputs["DeliveryMachine"], stepfunctions=released.client("stepfunctions"))
     assert machine["states"]["DeliveryFailed"]["entered"] == 1
