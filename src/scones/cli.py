@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from scones import __version__
+from scones import __version__, cli_depot
 from scones.errors import DataNotFoundError, SconesError
-from scones.terminal import clients, outputs_of, print_rows, reporter_for, shown_on
+from scones.terminal import Json, clients, outputs_of, print_rows, reporter_for, shown_on
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +24,6 @@ app = typer.Typer(
 )
 _INTERRUPTED = 130
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Show what would happen and touch nothing.")]
 Data = Annotated[
     str | None,
@@ -253,6 +252,9 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+app.add_typer(cli_depot.app)
 
 
 def _add_groups() -> None:
