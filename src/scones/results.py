@@ -191,7 +191,7 @@ class Load(TypedDict):
 class Simulation(TypedDict):
     """`policies` is policy -> measure -> estimate, an evening; `saved` is policy -> its late minutes less ours.
 
-    `to_oracle` is our late minutes over the oracle's; `model` is the one whose answers were drawn.
+    `to_oracle` is our late minutes over the oracle's, None where that has none. The answers drawn were `model`'s.
     """
 
     evenings: int
@@ -199,5 +199,5 @@ class Simulation(TypedDict):
     model: str
     policies: dict[str, dict[str, Estimate]]
     saved: dict[str, Estimate]
-    to_oracle: Estimate
+    to_oracle: Estimate | None
     loads: list[Load]

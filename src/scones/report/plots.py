@@ -109,22 +109,26 @@ def evenings(simulation: Simulation) -> str:
             used, *([mean[side] for _, mean in loads] for side in ("low", "high")), color=colour, alpha=0.15
         )
     late.invert_yaxis()
+    # From nobody late to hours, with a zero.
     late.set_xscale("symlog", linthresh=10)
+    late.set_xlim(left=0)
     busy.set_yscale("symlog", linthresh=0.1)
+    late.xaxis.set_major_formatter("{x:g}")
+    busy.yaxis.set_major_formatter("{x:g}")
     late.set_xlabel("mean of an evening, 95 % interval")
     busy.set_xlabel("of the fleet's time on the road (%)")
     _dress(late, "late minutes")
     _dress(busy, "late minutes an order")
-    busy.legend(frameon=False, labelcolor=INK, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=len(colours), frameon=False, labelcolor=INK, fontsize=9)
     return _svg(figure, "evenings")
 
 
 def standalone(svg: str) -> str:
-    """A plot as a file of its own: with the name space and the colours that it has on a page from the page."""
+    """A plot as a file of its own: with the name space, colours and font that on a page are the page's."""
     style = (Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
     colours = style[: style.index("* {")]
     opening = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return svg.replace("<svg", opening, 1).replace(">", f"><style>{colours}</style>", 1)
+    return svg.replace("<svg", opening, 1).replace(">", f"><style>{colours}text {{ font-family: sans-serif !important; }}</style>", 1)
 
 
 def _reliability(axes: Axes, measured: Trust) -> None:

@@ -87,10 +87,14 @@ def saved(played: Played) -> dict[str, Estimate]:
     return {name: _mean(played.late(name) - ours, chosen) for name in played.measures if name != OURS.name}
 
 
-def to_oracle(played: Played) -> Estimate:
-    """Our late minutes over the oracle's."""
+def to_oracle(played: Played) -> Estimate | None:
+    """Our late minutes over the oracle's; None where the oracle is never late."""
     chosen, ours, oracle = _resampled(played), played.late(OURS.name), played.late(ORACLE.name)
-    return _estimate(_ratio(ours.sum(), oracle.sum()), _ratio(ours[chosen].sum(1), oracle[chosen].sum(1)))
+    if not oracle.any():
+        return None
+    resampled = np.column_stack((ours[chosen].sum(1), oracle[chosen].sum(1)))
+    ours_again, oracle_again = resampled[resampled[:, 1] > 0].T
+    return _estimate(ours.sum() / oracle.sum(), ours_again / oracle_again)
 
 
 def busier(evening: Evening, times: float) -> Evening:
@@ -109,11 +113,6 @@ def _resampled(played: Played) -> NDArray[np.int64]:
 
 def _mean(values: NDArray[np.float64], chosen: NDArray[np.int64]) -> Estimate:
     return _estimate(values.mean(), values[chosen].mean(1))
-
-
-def _ratio(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of evenings on which nobody was late, 1."""
-    return np.where(under > 0, over / np.where(under > 0, under, 1), np.where(over > 0, np.inf, 1))
 
 
 def _estimate(value: NDArray[np.float64] | np.floating, resampled: NDArray[np.float64]) -> Estimate:

@@ -84,7 +84,8 @@ def summary(simulation: Simulation) -> list[dict[str, str]]:
         for measure in policies[OURS.name]
     ]
     rows.append({"an evening": "late minutes more than ours"} | {k: _words(v) for k, v in simulation["saved"].items()})
-    rows.append({"an evening": "late minutes over the oracle's", OURS.name: _words(simulation["to_oracle"])})
+    if simulation["to_oracle"]:
+        rows.append({"an evening": "late minutes over the oracle's", OURS.name: _words(simulation["to_oracle"])})
     return rows
 
 
