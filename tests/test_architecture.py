@@ -26,10 +26,11 @@ MAY_LOAD = {
         "scones.contract", "scones.errors", "scones.results",
     },
     "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract", "scones.results"},
+    "scones.simulation": {"simpy", "numpy", "scones.dispatch", "scones.errors", "scones.results"},
     "scones.steps": {
         "boto3", "botocore", "numpy", "PIL", "pyarrow", "rich", "typer",
         "scones.contract", "scones.dispatch", "scones.errors", "scones.items", "scones.report", "scones.results",
-        "scones.settings",
+        "scones.settings", "scones.simulation",
     },
     "localaws": {"ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "typer", "rich"},
 }  # fmt: skip

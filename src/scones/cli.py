@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from scones import __version__, depot
+from scones import __version__, cli_depot
 from scones.errors import DataNotFoundError, SconesError
 from scones.terminal import Json, clients, outputs_of, print_rows, reporter_for, shown_on
 
@@ -237,7 +237,7 @@ def _options(
 
 
 # One list of commands for whoever asks for help, whichever module they stand in.
-app.add_typer(depot.app)
+app.add_typer(cli_depot.app)
 
 
 def _add_groups() -> None:

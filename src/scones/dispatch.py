@@ -2,13 +2,14 @@
 
 Runs in Lambda and in the simulation; reads no clock and no table, and gives away nothing: it only chooses.
 
-Let one vehicle stand at the gate now and the next come a headway h later. Whoever gets no order now waits h more. If
-order o goes now, the plan's lateness is late(o, now) plus the sum over the others of late(j, now + h); that is a sum
-which is the same for every choice, plus late(o, now) - late(o, now + h). So what counts of an order's own lateness is
-what going now saves: nothing while there is slack of h, and h once it is overdue, with a straight line between. To
-count late(o, now) itself would be wrong: it would leave for last what is late already. The same straight line is the
-urgency of the COVERT rule, beside its exponential cousin, apparent tardiness cost (Vepsalainen & Morton 1987,
-"Priority Rules for Job Shops with Weighted Tardiness Costs", Management Science 33).
+Let one vehicle stand at the gate now, and let an order that it does not get wait h more: the headway, not of the next
+vehicle, which takes another order, but of the next that has time for this one. If order o goes now, the plan's lateness
+is late(o, now) plus the sum over the others of late(j, now + h); that is a sum over all, the same for every choice,
+plus late(o, now) - late(o, now + h). So what counts of an order's own lateness is what going now saves: nothing while
+there is slack of h, and h once it is overdue, with a straight line between. To count late(o, now) itself would be
+wrong: it would leave for last what is late already. The same straight line is the urgency of the COVERT rule, beside
+its exponential cousin, apparent tardiness cost (Vepsalainen & Morton 1987, "Priority Rules for Job Shops with Weighted
+Tardiness Costs", Management Science 33).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _vehicles() -> Mapping[str, Vehicle]:
 class Rules:
     """What choices cost, in minutes of driving; `scones.toml` says what each rule means. Raises DispatchRulesError."""
 
-    headway_minutes: float = 4
+    headway_minutes: float = 30
     late_weight: float = 5
     out_of_range_minutes: float = 30
     near_order_minutes: float = 45

@@ -1,11 +1,12 @@
-"""What the jobs write: `metrics.json`, `model.json` and `audit.json` of `train`, `evaluation.json` of `evaluate`.
+"""What the jobs write: `metrics.json`, `model.json` and `audit.json` of `train`, `evaluation.json` of `evaluate`,
+and what `scones simulate` finds.
 
 Loads nothing but the standard library and `contract`, because it travels where that does.
 """
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from scones.contract import Certificate
 
@@ -92,13 +93,15 @@ class ClassScore(TypedDict):
 class Prediction(TypedDict):
     """One test image as `evaluate` saw it; `key` is relative to the test channel: `<class>/<name>`.
 
-    Wrong and uncertain ones have a `map`, rows of [-1, 1]: where the picture speaks for `predicted`, or against it.
+    `decision` is the gate's. Wrong and uncertain ones have a `map`, rows of [-1, 1]: where the picture speaks for
+    `predicted`, or against it.
     """
 
     key: str
     truth: str
     predicted: str
     probabilities: list[float]
+    decision: NotRequired[Literal["accept", "review"]]
     map: NotRequired[list[list[float]]]
 
 
@@ -167,3 +170,34 @@ class Evaluation(TypedDict):
     predictions: list[Prediction]
     model: str
     seconds: float
+
+
+class Estimate(TypedDict):
+    """A mean over simulated evenings, or a ratio of two, with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Load(TypedDict):
+    """Evenings with `times` as many orders; `in_use` is the share of its time that the oracle's fleet is away."""
+
+    times: float
+    in_use: float
+    late_minutes_an_order: dict[str, Estimate]
+
+
+class Simulation(TypedDict):
+    """`policies` is policy -> measure -> estimate, an evening; `saved` is policy -> its late minutes less ours.
+
+    `to_oracle` is our late minutes over the oracle's, None where that has none. The answers drawn were `model`'s.
+    """
+
+    evenings: int
+    seed: int
+    model: str
+    policies: dict[str, dict[str, Estimate]]
+    saved: dict[str, Estimate]
+    to_oracle: Estimate | None
+    loads: list[Load]

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from scones.errors import CredentialsError
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+
 # A log has no width of its own, and a name that is broken in two cannot be searched for.
 console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 
 
 @cache

@@ -83,18 +83,14 @@ def test_the_bay_follows_the_vehicle_that_the_picture_most_likely_shows() -> Non
 
 
 def test_of_two_orders_alike_the_one_that_would_be_late_goes_first() -> None:
-    assert chosen(BICYCLE, order("a", 2, minutes=60), order("b", 2, minutes=9)) == "b"
+    assert chosen(BICYCLE, order("a", 2, minutes=60), order("b", 2, minutes=20)) == "b"
 
 
 @given(open_orders)
-def test_an_overdue_order_is_not_starved_by_new_ones(others: list[Order]) -> None:
-    """However near the new orders are: a motorcycle takes the far overdue one, and a bicycle one at most 3 km off."""
+def test_an_overdue_order_is_not_starved_by_new_ones_however_near(others: list[Order]) -> None:
     new = [replace(each, order_id=f"new {each.order_id}", promised_at=NOW + timedelta(minutes=90)) for each in others]
-    assert (
-        chosen(MOTORCYCLE, *new, order("overdue", 7, minutes=-30)) == "overdue"
-        or min(each.distance_km for each in new) > 4
-    )
-    assert chosen(BICYCLE, *new, order("overdue", 2.4, minutes=-30)) == "overdue"
+    for probabilities, distance in ((BICYCLE, 4), (MOTORCYCLE, 12)):
+        assert chosen(probabilities, *new, order("overdue", distance, minutes=-1)) == "overdue"
 
 
 def test_equal_orders_are_told_apart_by_promise_and_then_by_id() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from scones.errors import ModelArtifactError
 from scones.model import attention, dataset, scores, trust
-from scones.model.classifier import Classifier
+from scones.model.classifier import Classifier, accepted
 from scones.model.container import Container, cpus, write_json
 from scones.model.dataset import Dataset
 from scones.results import ClassScore, Evaluation, Prediction
@@ -34,6 +34,8 @@ def main(container: Container) -> None:
     test = dataset.read(container.test_images, about["classes"], about["size"], about["mean"], about["std"])
     answer = classifier.answer(test.pixels)
     evaluation = score(test, about["classes"], answer.probabilities, classifier.id)
+    for one, passed in zip(evaluation["predictions"], accepted(answer, about), strict=True):
+        one["decision"] = "accept" if passed else "review"
     others = container.other_images if container.other_images.is_dir() else None
     attention.add_maps(evaluation["predictions"], classifier, test.pixels)
     evaluation["trust"] = trust.measure(classifier, test, answer, others)

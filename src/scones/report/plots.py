@@ -10,11 +10,13 @@ import io
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scones.contract import Decision
 from scones.report.run import Verdict, verdict
-from scones.results import Metrics, NoveltyScore, Trust
+from scones.results import Metrics, NoveltyScore, Simulation, Trust
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,6 +97,46 @@ def trust(measured: Trust) -> str:
     if novelty:
         _roc(rest[0], novelty)
     return _svg(figure, "trust")
+
+
+def evenings(simulation: Simulation) -> str:
+    """Late minutes an evening by policy, with intervals; late minutes an order against how busy the fleet is."""
+    figure = _figure(8.8, 3.2)
+    late, busy = figure.subplots(1, 2)
+    colours = dict(zip(simulation["policies"], cycle((VERDICTS["failed"], SECOND, FIRST, INK)), strict=False))
+    for name, colour in colours.items():
+        mean = simulation["policies"][name]["late minutes"]
+        late.plot([mean["low"], mean["high"]], [name, name], color=colour, linewidth=3)
+        late.plot([mean["value"]], [name], "o", color=colour, markersize=7)
+        loads = [(100 * load["in_use"], load["late_minutes_an_order"][name]) for load in simulation["loads"]]
+        used = [share for share, _ in loads]
+        busy.plot(used, [mean["value"] for _, mean in loads], "o-", color=colour, markersize=4, label=name)
+        busy.fill_between(
+            used, *([mean[side] for _, mean in loads] for side in ("low", "high")), color=colour, alpha=0.15
+        )
+    late.invert_yaxis()
+    # From nobody late to hours, with a zero.
+    late.set_xscale("symlog", linthresh=10)
+    late.set_xlim(left=0)
+    busy.set_yscale("symlog", linthresh=0.1)
+    late.xaxis.set_major_formatter("{x:g}")
+    busy.yaxis.set_major_formatter("{x:g}")
+    late.set_xlabel("mean of an evening, 95 % interval")
+    busy.set_xlabel("of the fleet's time on the road (%)")
+    _dress(late, "late minutes")
+    _dress(busy, "late minutes an order")
+    figure.legend(loc="outside lower center", ncols=len(colours), frameon=False, labelcolor=INK, fontsize=9)
+    return _svg(figure, "evenings")
+
+
+def standalone(svg: str) -> str:
+    """A plot as a file of its own: with the name space, colours and font that on a page are the page's."""
+    style = (Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
+    colours = style[: style.index("* {")]
+    opening = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return svg.replace("<svg", opening, 1).replace(
+        ">", f"><style>{colours}text {{ font-family: sans-serif !important; }}</style>", 1
+    )
 
 
 def _reliability(axes: Axes, measured: Trust) -> None:

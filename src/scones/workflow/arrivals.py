@@ -21,7 +21,7 @@ def arrival_id(data: ImageData) -> str:
 def open_picture(data: ImageData, *, s3: Any) -> dict[str, Any]:
     """Return S3's answer, with the picture's unread `Body`, which the caller reads or closes.
 
-    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or over what the endpoint takes.
+    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or too large.
     """
     bucket, key = data["s3_bucket"], data["s3_key"]
     version = {"VersionId": data["version_id"]} if data.get("version_id") else {}

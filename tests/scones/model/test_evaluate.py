@@ -42,12 +42,15 @@ def test_the_evaluation_adds_up(evaluated: Path) -> None:
 
 
 def test_the_evaluation_says_how_far_the_model_can_be_trusted(evaluated: Path) -> None:
-    trust = json.loads((evaluated / "processing/output/evaluation/evaluation.json").read_text())["trust"]
+    evaluation = json.loads((evaluated / "processing/output/evaluation/evaluation.json").read_text())
+    trust = evaluation["trust"]
+    accepted = sum(guess["decision"] == "accept" for guess in evaluation["predictions"])
     assert sum(part["n"] for part in trust["reliability"]) == 20
     assert trust["risk_coverage"][-1][0] == 1
     assert {(spoilt["name"], spoilt["strength"]) for spoilt in trust["corruptions"]} == set(
         itertools.product(CORRUPTIONS, STRENGTHS)
     )
+    assert trust["acceptance"]["coverage"]["value"] == accepted / 20
     assert trust["acceptance"]["coverage"]["n"] == trust["novelty"]["vehicles_refused"]["n"] == 20
     assert trust["novelty"]["others_refused"]["n"] == 8
     assert trust["milliseconds"] > 0

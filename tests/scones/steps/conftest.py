@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,3 +70,25 @@ def refused() -> Iterator[Archive]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield Archive(f"http://127.0.0.1:{taken.getsockname()[1]}/archive.tar.gz", 10, "0" * 32)
+
+
+class Releases:
+    """The two calls of Step Functions that find a release; `name` None is a machine that never ran."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+
+    def get_paginator(self, operation: str) -> Releases:
+        return self
+
+    def paginate(self, **arguments: str) -> list[dict[str, Any]]:
+        return [{"executions": [{"executionArn": "arn", "startDate": 1}] if self.name else []}]
+
+    def describe_execution(self, executionArn: str) -> dict[str, str]:
+        return {"input": json.dumps({"name": self.name, "data": "0", "hyperparameters": {}})}
+
+
+@pytest.fixture
+def releases() -> type[Releases]:
+    """Step Functions with one release that succeeded, or none."""
+    return Releases

@@ -20,22 +20,6 @@ from scones.steps.sketches import draw, png
 TINY = {"epochs": "1", "size": "16", "width": "2", "folds": "2", "backbone": "none"}
 
 
-class Releases:
-    """The two calls of Step Functions that find a release; `name` None is a machine that never ran."""
-
-    def __init__(self, name: str | None) -> None:
-        self.name = name
-
-    def get_paginator(self, operation: str) -> Releases:
-        return self
-
-    def paginate(self, **arguments: str) -> list[dict[str, Any]]:
-        return [{"executions": [{"executionArn": "arn", "startDate": 1}] if self.name else []}]
-
-    def describe_execution(self, executionArn: str) -> dict[str, str]:
-        return {"input": json.dumps({"name": self.name, "data": "0", "hyperparameters": {}})}
-
-
 class Bucket:
     def __init__(self, archive: bytes) -> None:
         self.archive = archive
@@ -68,10 +52,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return file.getvalue()
 
 
-def test_any_labelled_folder_is_measured_with_the_newest_releases_model(archive: bytes, tmp_path: Path) -> None:
+def test_any_labelled_folder_is_measured_with_the_newest_releases_model(
+    archive: bytes, tmp_path: Path, releases: Any
+) -> None:
     bucket = Bucket(archive)
     folder, others = images(tmp_path / "mine", 3, 100), images(tmp_path / "others", 2, 200)
-    measured = evaluate(folder, others, machine="m", bucket="b", stepfunctions=Releases("scones-1"), s3=bucket)
+    measured = evaluate(folder, others, machine="m", bucket="b", stepfunctions=releases("scones-1"), s3=bucket)
     assert bucket.asked == [("b", "models/scones-1/output/model.tar.gz")]
     assert measured["accuracy"]["n"] == 6
     rows = {row["measure"]: row for row in summary(measured)}
@@ -79,13 +65,15 @@ def test_any_labelled_folder_is_measured_with_the_newest_releases_model(archive:
     assert rows["recall of motorcycle"]["n"] == 3
 
 
-def test_what_is_wrong_with_the_folder_is_said_in_the_programs_own_words(archive: bytes, tmp_path: Path) -> None:
+def test_what_is_wrong_with_the_folder_is_said_in_the_programs_own_words(
+    archive: bytes, tmp_path: Path, releases: Any
+) -> None:
     folder = images(tmp_path / "mine", 1, 0)
     (folder / "bicycle/0.png").write_bytes(b"no picture")
     with pytest.raises(JobError, match="TooManyBadImagesError: 1 of 2 images are unreadable"):
-        evaluate(folder, None, machine="m", bucket="b", stepfunctions=Releases("r"), s3=Bucket(archive))
+        evaluate(folder, None, machine="m", bucket="b", stepfunctions=releases("r"), s3=Bucket(archive))
 
 
-def test_without_a_release_there_is_nothing_to_measure(tmp_path: Path) -> None:
+def test_without_a_release_there_is_nothing_to_measure(tmp_path: Path, releases: Any) -> None:
     with pytest.raises(ReleaseError, match="no release has succeeded"):
-        evaluate(tmp_path, None, machine="m", bucket="b", stepfunctions=Releases(None), s3=Bucket(b""))
+        evaluate(tmp_path, None, machine="m", bucket="b", stepfunctions=releases(None), s3=Bucket(b""))

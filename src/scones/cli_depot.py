@@ -1,4 +1,4 @@
-"""The depot's commands: what drivers, orders and the people at the gate need day by day. Part of the command line."""
+"""The depot's commands, as `cli` adds them: what is done with the drivers and orders, rather than with the model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from scones.errors import UsageError
 from scones.terminal import Json, clients, outputs_of, print_rows, reporter_for
 
 app = typer.Typer()
@@ -94,7 +95,6 @@ def review(
     as_json: Json = False,
 ) -> None:
     """List the pictures that wait for a person, or answer one."""
-    from scones.errors import UsageError
     from scones.settings import load_settings
     from scones.steps.review import answer_review, list_reviews, shown
 
@@ -109,6 +109,41 @@ def review(
     waiting = list_reviews(function, awslambda=client("lambda"))
     rows = [dict(one) if as_json else shown(one) for one in waiting]
     print_rows(rows, tuple(rows[0]) if rows else (), as_json, empty="nothing waits")
+
+
+@app.command(epilog="Example: `scones simulate --evaluation evaluation.json --evenings 50`")
+def simulate(
+    evenings: Annotated[int, typer.Option(min=2, max=10_000, help="How many evenings to play.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance; the same seed gives the same evenings.")] = 0,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="An evaluation.json. Default: the newest release's."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The picture to write: .svg.")] = Path("runs/simulation.svg"),
+    as_json: Json = False,
+) -> None:
+    """Play evenings at a depot with the model's real answers, under four ways to give orders to drivers."""
+    from scones.settings import load_settings
+    from scones.steps import simulate as step
+
+    if out.suffix != ".svg":
+        raise UsageError(f"--out {out} must end in .svg: the picture is drawn as one")
+    settings = load_settings()
+    if evaluation:
+        answers = step.read_evaluation(evaluation)
+    else:
+        client = clients()
+        outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
+        answers = step.newest_evaluation(
+            outputs["ReleaseMachine"], outputs["Bucket"], stepfunctions=client("stepfunctions"), s3=client("s3")
+        )
+    with reporter_for(as_json).step(
+        "simulate", f"{evenings} evenings with the answers of {answers['model']}"
+    ) as progress:
+        found = step.simulate(answers, settings.rules, evenings=evenings, seed=seed, step=progress)
+        progress.note(f"picture: {step.draw(found, out)}")
+    rows = [dict(found)] if as_json else step.summary(found)
+    print_rows(rows, ("an evening", *found["policies"]), as_json)
 
 
 @orders.command("import", epilog="Example: `scones orders import evening.csv`")

@@ -1,0 +1,51 @@
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from scones.dispatch import Rules
+from scones.simulation.compare import Played, busier, estimates, play, saved, to_oracle
+from scones.simulation.evening import Evening, Picture
+
+EVENING, NAMES = Evening(), ("bicycle", "motorcycle")
+SURE = {name: [Picture({each: float(each == name) for each in NAMES}, True)] for name in NAMES}
+WRONG = {name: Picture({each: float(each != name) for each in NAMES}, True) for name in NAMES}
+DOUBTED = {name: [*SURE[name] * 4, WRONG[name]] for name in NAMES}
+
+
+def played(answers: Mapping[str, Sequence[Picture]], evenings: int = 6, seed: int = 0) -> Played:
+    return play(EVENING, answers, Rules(), evenings=evenings, seed=seed)
+
+
+def test_the_same_seed_gives_the_same_figures() -> None:
+    assert estimates(played(DOUBTED)) == estimates(played(DOUBTED))
+    assert estimates(played(DOUBTED)) != estimates(played(DOUBTED, seed=1))
+
+
+def test_with_a_model_that_is_always_right_ours_is_the_oracle() -> None:
+    found = played(SURE)
+    assert saved(found)["oracle"] == {"value": 0, "low": 0, "high": 0}
+    assert to_oracle(found) == {"value": 1, "low": 1, "high": 1}
+
+
+def test_a_model_that_errs_sends_wrong_vehicles_but_never_the_oracle_s() -> None:
+    found = estimates(played(DOUBTED))
+    assert found["ours"]["wrong-vehicle trips"]["value"] > 0
+    assert found["oracle"]["wrong-vehicle trips"] == {"value": 0, "low": 0, "high": 0}
+
+
+def test_an_interval_holds_its_value_and_shrinks_with_more_evenings() -> None:
+    few, many = (estimates(played(SURE, evenings))["ours"]["kilometres"] for evenings in (4, 40))
+    for one in (few, many):
+        assert one["low"] <= one["value"] <= one["high"]
+    assert many["high"] - many["low"] < few["high"] - few["low"]
+
+
+def test_an_evening_is_the_same_whatever_else_is_played() -> None:
+    few, more = played(DOUBTED, 3), played(DOUBTED, 6)
+    for name, mine in few.measures.items():
+        for measure, values in mine.items():
+            assert values.tolist() == more.measures[name][measure][:3].tolist()
+
+
+def test_a_busier_depot_has_as_many_times_the_orders() -> None:
+    assert busier(EVENING, 1.5).expected_orders() == pytest.approx(1.5 * EVENING.expected_orders())
