@@ -192,6 +192,22 @@ def add_order(
     print_rows([{"order_id": order, "added": bool(added)}], ("order_id", "added"), as_json)
 
 
+@orders.command("sample", epilog="Example: `scones orders sample evening.csv --seed 7`")
+def sample(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="The CSV file to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance; the same seed draws the same evening.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Draw the orders of a realistic evening that begins now, to import."""
+    from scones.settings import load_settings
+    from scones.simulation.evening import sample_orders
+    from scones.steps.orders import write_orders
+
+    found = sample_orders(load_settings().rules, seed, datetime.now(UTC))
+    write_orders(found, file)
+    print_rows([{"file": str(file), "orders": len(found)}], ("file", "orders"), as_json)
+
+
 @orders.command("list", epilog="Example: `scones orders list --json`")
 def list_all_orders(as_json: Json = False) -> None:
     """List the orders, open ones first."""

@@ -7,6 +7,7 @@ account: no step knows where it runs.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,18 +15,21 @@ from typing import Any
 
 from rich.console import Console
 
-from scones.contract import DATA, Manifest
+from scones.contract import ARRIVALS, DATA, Manifest
 from scones.errors import LeftBehindError
 from scones.laptop import CACHE, laptop, one_at_a_time
 from scones.report.run import Run
 from scones.settings import Settings, load_settings
+from scones.simulation.evening import sample_orders
 from scones.steps.cleanup import cleanup
 from scones.steps.deliver import deliver
 from scones.steps.deploy import deploy
 from scones.steps.inventory import Client
+from scones.steps.orders import Placed, add_orders
 from scones.steps.progress import Reporter
 from scones.steps.release import release, release_input
 from scones.steps.report import collect, write
+from scones.steps.review import answer_review, list_reviews
 from scones.steps.source import find_source, with_negatives
 from scones.steps.stage import stage
 
@@ -52,9 +56,20 @@ def run_demo(
             request = release_input(settings, staged.manifest)
             machine, states = outputs["ReleaseMachine"], client("stepfunctions")
             release(machine, request, stepfunctions=states, logs=client("logs"), step=step)
-        with reporter.step("deliver", f"{arrivals} drivers arrive") as step:
+        with reporter.step("orders", "an evening's orders come in") as step:
+            now = datetime.now(UTC)
+            evening = [Placed(order) for order in sample_orders(settings.rules, settings.seed, now)]
+            add_orders(evening, table=outputs["OrdersTable"], dynamodb=client("dynamodb"), step=step, now=now)
+        with reporter.step("deliver", f"{arrivals} drivers arrive, get their orders, and a person looks on") as step:
             pictures = _test_pictures(staged.manifest, arrivals, outputs["Bucket"], client("s3"))
-            deliver(pictures, bucket=outputs["Bucket"], s3=client("s3"), step=step, interval=ARRIVAL_SECONDS)
+            deliver(
+                [(name, image) for name, image, _ in pictures],
+                bucket=outputs["Bucket"],
+                s3=client("s3"),
+                step=step,
+                interval=ARRIVAL_SECONDS,
+                meanwhile=_person({ARRIVALS + name: label for name, _, label in pictures}, outputs, client),
+            )
         with reporter.step("report", "gather what happened and draw it"):
             run = _collect(settings, outputs, folder.name, client)
             page = write(run | {"seconds": reporter.seconds}, folder)
@@ -74,8 +89,19 @@ def _settings(epochs: int | None) -> Settings:
     return settings.model_copy(update={"hyperparameters": settings.hyperparameters | shorter})
 
 
-def _test_pictures(manifest: Manifest, n: int, bucket: str, s3: Any) -> list[tuple[str, bytes]]:
-    """Return up to `n` held-out test images as arrivals, each class in its turn."""
+def _person(truth: dict[str, str], outputs: dict[str, str], client: Client) -> Callable[[], None]:
+    """Return what plays the person at the gate, who sees what is in a picture, and answers whatever waits."""
+
+    def look() -> None:
+        function, awslambda = outputs["ReviewFunction"], client("lambda")
+        for waiting in list_reviews(function, awslambda=awslambda):
+            answer_review(function, waiting["arrival_id"], truth[waiting["s3_key"]], "demo", awslambda=awslambda)
+
+    return look
+
+
+def _test_pictures(manifest: Manifest, n: int, bucket: str, s3: Any) -> list[tuple[str, bytes, str]]:
+    """Return up to `n` held-out test images as arrivals, each class in its turn: name, image, class."""
     by_class = [
         [i["key"] for i in manifest["images"] if i["key"].startswith(f"test/{c}/")] for c in manifest["classes"]
     ]
@@ -85,6 +111,7 @@ def _test_pictures(manifest: Manifest, n: int, bucket: str, s3: Any) -> list[tup
         (
             f"driver-{number:02}/{key.rsplit('/', 1)[-1]}",
             s3.get_object(Bucket=bucket, Key=f"{DATA}{manifest['digest']}/{key}")["Body"].read(),
+            key.split("/")[1],
         )
         for number, key in enumerate(keys, start=1)
     ]

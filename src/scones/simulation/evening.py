@@ -102,18 +102,32 @@ def draw(evening: Evening, answers: Mapping[str, Sequence[Picture]], rules: Rule
         raise DataError(f"no {', '.join(missing)} in the evaluation or in scones.toml; the simulated depot has some")
     chance = np.random.default_rng(seed)
     farthest = max(rules.vehicles[name].range_km for name in evening.fleet)
+    orders = _orders(evening, farthest, chance)
+    vehicles = [name for name, count in evening.fleet.items() for _ in range(count)]
+    first = chance.uniform(0, evening.fleet_arrives_within, len(vehicles)).tolist()
+    return Script(orders, [_driver(*pair, answers, chance) for pair in zip(vehicles, first, strict=True)])
+
+
+def sample_orders(rules: Rules, seed: int, opening: datetime) -> list[Order]:
+    """The orders of one evening that opens at `opening`, by the minute in which they come in; the ids bear its day."""
+    farthest = max(vehicle.range_km for vehicle in rules.vehicles.values())
+    placed = _orders(Evening(), farthest, np.random.default_rng(seed))
+    return [
+        Order(f"{opening:%m%d-%H%M}-{n:03}", each.order.distance_km, each.order.promised_at - OPENING + opening)
+        for n, each in enumerate(placed)
+    ]
+
+
+def _orders(evening: Evening, farthest: float, chance: np.random.Generator) -> list[Placed]:
     minutes = _order_minutes(evening, chance)
     distances = _distances(evening, farthest, len(minutes), chance)
     traffic = chance.lognormal(0, evening.traffic, len(minutes))
-    orders = [
+    return [
         Placed(Order(f"order-{n:03}", km, OPENING + timedelta(minutes=minute + evening.promise)), minute, factor)
         for n, (km, minute, factor) in enumerate(
             zip(distances.tolist(), minutes.tolist(), traffic.tolist(), strict=True)
         )
     ]
-    vehicles = [name for name, count in evening.fleet.items() for _ in range(count)]
-    first = chance.uniform(0, evening.fleet_arrives_within, len(vehicles)).tolist()
-    return Script(orders, [_driver(*pair, answers, chance) for pair in zip(vehicles, first, strict=True)])
 
 
 def _driver(
