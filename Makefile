@@ -7,7 +7,7 @@ export SCONES_DATA ?= ../shared/data/cifar100_bikes
 export SCONES_NEGATIVES ?= ../shared/data/cifar100_other
 endif
 
-.PHONY: help demo test bench-train bench-serve image-check image-requirements lint clean
+.PHONY: help demo test bench-train bench-serve bench-delivery image-check image-requirements lint clean
 
 help:           ## Show this list.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:[^#]*##/ /'
@@ -29,6 +29,9 @@ image-requirements: .venv/dev ## Pin what the image installs, from pyproject's e
 
 bench-serve: .venv/bench ## Measure the endpoint beside other servers, and write benchmarks/results/serve.json (needs wrk).
 	.venv/bin/python -m benchmarks.serve $(dir $(SCONES_DATA)) benchmarks/results/serve.json $(ARGUMENTS)
+
+bench-delivery: .venv/bench ## Measure deliveries on the laptop's AWS, and write benchmarks/results/delivery.json.
+	.venv/bin/python -m benchmarks.delivery $(dir $(SCONES_DATA)) benchmarks/results/delivery.json $(ARGUMENTS)
 
 lint: .venv/dev         ## Check style, types and templates alone.
 	.venv/bin/ruff check .

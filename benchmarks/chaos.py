@@ -1,0 +1,182 @@
+"""Five hundred arrivals on a bad evening: events repeated and shuffled, functions killed, the endpoint gone in between.
+
+Counts what came of it: every arrival must have one recorded outcome, no order two arrivals, no arrival two orders.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import threading
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.depot import Depot
+from scones.contract import ARRIVALS
+from scones.items import from_item
+from scones.steps.package import function_zip
+
+ARRIVED, AT_ONCE, ONE_IN, DOWN_SECONDS, SEED = 500, 16, 20, 5, 0
+FUNCTIONS = ("serialize", "classify", "filter", "dispatch", "review", "record")
+_PATIENCE = 600
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A picture and what it shows."""
+
+    image: bytes
+    label: str
+
+
+def measure(depot: Depot, pictures: Sequence[Labelled], seed: int = SEED) -> dict[str, Any]:
+    """Run the evening; the names of arrivals begin with `chaos/`."""
+    chance = random.Random(seed)  # noqa: S311 - an evening that can be repeated, not a secret
+    depot.with_threshold(0.8)
+    depot.add_orders(ARRIVED * 2, "chaos")
+    depot.client("events").disable_rule(Name=f"{depot.settings.project}-arrivals")
+    events = [event for n in range(ARRIVED) for event in _events(depot, n, pictures, chance)]
+    chance.shuffle(events)
+    make_mortal(depot, ONE_IN)
+    started = time.monotonic()
+    with depot.person(lambda key: pictures[int(key.rsplit("/", 1)[-1][:-4]) % len(pictures)].label):
+        executions = _deliver(depot, events)
+        statuses = _wait(depot, executions)
+    seconds = time.monotonic() - started
+    depot.client("events").enable_rule(Name=f"{depot.settings.project}-arrivals")
+    killed = count_killed(depot)
+    deploy_again(depot)
+    return {"n": ARRIVED, "events": len(events), "seed": seed, "seconds": round(seconds, 1)} | {
+        "killed": killed,
+        "endpoint_down_seconds": DOWN_SECONDS,
+        "executions": dict(statuses),
+        **check(depot),
+    }
+
+
+def check(depot: Depot) -> dict[str, Any]:
+    """What the tables and the bucket say."""
+    decided = depot.decisions("chaos/")
+    arrivals = [from_item(item) for item in depot.rows("ArrivalsTable")]
+    orders = [from_item(item) for item in depot.rows("OrdersTable")]
+    ours = [row for row in arrivals if row["s3_key"].startswith(f"{ARRIVALS}chaos/")]
+    given = Counter(row["assignment"]["order_id"] for row in ours if "assignment" in row)
+    taken = Counter(
+        order["arrival_id"] for order in orders if order["order_id"].startswith("chaos-") and "arrival_id" in order
+    )
+    pairs = {(row["assignment"]["order_id"], row["arrival_id"]) for row in ours if "assignment" in row}
+    agreed = {
+        (o["order_id"], o["arrival_id"]) for o in orders if "arrival_id" in o and o["order_id"].startswith("chaos-")
+    }
+    recorded = {(d["assignment"]["order_id"], d["arrival"]) for d in decided if d["assignment"]}
+    return {
+        "outcomes": dict(Counter(decision["outcome"] for decision in decided)),
+        "reviewed": sum(decision["review"] is not None for decision in decided),
+        "recorded": len({decision["arrival"] for decision in decided}),
+        "lost": ARRIVED - len({decision["arrival"] for decision in decided}),
+        "orders_given_twice": sum(count > 1 for count in given.values()),
+        "arrivals_with_two_orders": sum(count > 1 for count in taken.values()),
+        "tables_and_decisions_agree": pairs == agreed == recorded,
+    }
+
+
+def make_mortal(depot: Depot, one_in: int) -> None:
+    """Put the functions into processes that are killed."""
+    packed = io.BytesIO(function_zip())
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.write(Path(__file__).with_name("chaos_handler.py"), "chaos.py")
+    awslambda = depot.client("lambda")
+    for name in FUNCTIONS:
+        function = f"{depot.settings.project}-{name}"
+        about = awslambda.get_function_configuration(FunctionName=function)
+        variables = about.get("Environment", {}).get("Variables", {})
+        mortal = {"CHAOS_HANDLER": about["Handler"], "CHAOS_ONE_IN": str(one_in)}
+        awslambda.update_function_code(FunctionName=function, ZipFile=packed.getvalue())
+        awslambda.update_function_configuration(
+            FunctionName=function, Handler="chaos.handler", Environment={"Variables": variables | mortal}
+        )
+
+
+def deploy_again(depot: Depot) -> None:
+    """Back to the functions as they are."""
+    awslambda = depot.client("lambda")
+    for name in FUNCTIONS:
+        function = f"{depot.settings.project}-{name}"
+        variables = awslambda.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        real = variables.pop("CHAOS_HANDLER")
+        variables.pop("CHAOS_ONE_IN")
+        awslambda.update_function_code(FunctionName=function, ZipFile=function_zip())
+        awslambda.update_function_configuration(
+            FunctionName=function, Handler=real, Environment={"Variables": variables}
+        )
+
+
+def count_killed(depot: Depot) -> int:
+    """How many invocations the logs say were killed."""
+    logs, killed = depot.client("logs"), 0
+    for name in FUNCTIONS:
+        group = f"/aws/lambda/{depot.settings.project}-{name}"
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern="signal"):
+            killed += sum("signal: killed" in event["message"] for event in page["events"])
+    return killed
+
+
+def _events(depot: Depot, number: int, pictures: Sequence[Labelled], chance: random.Random) -> list[str]:
+    """Upload one picture; returns what EventBridge tells of it, one to three times."""
+    key = f"{ARRIVALS}chaos/{number:04}.png"
+    stored = depot.client("s3").put_object(
+        Bucket=depot.outputs["Bucket"], Key=key, Body=pictures[number % len(pictures)].image
+    )
+    about = {"key": key, "etag": stored["ETag"].strip('"'), "version-id": stored["VersionId"]}
+    detail = {"bucket": {"name": depot.outputs["Bucket"]}, "object": about}
+    event = {"version": "0", "source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+    return [json.dumps(event | {"id": f"{number}-{turn}"}) for turn in range(chance.randint(1, 3))]
+
+
+def _deliver(depot: Depot, events: Sequence[str]) -> list[str]:
+    """Start an execution for each event, `AT_ONCE` running; the endpoint goes down half way."""
+    states, machine = depot.client("stepfunctions"), depot.outputs["DeliveryMachine"]
+
+    def run(event: str) -> str:
+        execution = str(states.start_execution(stateMachineArn=machine, input=event)["executionArn"])
+        deadline = time.monotonic() + 60
+        while states.describe_execution(executionArn=execution)["status"] == "RUNNING" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return execution
+
+    half = threading.Timer(0, lambda: None)
+    found: list[str] = []
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for number, execution in enumerate(threads.map(run, events)):
+            found.append(execution)
+            if number == len(events) // 2:
+                half = threading.Timer(0, _endpoint_down, (depot,))
+                half.start()
+    half.join()
+    return found
+
+
+def _endpoint_down(depot: Depot) -> None:
+    sagemaker, name = depot.client("sagemaker"), depot.settings.project
+    config = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+    sagemaker.delete_endpoint(EndpointName=name)
+    time.sleep(DOWN_SECONDS)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+
+
+def _wait(depot: Depot, executions: Sequence[str]) -> Counter[str]:
+    states, deadline = depot.client("stepfunctions"), time.monotonic() + _PATIENCE
+    waiting, ended = list(executions), Counter[str]()
+    while waiting and time.monotonic() < deadline:
+        statuses = {one: states.describe_execution(executionArn=one)["status"] for one in waiting}
+        ended.update(status for status in statuses.values() if status != "RUNNING")
+        waiting = [one for one, status in statuses.items() if status == "RUNNING"]
+        time.sleep(0.5)
+    return ended + Counter({"RUNNING": len(waiting)})

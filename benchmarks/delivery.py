@@ -1,0 +1,109 @@
+"""Measures deliveries on the laptop's AWS, from a picture to an order, and prints issue 5's figures.
+
+    make bench-delivery     (or: python -m benchmarks.delivery ../shared/data benchmarks/results/delivery.json)
+
+Everything is the product as it is deployed: S3, EventBridge, Step Functions, Lambda and the endpoint, as processes on
+this machine. About 10 minutes on 2 idle cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks import chaos, engine, simulation
+from benchmarks.chaos import Labelled
+from benchmarks.data import stage_images
+from benchmarks.delivery_table import figures, show
+from benchmarks.depot import Depot, megabytes, open_depot, spread
+from benchmarks.machine import machine
+from scones.steps.gather import lambda_runs
+from scones.steps.package import function_zip
+from scones.steps.simulate import newest_evaluation
+
+ALONE, SUSTAINED, AT_ONCE, OPEN_ORDERS = 100, 2000, 8, 400
+LIBRARIES = ("ministack", "awslambdaric", "boto3", "onnxruntime", "simpy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="the folder with cifar100_bikes, cifar100_other and photos")
+    parser.add_argument("output", type=Path)
+    parser.add_argument(
+        "--evaluation", type=Path, help="an evaluation.json to simulate with, instead of a quick model's"
+    )
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="scones-benchmark-") as folder:
+        result = benchmark(arguments.data.absolute(), Path(folder), arguments.evaluation)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+    show(result)
+
+
+def benchmark(data: Path, folder: Path, evaluation: Path | None) -> dict[str, Any]:
+    """Measure everything below `folder`; returns what delivery.json holds."""
+    started, about = time.monotonic(), machine(LIBRARIES)
+    images = stage_images(data, folder / "images")
+    tested = sorted((images.staged / "test").glob("*/*"))
+    pictures = [Labelled(path.read_bytes(), path.parent.name) for path in tested]
+    with open_depot(data / "cifar100_bikes", folder / "depot") as depot:
+        alone = measure_alone(depot, pictures)
+        functions = lambda_runs(depot.settings.project, logs=depot.client("logs"))
+        result = {
+            "machine": about,
+            "images": len(pictures),
+            "alone": alone,
+            "sustained": measure_sustained(depot, pictures),
+            "engine": engine.measure(depot),
+            "functions": {run["name"]: {"init_ms": run["init_ms"], "warm_ms": run["warm_ms"]} for run in functions},
+            "zip_megabytes": len(function_zip()) / 1e6,
+            "chaos": chaos.measure(depot, pictures),
+            "simulation": simulation.measure(read(evaluation) if evaluation else newest(depot)),
+        }
+    result["seconds"] = round(time.monotonic() - started, 1)
+    return result | {"figures": figures(result)}
+
+
+def read(evaluation: Path) -> Any:
+    return json.loads(evaluation.read_text())
+
+
+def newest(depot: Depot) -> Any:
+    machine_arn, bucket = depot.outputs["ReleaseMachine"], depot.outputs["Bucket"]
+    return newest_evaluation(machine_arn, bucket, stepfunctions=depot.client("stepfunctions"), s3=depot.client("s3"))
+
+
+def measure_alone(depot: Depot, pictures: Sequence[Labelled]) -> dict[str, Any]:
+    """One delivery after the other, from before the upload to the decision in the bucket; the first ones warm up."""
+    depot.with_threshold(0)
+    depot.add_orders(OPEN_ORDERS, "alone")
+    for number in range(10):
+        depot.arrive(f"warm/{number}.png", pictures[number].image)
+    chosen = islice(cycle(pictures), ALONE)
+    return spread([depot.arrive(f"alone/{n}.png", each.image) * 1000 for n, each in enumerate(chosen)])
+
+
+def measure_sustained(depot: Depot, pictures: Sequence[Labelled]) -> dict[str, Any]:
+    """`AT_ONCE` deliveries at a time; every quarter's orders come in before it, outside the time."""
+    per_second, memory = [], [megabytes()]
+    quarter = SUSTAINED // 4
+    for turn in range(4):
+        depot.add_orders(quarter * 2, f"sustained-{turn}")
+        started = time.perf_counter()
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            names = [f"sustained/{turn}-{n}.png" for n in range(quarter)]
+            list(threads.map(depot.arrive, names, [pictures[n % len(pictures)].image for n in range(quarter)]))
+        per_second.append(quarter / (time.perf_counter() - started))
+        memory.append(megabytes())
+    return {"n": SUSTAINED, "at_once": AT_ONCE, "per_second": per_second, "megabytes": memory}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The figures of `benchmarks.delivery` beside their bars, and how they are printed; measures nothing."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import Any
+
+Result = dict[str, Any]
+Figure = dict[str, Any]
+
+
+def figures(result: Result) -> list[Figure]:
+    """Every bar of issue 5."""
+    bad, alone, engine, simulated = (result[name] for name in ("chaos", "alone", "engine", "simulation"))
+    sustained, functions = result["sustained"], result["functions"]
+    inits = [ms for run in functions.values() for ms in run["init_ms"]]
+    warm = {name: median(run["warm_ms"]) for name, run in functions.items() if run["warm_ms"]}
+    memory = sustained["megabytes"]
+    saved, above = (simulated[name] for name in (_SAVED, "late_minutes_over_the_oracles"))
+    return [
+        figure("bad evening: outcomes recorded", bad["recorded"], bad["n"], least=bad["n"], most=bad["n"]),
+        figure("bad evening: orders given twice", bad["orders_given_twice"], bad["n"], most=0),
+        figure("bad evening: arrivals with two orders", bad["arrivals_with_two_orders"], bad["n"], most=0),
+        figure("bad evening: lost", bad["lost"], bad["n"], most=0),
+        figure("one warm delivery, p50, ms", alone["p50"], alone["n"], most=250),
+        figure("one warm delivery, p95, ms", alone["p95"], alone["n"], most=500),
+        figure(
+            "sustained deliveries a second, slowest quarter", min(sustained["per_second"]), sustained["n"], least=10
+        ),
+        figure("memory after the last quarter, of the first's", memory[-1] / memory[1], sustained["n"], most=1.05),
+        figure("three empty Lambdas, p50, ms", engine["p50"], engine["n"], most=60),
+        figure("Lambda init, p50, ms", median(inits), len(inits), most=400),
+        figure("Lambda warm, p50 of the slowest, ms", max(warm.values()), len(warm), most=20),
+        figure("zip of the functions, MB", result["zip_megabytes"], 1, most=3),
+        figure("late minutes saved against the hard threshold", saved["value"], simulated["n"], low=saved["low"]),
+        figure("late minutes over the oracle's, ratio", above["value"], simulated["n"], most=1.15),
+        figure("200 evenings, s", simulated["seconds"], 1, most=60),
+    ]
+
+
+_SAVED = "late_minutes_saved_against_hard_threshold"
+
+
+def figure(
+    name: str, value: float, n: int, *, least: float = -math.inf, most: float = math.inf, low: float | None = None
+) -> Figure:
+    """`low` is the lower end of the value's 95 % interval, where the bar is that it is above 0."""
+    if low is not None:
+        return {
+            "name": name,
+            "value": value,
+            "n": n,
+            "bar": "> 0",
+            "low": low,
+            "verdict": "met" if low > 0 else "short",
+        }
+    bar = f"= {least:g}" if least == most else f">= {least:g}" if least > -math.inf else f"<= {most:g}"
+    return {"name": name, "value": value, "n": n, "bar": bar, "verdict": "met" if least <= value <= most else "short"}
+
+
+def show(result: Result) -> None:
+    about, bad = result["machine"], result["chaos"]
+    print(
+        f"\n{about['cores']} x {about['cpu']}, load {about['load']}; "
+        f"Python {about['python']}, ministack {about['ministack']}"
+    )
+    print(f"bad evening: {bad['events']} events of {bad['n']} arrivals, {bad['killed']} invocations killed, ", end="")
+    print(f"{bad['reviewed']} reviewed; executions {bad['executions']}, outcomes {bad['outcomes']}")
+    memory = ", ".join(f"{value:.0f}" for value in result["sustained"]["megabytes"])
+    rates = ", ".join(f"{value:.1f}" for value in result["sustained"]["per_second"])
+    print(f"sustained, by quarter: {rates} a second; memory {memory} MB")
+    late = result["simulation"]["late_minutes"]
+    for name, mean in late.items():
+        print(f"late minutes an evening, {name:24}{mean['value']:>9.1f} ({mean['low']:.1f} to {mean['high']:.1f})")
+    print(f"\n{'':52}{'value':>10}{'n':>7}{'bar':>10}")
+    for row in result["figures"]:
+        value = f"{row['value']:.3f}".rstrip("0").rstrip(".")
+        print(f"{row['name']:52}{value:>10}{row['n']:>7}{row['bar']:>10}  {row['verdict']}")
