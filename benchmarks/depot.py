@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from rich.console import Console
 
 from scones.contract import ARRIVALS, DECISIONS
 from scones.dispatch import Order
+from scones.errors import ReviewError
 from scones.laptop import laptop
 from scones.settings import Settings
 from scones.steps.deploy import deploy
@@ -87,10 +88,11 @@ class Depot:
         def work() -> None:
             function, awslambda = self.outputs["ReviewFunction"], self.client("lambda")
             while not stop.wait(0.5):
-                for waiting in list_reviews(function, awslambda=awslambda):
-                    answer_review(
-                        function, waiting["arrival_id"], truth(waiting["s3_key"]), "bench", awslambda=awslambda
-                    )
+                # Where the function is killed, a person tries again.
+                with suppress(ReviewError):
+                    for waiting in list_reviews(function, awslambda=awslambda):
+                        label = truth(waiting["s3_key"])
+                        answer_review(function, waiting["arrival_id"], label, "bench", awslambda=awslambda)
 
         with ThreadPoolExecutor(1) as thread:
             working = thread.submit(work)

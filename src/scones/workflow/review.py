@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
@@ -92,16 +93,14 @@ def ask(data: ImageData, token: str, *, desk: Desk, now: datetime) -> None:
 
 
 def waiting(*, desk: Desk, now: datetime) -> list[Review]:
-    """Return what waits for an answer, oldest first, without tokens."""
-    found = desk.dynamodb.query(
-        TableName=desk.table,
-        IndexName=BY_STATE,
-        KeyConditionExpression="#state = :waiting",
-        FilterExpression="due_at > :now",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues=to_item({":waiting": "WAITING", ":now": now.isoformat()}),
-    )
-    rows = map(from_item, found["Items"])
+    """Return what waits for an answer, oldest first, without tokens.
+
+    An answer that a crash kept from its delivery is no longer listed by anybody, so it is handed on here.
+    """
+    for row in _in_state("ANSWERING", desk=desk):
+        with suppress(ReviewClosedError):
+            _hand_on(_row(row["arrival_id"], desk=desk), desk=desk)
+    rows = [row for row in _in_state("WAITING", desk=desk) if row["due_at"] > now.isoformat()]
     return [Review(**{name: row.get(name) for name in Review.__annotations__}) for row in rows]  # type: ignore[typeddict-item]
 
 
@@ -119,8 +118,8 @@ def answer(arrival: str, said: str, reviewer: str, *, desk: Desk, now: datetime)
     given = ReviewAnswer(answer=said, reviewer=reviewer, answered_at=now.isoformat())
     _answer_once(arrival, given, desk=desk)
     # A crash may have kept the first answer from being handed on: then whoever comes next does it.
-    if "token" in (row := _row(arrival, desk=desk)):
-        _hand_on(row, desk=desk)
+    row = _row(arrival, desk=desk)
+    _hand_on(row, desk=desk)
     if _answer_of(row) != given:
         raise ReviewAnsweredError(
             f"{row['reviewer']} has answered {row['answer']} at {row['answered_at']}; that stands"
@@ -138,6 +137,17 @@ def oldest(*, desk: Desk, now: datetime) -> dict[str, Any]:
         "Table": desk.table,
         "OldestReview": (now - min(times)).total_seconds() if times else 0,
     }
+
+
+def _in_state(state: str, *, desk: Desk) -> list[dict[str, Any]]:
+    found = desk.dynamodb.query(
+        TableName=desk.table,
+        IndexName=BY_STATE,
+        KeyConditionExpression="#state = :state",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues=to_item({":state": state}),
+    )
+    return [from_item(item) for item in found["Items"]]
 
 
 def _row(arrival: str, *, desk: Desk) -> dict[str, Any]:
@@ -159,11 +169,11 @@ def _answer_once(arrival: str, given: ReviewAnswer, *, desk: Desk) -> None:
         desk.dynamodb.update_item,
         TableName=desk.table,
         Key=to_item({"arrival_id": arrival}),
-        UpdateExpression="SET #state = :answered, answer = :answer, reviewer = :reviewer, answered_at = :at",
+        UpdateExpression="SET #state = :answering, answer = :answer, reviewer = :reviewer, answered_at = :at",
         ConditionExpression="attribute_not_exists(answer)",
         ExpressionAttributeNames={"#state": "state"},
         ExpressionAttributeValues=to_item(
-            {":answered": "ANSWERED", ":answer": given["answer"], ":reviewer": given["reviewer"]}
+            {":answering": "ANSWERING", ":answer": given["answer"], ":reviewer": given["reviewer"]}
             | {":at": given["answered_at"]}
         ),
     )
@@ -181,13 +191,16 @@ def _if_it_holds(write: Any, **request: Any) -> bool:
 
 def _hand_on(row: Mapping[str, Any], *, desk: Desk) -> None:
     """Keep the label, wake the delivery, and forget the token: each may be done twice, none may be left out."""
+    if "token" not in row:
+        return
     _write_label(row, desk=desk)
     woken = _send(row["token"], _answer_of(row), desk=desk)
     desk.dynamodb.update_item(
         TableName=desk.table,
         Key=to_item({"arrival_id": row["arrival_id"]}),
-        UpdateExpression="REMOVE #token",
-        ExpressionAttributeNames={"#token": "token"},
+        UpdateExpression="SET #state = :answered REMOVE #token",
+        ExpressionAttributeNames={"#token": "token", "#state": "state"},
+        ExpressionAttributeValues=to_item({":answered": "ANSWERED"}),
     )
     if not woken:
         raise ReviewClosedError(

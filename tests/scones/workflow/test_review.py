@@ -159,6 +159,17 @@ def test_an_answer_that_dies_at_any_call_is_handed_on_by_the_next(depot: Depot, 
     assert "token" not in depot.row("a1")
 
 
+def test_an_answer_that_died_on_its_way_is_handed_on_by_whoever_lists_next(depot: Depot) -> None:
+    execution, token = depot.start()
+    ask(data(), token, desk=depot.desk, now=NOW)
+    dying = replace(depot.desk, dynamodb=Mortal(2, after=True).wrap(depot.desk.dynamodb))
+    with pytest.raises(Killed):
+        answer("a1", "bicycle", "anna", desk=dying, now=NOW)
+    assert waiting(desk=depot.desk, now=NOW) == []
+    assert depot.output(execution)["answer"] == "bicycle"
+    assert (depot.row("a1")["state"], "token" in depot.row("a1")) == ("ANSWERED", False)
+
+
 def test_an_arrival_that_was_answered_and_is_asked_about_again_gets_that_answer(depot: Depot) -> None:
     ask(data(), depot.start()[1], desk=depot.desk, now=NOW)
     given = answer("a1", "motorcycle", "anna", desk=depot.desk, now=NOW)
