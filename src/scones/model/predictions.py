@@ -1,21 +1,30 @@
-"""Pictures in, full answers out, and a line in the prediction log for each; for several threads, and without HTTP."""
+"""Pictures in, full answers out, and a line in the prediction log for each; for several processes, and without HTTP."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import select
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from scones.contract import Inference
 from scones.errors import ImageRejectedError
 from scones.model.classifier import Answer, Classifier, accepted
+from scones.model.images import open_image
+
+# Takes 10 ms or more to decode, for which a worker should not keep others waiting.
+LARGE_PIXELS = 1_000_000
+ID_CHARACTERS = 64
 
 
 @dataclass(frozen=True)
@@ -26,10 +35,27 @@ class Picture:
     id: str = ""
     received: float = field(default_factory=time.perf_counter)
 
+    @cached_property
+    def image(self) -> Image.Image:
+        """What its header says, without a pixel yet; raises ImageRejectedError."""
+        return open_image(self.body)
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()[:16]
+
+
+def is_large(picture: Picture) -> bool:
+    """Whether it takes long to decode; what cannot be read takes no time."""
+    try:
+        return picture.image.width * picture.image.height > LARGE_PIXELS
+    except ImageRejectedError:
+        return False
+
 
 def predict(classifier: Classifier, pictures: Sequence[Picture]) -> list[Inference | ImageRejectedError]:
     """Answer all pictures in one batch, and log each; one that cannot be decoded gets its own error."""
-    decoded = [_decoded(classifier, picture.body) for picture in pictures]
+    decoded = [_decoded(classifier, picture) for picture in pictures]
     pixels = [one for one in decoded if not isinstance(one, ImageRejectedError)]
     answers = iter(inferences(classifier, classifier.answer(classifier.inputs(pixels))) if pixels else ())
     results = [one if isinstance(one, ImageRejectedError) else next(answers) for one in decoded]
@@ -72,8 +98,8 @@ def entry(classifier: Classifier, picture: Picture, result: Inference | ImageRej
     return {
         "time": datetime.now(UTC).isoformat(),
         "model": classifier.id,
-        "id": picture.id,
-        "sha256": hashlib.sha256(picture.body).hexdigest()[:16],
+        "id": picture.id[:ID_CHARACTERS],
+        "sha256": picture.sha256,
         "bytes": len(picture.body),
         **found,
         "ms": round((time.perf_counter() - picture.received) * 1000, 2),
@@ -81,13 +107,24 @@ def entry(classifier: Classifier, picture: Picture, result: Inference | ImageRej
 
 
 def log(entries: Sequence[dict[str, object]]) -> None:
-    """Write one line of JSON each to stdout, which SageMaker sends to CloudWatch, at one go."""
-    sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in entries))
-    sys.stdout.flush()
+    """Write one line of JSON each to stdout, which SageMaker sends to CloudWatch; no two processes' lines mix."""
+    for text in _writes([f"{json.dumps(each)}\n".encode() for each in entries]):
+        os.write(sys.stdout.fileno(), text)
 
 
-def _decoded(classifier: Classifier, body: bytes) -> NDArray[np.uint8] | ImageRejectedError:
+def _writes(written: Sequence[bytes]) -> Iterator[bytes]:
+    """As many lines together as a pipe takes in one piece."""
+    text = b""
+    for line in written:
+        if text and len(text) + len(line) > select.PIPE_BUF:
+            yield text
+            text = b""
+        text += line
+    yield text
+
+
+def _decoded(classifier: Classifier, picture: Picture) -> NDArray[np.uint8] | ImageRejectedError:
     try:
-        return classifier.decode(body)
+        return classifier.shrink(picture.image)
     except ImageRejectedError as error:
         return error
