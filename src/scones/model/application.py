@@ -20,7 +20,7 @@ from scones.model import lines
 from scones.model.batches import Batches
 from scones.model.classifier import Classifier
 from scones.model.messages import HttpError, Request, Respond, Response
-from scones.model.predictions import Picture, is_large, predict
+from scones.model.predictions import Picture, is_large, log, predict
 
 Then = Callable[[Inference | Exception], None]
 
@@ -32,7 +32,8 @@ class Application:
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
-        self._batches: Batches[Picture, Inference] = Batches(partial(predict, classifier))
+        self._log = partial(log, classifier.id)
+        self._batches: Batches[Picture, Inference] = Batches(partial(predict, classifier), self._log)
         # A picture of 50 megapixels takes a second and 1 GB: one at a time, and beside the event loop.
         self._large = ThreadPoolExecutor(1)
         self._tasks = set[asyncio.Task[None]]()
@@ -73,9 +74,12 @@ class Application:
         if not is_large(picture):
             self._batches.submit(picture, then)
             return
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._large, self._predict_large, picture)
-        future.add_done_callback(lambda _: then(future.result()))
+
+        def finish(future: asyncio.Future[Inference | Exception]) -> None:
+            then(future.result())
+            self._log([picture], [future.result()])
+
+        asyncio.get_running_loop().run_in_executor(self._large, self._predict_large, picture).add_done_callback(finish)
         # Here, while the thread decodes.
         _ = picture.sha256
 

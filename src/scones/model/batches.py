@@ -24,11 +24,16 @@ class _Waiting(NamedTuple, Generic[Item, Result]):
 class Batches(Generic[Item, Result]):
     """Calls `answer` with all items that wait, `LARGEST` at most, in the event loop's own thread.
 
-    `answer` returns a result or an exception for each item; one that it raises is the result of them all.
+    `answer` returns a result or an exception for each item; one that it raises is the result of them all. `note` gets
+    the items and their results afterwards, when nobody waits for them any more.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Item]], Sequence[Result | Exception]]) -> None:
-        self._answer = answer
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        note: Callable[[Sequence[Item], Sequence[Result | Exception]], None],
+    ) -> None:
+        self._answer, self._note = answer, note
         self._waiting: list[_Waiting[Item, Result]] = []
 
     def submit(self, item: Item, then: Callable[[Result | Exception], None]) -> None:
@@ -38,12 +43,16 @@ class Batches(Generic[Item, Result]):
         self._waiting.append(_Waiting(item, then))
 
     def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._work)
+            loop.call_soon(self._work)
+        items = [waiting.item for waiting in batch]
         try:
-            results = self._answer([waiting.item for waiting in batch])
+            results = self._answer(items)
         except Exception as error:
-            results = [error] * len(batch)
+            results = [error] * len(items)
         for waiting, result in zip(batch, results, strict=True):
             waiting.then(result)
+        # The loop sends what was written before it calls this.
+        loop.call_soon(self._note, items, results)

@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ImageFile
 
 from scones.contract import Certificate
 from scones.errors import ModelArtifactError
@@ -76,7 +76,7 @@ class Classifier:
         """Decode one image into RGB [size, size, 3]; raises ImageRejectedError."""
         return self.shrink(open_image(data))
 
-    def shrink(self, image: Image.Image) -> NDArray[np.uint8]:
+    def shrink(self, image: ImageFile.ImageFile) -> NDArray[np.uint8]:
         """The same for one that `open_image` has opened."""
         return shrink(image, self.description["size"])
 

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ImageFile
 
 from scones.contract import Inference
 from scones.errors import ImageRejectedError
@@ -24,7 +24,7 @@ from scones.model.images import open_image
 
 # Takes 10 ms or more to decode, for which a worker should not keep others waiting.
 LARGE_PIXELS = 1_000_000
-ID_CHARACTERS = 64
+ID_CHARACTERS, MESSAGE_CHARACTERS = 64, 300
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Picture:
     received: float = field(default_factory=time.perf_counter)
 
     @cached_property
-    def image(self) -> Image.Image:
+    def image(self) -> ImageFile.ImageFile:
         """What its header says, without a pixel yet; raises ImageRejectedError."""
         return open_image(self.body)
 
@@ -54,13 +54,11 @@ def is_large(picture: Picture) -> bool:
 
 
 def predict(classifier: Classifier, pictures: Sequence[Picture]) -> list[Inference | ImageRejectedError]:
-    """Answer all pictures in one batch, and log each; one that cannot be decoded gets its own error."""
+    """Answer all pictures in one batch; one that cannot be decoded gets its own error."""
     decoded = [_decoded(classifier, picture) for picture in pictures]
     pixels = [one for one in decoded if not isinstance(one, ImageRejectedError)]
     answers = iter(inferences(classifier, classifier.answer(classifier.inputs(pixels))) if pixels else ())
-    results = [one if isinstance(one, ImageRejectedError) else next(answers) for one in decoded]
-    log([entry(classifier, *pair) for pair in zip(pictures, results, strict=True)])
-    return results
+    return [one if isinstance(one, ImageRejectedError) else next(answers) for one in decoded]
 
 
 def inferences(classifier: Classifier, answer: Answer) -> list[Inference]:
@@ -88,16 +86,26 @@ def inferences(classifier: Classifier, answer: Answer) -> list[Inference]:
     ]
 
 
-def entry(classifier: Classifier, picture: Picture, result: Inference | ImageRejectedError) -> dict[str, object]:
+def log(model: str, pictures: Sequence[Picture], results: Sequence[Inference | Exception]) -> None:
+    """Write one line of JSON for each picture to stdout, which SageMaker sends to CloudWatch.
+
+    A line is never mixed with another process's.
+    """
+    lines = [f"{json.dumps(entry(model, *pair))}\n".encode() for pair in zip(pictures, results, strict=True)]
+    for text in _writes(lines):
+        os.write(sys.stdout.fileno(), text)
+
+
+def entry(model: str, picture: Picture, result: Inference | Exception) -> dict[str, object]:
     """What the prediction log says of one picture: nothing that shows it, enough to find it again."""
     found: dict[str, object] = (
-        {"error": type(result).__name__, "message": str(result)}
-        if isinstance(result, ImageRejectedError)
+        {"error": type(result).__name__, "message": str(result)[:MESSAGE_CHARACTERS]}
+        if isinstance(result, Exception)
         else {"probabilities": result["probabilities"], "novelty": result["novelty"]}
     )
     return {
         "time": datetime.now(UTC).isoformat(),
-        "model": classifier.id,
+        "model": model,
         "id": picture.id[:ID_CHARACTERS],
         "sha256": picture.sha256,
         "bytes": len(picture.body),
@@ -106,16 +114,10 @@ def entry(classifier: Classifier, picture: Picture, result: Inference | ImageRej
     }
 
 
-def log(entries: Sequence[dict[str, object]]) -> None:
-    """Write one line of JSON each to stdout, which SageMaker sends to CloudWatch; no two processes' lines mix."""
-    for text in _writes([f"{json.dumps(each)}\n".encode() for each in entries]):
-        os.write(sys.stdout.fileno(), text)
-
-
-def _writes(written: Sequence[bytes]) -> Iterator[bytes]:
+def _writes(lines: Sequence[bytes]) -> Iterator[bytes]:
     """As many lines together as a pipe takes in one piece."""
     text = b""
-    for line in written:
+    for line in lines:
         if text and len(text) + len(line) > select.PIPE_BUF:
             yield text
             text = b""
