@@ -17,7 +17,7 @@ MAY_LOAD = {
     "scones.results": {"scones.contract"},
     "scones.workflow": {"boto3", "botocore", "scones.contract", "scones.errors", "scones.results"},
     "scones.model": {
-        "torch", "onnx", "onnxruntime", "numpy", "PIL", "uvicorn", "uvloop",
+        "torch", "onnx", "onnxruntime", "numpy", "PIL", "httptools", "uvloop",
         "scones.contract", "scones.errors", "scones.results",
     },
     "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract", "scones.results"},

@@ -92,8 +92,8 @@ def log(model: str, pictures: Sequence[Picture], results: Sequence[Inference | E
     A line is never mixed with another process's.
     """
     lines = [f"{json.dumps(entry(model, *pair))}\n".encode() for pair in zip(pictures, results, strict=True)]
-    for text in _writes(lines):
-        os.write(sys.stdout.fileno(), text)
+    for piece in pieces(lines):
+        os.write(sys.stdout.fileno(), piece)
 
 
 def entry(model: str, picture: Picture, result: Inference | Exception) -> dict[str, object]:
@@ -114,15 +114,16 @@ def entry(model: str, picture: Picture, result: Inference | Exception) -> dict[s
     }
 
 
-def _writes(lines: Sequence[bytes]) -> Iterator[bytes]:
-    """As many lines together as a pipe takes in one piece."""
-    text = b""
+def pieces(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """As many lines together as a pipe takes at once."""
+    piece = b""
     for line in lines:
-        if text and len(text) + len(line) > select.PIPE_BUF:
-            yield text
-            text = b""
-        text += line
-    yield text
+        if piece and len(piece) + len(line) > select.PIPE_BUF:
+            yield piece
+            piece = b""
+        piece += line
+    if piece:
+        yield piece
 
 
 def _decoded(classifier: Classifier, picture: Picture) -> NDArray[np.uint8] | ImageRejectedError:
