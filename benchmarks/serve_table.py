@@ -13,7 +13,7 @@ from benchmarks.servers import OURS
 
 Result = dict[str, Any]
 
-LIBRARIES = ("onnxruntime", "uvicorn", "uvloop", "httptools", "numpy", "pillow")
+LIBRARIES = ("onnxruntime", "uvloop", "httptools", "numpy", "pillow")
 
 
 def figures(result: Result) -> list[dict[str, Any]]:
@@ -72,9 +72,7 @@ def figure(name: str, value: float, *, least: float = -math.inf, most: float = m
 
 def show(result: Result) -> None:
     about = result["machine"]
-    versions = ", ".join(
-        f"{name} {about[name]}" for name in ("python", "onnxruntime", "uvicorn", "uvloop", "httptools")
-    )
+    versions = ", ".join(f"{name} {about[name]}" for name in ("python", "onnxruntime", "uvloop", "httptools"))
     print(f"\n{about['cores']} x {about['cpu']}, load {about['load']}; {versions}")
     print(f"{result['images']} images, {len(result['rounds'])} rounds; medians (least to greatest)\n")
     heads = "".join(f"{head:>10}" for head in ("p50, ms", "p99, ms", "lone p50", "lone p99", "MB", "ready, s"))

@@ -84,9 +84,9 @@ class Running:
     ready_seconds: float
 
     def megabytes(self) -> float:
-        """Resident memory of all its processes, in MB of 10^6 bytes."""
+        """Memory of all its processes in MB of 10^6 bytes; what several of them share counts once (PSS)."""
         processes = [self.process, *self.process.children(recursive=True)]
-        return float(sum(process.memory_info().rss for process in processes)) / 1e6
+        return float(sum(process.memory_full_info().pss for process in processes)) / 1e6
 
 
 def install(kind: Kind, home: Path) -> Path:

@@ -22,7 +22,7 @@ MAY_LOAD = {
         "scones.contract", "scones.dispatch", "scones.errors", "scones.items", "scones.results",
     },
     "scones.model": {
-        "torch", "onnx", "onnxruntime", "numpy", "PIL", "uvicorn", "uvloop",
+        "torch", "onnx", "onnxruntime", "numpy", "PIL", "httptools", "uvloop",
         "scones.contract", "scones.errors", "scones.results",
     },
     "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract", "scones.results"},

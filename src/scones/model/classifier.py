@@ -13,10 +13,11 @@ from typing import cast
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from PIL import ImageFile
 
 from scones.contract import Certificate
 from scones.errors import ModelArtifactError
-from scones.model.images import decode, normalise
+from scones.model.images import normalise, open_image, shrink
 from scones.results import ModelDescription
 
 _CHANNELS = 3
@@ -73,7 +74,11 @@ class Classifier:
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
         """Decode one image into RGB [size, size, 3]; raises ImageRejectedError."""
-        return decode(data, self.description["size"])
+        return self.shrink(open_image(data))
+
+    def shrink(self, image: ImageFile.ImageFile) -> NDArray[np.uint8]:
+        """The same for one that `open_image` has opened."""
+        return shrink(image, self.description["size"])
 
     def inputs(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """What `decode` gave for n images -> [n, 3, size, size]."""

@@ -7,11 +7,12 @@ not augment, and knows nothing of classes.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from scones.contract import IMAGE_BYTES, IMAGE_PIXELS
 from scones.errors import ImageRejectedError
@@ -36,26 +37,42 @@ def normalise(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[fl
 
 
 def decode(data: bytes, size: int) -> NDArray[np.uint8]:
-    """Decode an image, of several the first, into RGB [size, size, 3].
+    """Decode an image, of several the first, into RGB [size, size, 3]; raises ImageRejectedError."""
+    return shrink(open_image(data), size)
 
-    The image is turned upright by its EXIF orientation, put on white where it is transparent, and squeezed to a
-    square, so that nothing of the vehicle is cut off. Raises ImageRejectedError.
-    """
+
+def open_image(data: bytes) -> ImageFile.ImageFile:
+    """Read an image's header, and refuse by it what is too large or no image, with an ImageRejectedError."""
     if not data:
         raise ImageRejectedError(f"the image is empty; send the bytes of {_NAMES}")
     if len(data) > IMAGE_BYTES:
         raise ImageRejectedError(f"the image has {len(data)} bytes, over {IMAGE_BYTES}; send a smaller one")
-    return np.asarray(_decode(data, size))
+    with _rejecting():
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        _check_dimensions(image)
+        return image
 
 
-def _decode(data: bytes, size: int) -> Image.Image:
+def shrink(image: ImageFile.ImageFile, size: int) -> NDArray[np.uint8]:
+    """Decode an opened image into RGB [size, size, 3]; for once only.
+
+    The image is turned upright by its EXIF orientation, put on white where it is transparent, and squeezed to a
+    square, so that nothing of the vehicle is cut off. Raises ImageRejectedError.
+    """
+    with _rejecting(), image:
+        # A JPEG can be decoded at an eighth of its side: a camera's picture in a tenth of the time and memory.
+        image.draft(None, (4 * size, 4 * size))
+        # By itself Pillow feeds its decoders 64 KB at a time, which costs a large JPEG some percent.
+        image.decodermaxblock = IMAGE_BYTES
+        small = _resizable(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
+        ImageOps.exif_transpose(small, in_place=True)
+        return np.asarray(_on_white(small))
+
+
+@contextmanager
+def _rejecting() -> Iterator[None]:
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_dimensions(image)
-            # A JPEG can be decoded at an eighth of its side: a camera's picture in a tenth of the time and memory.
-            image.draft(None, (4 * size, 4 * size))
-            small = _resizable(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
-            return _on_white(ImageOps.exif_transpose(small))
+        yield
     except ImageRejectedError:
         raise
     except UnidentifiedImageError as error:
@@ -81,12 +98,12 @@ def _resizable(image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         return image.convert("RGBA")
-    return image if image.mode in ("L", "CMYK") else image.convert("RGB")
+    return image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
 
 
 def _on_white(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 

@@ -10,12 +10,14 @@ import asyncio
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from typing import cast
 
 from scones.contract import BatchAnswer, BatchError, Inference
 from scones.errors import ImageRejectedError
-from scones.model.batches import Batches
 from scones.model.predictions import Picture
+
+Predict = Callable[[Picture, Callable[[Inference | Exception], None]], None]
 
 MOST_LINES = 10_000
 # So many are decoded at once; the rest waits as it came.
@@ -23,27 +25,34 @@ _AT_ONCE = 64
 ID_CHARACTERS = 1024
 
 
-async def answer(body: bytes, batches: Batches[Picture, Inference]) -> bytes:
+async def answer(body: bytes, predict: Predict) -> bytes:
     """One line for each line of `body`; raises ImageRejectedError for more than `MOST_LINES`."""
     if body.count(b"\n") > MOST_LINES:
         raise ImageRejectedError(f"the body has over {MOST_LINES} lines; send fewer at once")
     answers: list[str] = []
     given = body.splitlines()
     for start in range(0, len(given), _AT_ONCE):
-        answers += await asyncio.gather(*[_answer(line, batches) for line in given[start : start + _AT_ONCE]])
+        answers += await asyncio.gather(*[_answer(line, predict) for line in given[start : start + _AT_ONCE]])
     return "".join(f"{each}\n" for each in answers).encode()
 
 
-async def _answer(line: bytes, batches: Batches[Picture, Inference]) -> str:
-    name = ""
+async def _answer(line: bytes, predict: Predict) -> str:
+    name, found = "", asyncio.get_running_loop().create_future()
     try:
         name, image = parse(line)
-        found: BatchAnswer | BatchError = cast(BatchAnswer, await batches.submit(Picture(image, name)))
+        predict(Picture(image, name), found.set_result)
+        result: Inference | Exception = await found
     except ImageRejectedError as error:
-        found = BatchError(error=type(error).__name__, message=str(error))
+        result = error
+    if isinstance(result, ImageRejectedError):
+        answered: BatchAnswer | BatchError = BatchError(error=type(result).__name__, message=str(result))
+    elif isinstance(result, Exception):
+        raise result
+    else:
+        answered = cast(BatchAnswer, result)
     if name:
-        found["id"] = name
-    return json.dumps(found)
+        answered["id"] = name
+    return json.dumps(answered)
 
 
 def parse(line: bytes) -> tuple[str, bytes]:

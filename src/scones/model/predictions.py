@@ -1,21 +1,30 @@
-"""Pictures in, full answers out, and a line in the prediction log for each; for several threads, and without HTTP."""
+"""Pictures in, full answers out, and a line in the prediction log for each; for several processes, and without HTTP."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import select
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageFile
 
 from scones.contract import Inference
 from scones.errors import ImageRejectedError
 from scones.model.classifier import Answer, Classifier, accepted
+from scones.model.images import open_image
+
+# Takes 10 ms or more to decode, for which a worker should not keep others waiting.
+LARGE_PIXELS = 1_000_000
+ID_CHARACTERS, MESSAGE_CHARACTERS = 64, 300
 
 
 @dataclass(frozen=True)
@@ -26,15 +35,30 @@ class Picture:
     id: str = ""
     received: float = field(default_factory=time.perf_counter)
 
+    @cached_property
+    def image(self) -> ImageFile.ImageFile:
+        """What its header says, without a pixel yet; raises ImageRejectedError."""
+        return open_image(self.body)
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()[:16]
+
+
+def is_large(picture: Picture) -> bool:
+    """Whether it takes long to decode; what cannot be read takes no time."""
+    try:
+        return picture.image.width * picture.image.height > LARGE_PIXELS
+    except ImageRejectedError:
+        return False
+
 
 def predict(classifier: Classifier, pictures: Sequence[Picture]) -> list[Inference | ImageRejectedError]:
-    """Answer all pictures in one batch, and log each; one that cannot be decoded gets its own error."""
-    decoded = [_decoded(classifier, picture.body) for picture in pictures]
+    """Answer all pictures in one batch; one that cannot be decoded gets its own error."""
+    decoded = [_decoded(classifier, picture) for picture in pictures]
     pixels = [one for one in decoded if not isinstance(one, ImageRejectedError)]
     answers = iter(inferences(classifier, classifier.answer(classifier.inputs(pixels))) if pixels else ())
-    results = [one if isinstance(one, ImageRejectedError) else next(answers) for one in decoded]
-    log([entry(classifier, *pair) for pair in zip(pictures, results, strict=True)])
-    return results
+    return [one if isinstance(one, ImageRejectedError) else next(answers) for one in decoded]
 
 
 def inferences(classifier: Classifier, answer: Answer) -> list[Inference]:
@@ -62,32 +86,48 @@ def inferences(classifier: Classifier, answer: Answer) -> list[Inference]:
     ]
 
 
-def entry(classifier: Classifier, picture: Picture, result: Inference | ImageRejectedError) -> dict[str, object]:
+def log(model: str, pictures: Sequence[Picture], results: Sequence[Inference | Exception]) -> None:
+    """Write one line of JSON for each picture to stdout, which SageMaker sends to CloudWatch.
+
+    A line is never mixed with another process's.
+    """
+    lines = [f"{json.dumps(entry(model, *pair))}\n".encode() for pair in zip(pictures, results, strict=True)]
+    for piece in pieces(lines):
+        os.write(sys.stdout.fileno(), piece)
+
+
+def entry(model: str, picture: Picture, result: Inference | Exception) -> dict[str, object]:
     """What the prediction log says of one picture: nothing that shows it, enough to find it again."""
     found: dict[str, object] = (
-        {"error": type(result).__name__, "message": str(result)}
-        if isinstance(result, ImageRejectedError)
+        {"error": type(result).__name__, "message": str(result)[:MESSAGE_CHARACTERS]}
+        if isinstance(result, Exception)
         else {"probabilities": result["probabilities"], "novelty": result["novelty"]}
     )
     return {
         "time": datetime.now(UTC).isoformat(),
-        "model": classifier.id,
-        "id": picture.id,
-        "sha256": hashlib.sha256(picture.body).hexdigest()[:16],
+        "model": model,
+        "id": picture.id[:ID_CHARACTERS],
+        "sha256": picture.sha256,
         "bytes": len(picture.body),
         **found,
         "ms": round((time.perf_counter() - picture.received) * 1000, 2),
     }
 
 
-def log(entries: Sequence[dict[str, object]]) -> None:
-    """Write one line of JSON each to stdout, which SageMaker sends to CloudWatch, at one go."""
-    sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in entries))
-    sys.stdout.flush()
+def pieces(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """As many lines together as a pipe takes at once."""
+    piece = b""
+    for line in lines:
+        if piece and len(piece) + len(line) > select.PIPE_BUF:
+            yield piece
+            piece = b""
+        piece += line
+    if piece:
+        yield piece
 
 
-def _decoded(classifier: Classifier, body: bytes) -> NDArray[np.uint8] | ImageRejectedError:
+def _decoded(classifier: Classifier, picture: Picture) -> NDArray[np.uint8] | ImageRejectedError:
     try:
-        return classifier.decode(body)
+        return classifier.shrink(picture.image)
     except ImageRejectedError as error:
         return error

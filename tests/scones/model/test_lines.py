@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scones.contract import Inference
 from scones.errors import ImageRejectedError
 from scones.model import lines
-from scones.model.batches import Batches
 from scones.model.classifier import Classifier
 from scones.model.predictions import Picture, predict
 
@@ -25,11 +24,11 @@ def line(image: bytes, **more: str) -> bytes:
 def answer(trained: Path, given: Sequence[bytes]) -> list[dict[str, object]]:
     classifier = Classifier(trained / "model")
 
-    async def run() -> bytes:
-        batches: Batches[Picture, Inference] = Batches(lambda pictures: predict(classifier, pictures), threads=2)
-        return await lines.answer(b"\n".join(given), batches)
+    def predict_one(picture: Picture, then: Callable[[Inference | Exception], None]) -> None:
+        asyncio.get_running_loop().call_soon(then, predict(classifier, [picture])[0])
 
-    return [json.loads(each) for each in asyncio.run(run()).splitlines()]
+    answered = asyncio.run(lines.answer(b"\n".join(given), predict_one))
+    return [json.loads(each) for each in answered.splitlines()]
 
 
 def test_each_line_gets_the_full_answer_in_its_place(trained: Path, shape: Shape) -> None:

@@ -1,8 +1,10 @@
 import asyncio
 import base64
 import hashlib
+import io
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,11 +19,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from scones.contract import IMAGE_BYTES, IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES
 from scones.model.application import Application, media_type, wants_inference
 from scones.model.classifier import Classifier
-from scones.model.predictions import Picture, predict
+from scones.model.messages import Request, Response
+from scones.model.predictions import Picture, pieces, predict
 
 Start = Callable[..., subprocess.Popen[str]]
 Shape = Callable[..., bytes]
@@ -29,24 +33,17 @@ Answer = tuple[int, Mapping[str, str], Any]
 Ask = Callable[..., Answer]
 
 
-def call(application: Application, method: str, path: str, **headers: str) -> Answer:
-    """Ask the application itself, without a server; the body is empty."""
-    sent: list[Mapping[str, Any]] = []
+def call(classifier: Classifier, path: str, body: bytes = b"", **headers: str) -> Answer:
+    """Ask the application itself, without a server."""
+    raw = {name.replace("_", "-").encode(): value.encode("latin-1") for name, value in headers.items()}
 
-    async def receive() -> Mapping[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+    async def run() -> Response:
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        Application(classifier).answer(Request(b"POST", path.encode(), raw, body), answered.set_result)
+        return await answered
 
-    async def send(message: Mapping[str, Any]) -> None:
-        sent.append(message)
-
-    raw = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
-    asyncio.run(application({"type": "http", "method": method, "path": path, "headers": raw}, receive, send))
-    start, body = sent
-    return (
-        start["status"],
-        {name.decode(): value.decode() for name, value in start["headers"]},
-        json.loads(body["body"]),
-    )
+    response = asyncio.run(run())
+    return response.status, {"content-type": response.media}, json.loads(response.body)
 
 
 @pytest.mark.parametrize("content_type", [*IMAGE_TYPES, "IMAGE/PNG; charset=binary"])
@@ -197,20 +194,34 @@ def test_without_a_model_it_ends_and_says_why(
     assert err.splitlines()[-1].startswith("ModelArtifactError: the model has no readable model.onnx")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/ping"), ("POST", "/invocations")])
-def test_before_the_model_is_loaded_the_answer_is_503(method: str, path: str) -> None:
-    status, _, answer = call(Application(), method, path)
-    assert (status, answer["error"]) == (503, "ModelNotReadyError")
-
-
-@given(content_type=st.text(st.characters(max_codepoint=255)), length=st.text(st.characters(max_codepoint=255)))
-def test_any_header_gets_an_answer_below_500(trained: Path, content_type: str, length: str) -> None:
-    application = Application()
-    application.load(Classifier(trained / "model"))
-    headers = {"content_type": content_type, "content_length": length, "accept": content_type}
-    status, _, answer = call(application, "POST", "/invocations", **headers)
-    assert 400 <= status < 500
+@given(header=st.text(st.characters(max_codepoint=255)) | st.sampled_from([*IMAGE_TYPES, JSON_LINES + ";"]))
+def test_any_header_gets_an_answer_below_500(trained: Path, header: str) -> None:
+    status, _, answer = call(Classifier(trained / "model"), "/invocations", b"?\n", content_type=header, accept=header)
+    assert status < 500
     assert set(answer) == {"error", "message"}
+
+
+def test_a_ping_is_answered_while_a_large_picture_is_decoded(trained: Path) -> None:
+    file, answers = io.BytesIO(), list[int]()
+    Image.new("RGB", (3000, 3000)).save(file, "PNG")
+    picture = Request(b"POST", b"/invocations", {b"content-type": b"image/png"}, file.getvalue())
+
+    async def run() -> None:
+        application, done = Application(Classifier(trained / "model")), asyncio.Event()
+        application.answer(picture, lambda response: (answers.append(len(json.loads(response.body))), done.set())[0])
+        await asyncio.sleep(0)
+        application.answer(Request(b"GET", b"/ping", {}, b""), lambda response: answers.append(-response.status))
+        await done.wait()
+
+    asyncio.run(run())
+    assert answers == [-200, 2]
+
+
+@given(st.lists(st.binary(max_size=2000).map(lambda line: line.replace(b"\n", b"") + b"\n"), max_size=20))
+def test_the_log_is_written_in_whole_lines_that_a_pipe_takes_in_one_piece(lines: list[bytes]) -> None:
+    written = list(pieces(lines))
+    assert b"".join(written) == b"".join(lines)
+    assert all(piece.endswith(b"\n") and len(piece) <= select.PIPE_BUF for piece in written)
 
 
 @given(st.sampled_from(IMAGE_TYPES), st.text(), st.text(" \t", max_size=3))

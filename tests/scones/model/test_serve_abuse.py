@@ -1,6 +1,5 @@
 """What a client may do wrong, on purpose or not: the endpoint refuses it and answers the next one as before."""
 
-import asyncio
 import random
 import socket
 import struct
@@ -11,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from scones.model.application import WAITING_BYTES, WAITING_REQUESTS, Application
+from scones.model.application import Application
 from scones.model.classifier import Classifier
-from scones.model.serve import HEAD_BYTES
+from scones.model.connection import HEAD_BYTES
+from scones.model.messages import HttpError
+from scones.model.worker import WAITING_BYTES, WAITING_REQUESTS, Worker
 
 Shape = Callable[..., bytes]
 Ask = Callable[..., tuple[int, Mapping[str, str], Any]]
@@ -68,34 +69,14 @@ def test_a_head_without_an_end_is_cut_off(serving: int, ask: Ask, start: bytes) 
     assert ask(serving, "GET", "/ping")[0] == 200
 
 
-def send_many(application: Application, length: int, count: int) -> list[int]:
-    """Start so many requests of a declared length whose bodies never end, and return the statuses that came at once."""
-    statuses: list[int] = []
-
-    async def send(message: Mapping[str, Any]) -> None:
-        if "status" in message:
-            statuses.append(message["status"])
-            if message["status"] == 503:
-                assert (b"retry-after", b"1") in message["headers"]
-
-    async def run() -> None:
-        async def receive() -> Mapping[str, Any]:
-            return await asyncio.get_running_loop().create_future()
-
-        headers = [(b"content-type", b"image/png"), (b"content-length", str(length).encode())]
-        scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": headers}
-        requests = [asyncio.ensure_future(application(scope, receive, send)) for _ in range(count)]
-        await asyncio.sleep(0.1)
-        for request in requests:
-            request.cancel()
-
-    asyncio.run(run())
-    return statuses
-
-
 @pytest.mark.parametrize("length", [1, WAITING_BYTES // 20])
-def test_who_finds_no_room_is_asked_to_come_again(trained: Path, length: int) -> None:
-    application, room = Application(), min(WAITING_REQUESTS, WAITING_BYTES // length)
-    application.load(Classifier(trained / "model"))
-    assert send_many(application, length, room) == []
-    assert send_many(application, length, room + 3) == [503] * 3
+def test_a_worker_has_room_for_so_much_and_no_more(trained: Path, length: int) -> None:
+    worker = Worker(Application(Classifier(trained / "model")), socket.socket())
+    for _ in range(min(WAITING_REQUESTS, WAITING_BYTES // length)):
+        worker.enter(length)
+    for _ in range(2):
+        with pytest.raises(HttpError) as caught:
+            worker.enter(length)
+        assert caught.value.status == 503
+        worker.leave(length)
+        worker.enter(length)
