@@ -30,7 +30,7 @@ def test_the_zip_holds_nothing_but_plain_python_of_the_workflow() -> None:
     with zipfile.ZipFile(io.BytesIO(function_zip())) as archive:
         entries = archive.infolist()
     assert {Path(e.filename).suffix for e in entries} == {".py"}
-    shared = {"__init__.py", "contract.py", "errors.py", "results.py"}
+    shared = {"__init__.py", "contract.py", "dispatch.py", "errors.py", "items.py", "results.py"}
     assert {e.filename.split("/")[1] for e in entries} == shared | {"workflow"}
     assert {(e.date_time, e.external_attr >> 16, e.create_system) for e in entries} == {
         ((1980, 1, 1, 0, 0, 0), 0o644, 3)
