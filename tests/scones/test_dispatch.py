@@ -113,7 +113,9 @@ def test_what_is_chosen_is_open_suitable_and_of_least_cost(
 ) -> None:
     choice = choose(probabilities, orders, RULES, NOW)
     within = [
-        each for each in orders if each.distance_km <= 4 or (each.distance_km <= 12 and probabilities["bicycle"] <= 0.2)
+        each
+        for each in orders
+        if each.distance_km <= 4 or (each.distance_km <= 12 and probabilities["bicycle"] <= 0.05)
     ]
     assert (choice is None) == (not within)
     if choice:

@@ -128,7 +128,9 @@ def standalone(svg: str) -> str:
     style = (Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
     colours = style[: style.index("* {")]
     opening = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return svg.replace("<svg", opening, 1).replace(">", f"><style>{colours}text {{ font-family: sans-serif !important; }}</style>", 1)
+    return svg.replace("<svg", opening, 1).replace(
+        ">", f"><style>{colours}text {{ font-family: sans-serif !important; }}</style>", 1
+    )
 
 
 def _reliability(axes: Axes, measured: Trust) -> None:
