@@ -126,6 +126,11 @@ def choose(probabilities: Mapping[str, float], orders: Sequence[Order], rules: R
     return Choice(best, vehicle, rules.vehicles[vehicle].bay, least)
 
 
+def in_doubt(probabilities: Mapping[str, float], rules: Rules) -> bool:
+    """Whether a driver who got no order should be looked at by a person: it may be the doubt alone that none suits."""
+    return max(probabilities.values()) < 1 - rules.most_out_of_range
+
+
 def expected_cost(probabilities: Mapping[str, float], order: Order, rules: Rules, now: datetime) -> float:
     """Minutes, up to a constant that is the same for every order."""
     return math.fsum(share * cost(name, order, rules, now) for name, share in probabilities.items())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.dispatch import Order, Rules, Vehicle, choose, cost
+from scones.dispatch import Order, Rules, Vehicle, choose, cost, in_doubt
 from scones.errors import DispatchRulesError, EventError
 
 NOW = datetime(2026, 5, 1, 18, tzinfo=UTC)
@@ -73,6 +73,12 @@ def test_the_chance_of_a_failed_ride_that_is_taken_is_the_rules_to_say() -> None
     doubtful = {"bicycle": 0.3, "motorcycle": 0.7}
     assert chosen(doubtful, FAR) is None
     assert chosen(doubtful, FAR, rules=replace(RULES, most_out_of_range=0.3)) == "far"
+
+
+def test_a_driver_whom_doubt_alone_may_leave_without_an_order_is_in_doubt() -> None:
+    assert in_doubt({"bicycle": 0.1, "motorcycle": 0.9}, RULES)
+    assert not in_doubt({"bicycle": 0.04, "motorcycle": 0.96}, RULES)
+    assert not in_doubt({"bicycle": 1.0}, RULES)
 
 
 def test_the_bay_follows_the_vehicle_that_the_picture_most_likely_shows() -> None:
