@@ -64,7 +64,7 @@ class Rules:
     late_weight: float = 5
     out_of_range_minutes: float = 30
     near_order_minutes: float = 45
-    most_out_of_range: float = 0.2
+    most_out_of_range: float = 0.05
     vehicles: Mapping[str, Vehicle] = field(default_factory=_vehicles)
 
     def __post_init__(self) -> None:
@@ -126,6 +126,11 @@ def choose(probabilities: Mapping[str, float], orders: Sequence[Order], rules: R
     return Choice(best, vehicle, rules.vehicles[vehicle].bay, least)
 
 
+def in_doubt(probabilities: Mapping[str, float], rules: Rules) -> bool:
+    """Whether a driver who got no order should be looked at by a person: it may be the doubt alone that none suits."""
+    return max(probabilities.values()) < 1 - rules.most_out_of_range
+
+
 def expected_cost(probabilities: Mapping[str, float], order: Order, rules: Rules, now: datetime) -> float:
     """Minutes, up to a constant that is the same for every order."""
     return math.fsum(share * cost(name, order, rules, now) for name, share in probabilities.items())
@@ -134,11 +139,13 @@ def expected_cost(probabilities: Mapping[str, float], order: Order, rules: Rules
 def cost(name: str, order: Order, rules: Rules, now: datetime) -> float:
     """What it costs in minutes, up to a constant, if a vehicle of the class `name` gets the order `now`.
 
-    It drives there and back. One that cannot reach the place turns round at the end of its range, and nothing is saved.
+    It drives there and back. One that cannot reach the place turns round at the end of its range: nothing is saved, and
+    the order is held up until it is back.
     """
     vehicle, nearest = rules.vehicles[name], min(vehicle.range_km for vehicle in rules.vehicles.values())
     if order.distance_km > vehicle.range_km:
-        return 2 * vehicle.minutes(vehicle.range_km) + rules.out_of_range_minutes
+        away = 2 * vehicle.minutes(vehicle.range_km)
+        return away + rules.late_weight * away + rules.out_of_range_minutes
     wasted = rules.near_order_minutes if order.distance_km <= nearest < vehicle.range_km else 0
     drive = vehicle.minutes(order.distance_km)
     slack = (order.promised_at - now).total_seconds() / 60 - drive

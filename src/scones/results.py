@@ -186,6 +186,7 @@ class Load(TypedDict):
     times: float
     in_use: float
     late_minutes_an_order: dict[str, Estimate]
+    to_oracle: Estimate | None
 
 
 class Simulation(TypedDict):

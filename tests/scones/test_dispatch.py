@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.dispatch import Order, Rules, Vehicle, choose, cost
+from scones.dispatch import Order, Rules, Vehicle, choose, cost, in_doubt
 from scones.errors import DispatchRulesError, EventError
 
 NOW = datetime(2026, 5, 1, 18, tzinfo=UTC)
@@ -75,6 +75,12 @@ def test_the_chance_of_a_failed_ride_that_is_taken_is_the_rules_to_say() -> None
     assert chosen(doubtful, FAR, rules=replace(RULES, most_out_of_range=0.3)) == "far"
 
 
+def test_a_driver_whom_doubt_alone_may_leave_without_an_order_is_in_doubt() -> None:
+    assert in_doubt({"bicycle": 0.1, "motorcycle": 0.9}, RULES)
+    assert not in_doubt({"bicycle": 0.04, "motorcycle": 0.96}, RULES)
+    assert not in_doubt({"bicycle": 1.0}, RULES)
+
+
 def test_the_bay_follows_the_vehicle_that_the_picture_most_likely_shows() -> None:
     for probabilities, vehicle in ((BICYCLE, "bicycle"), (MOTORCYCLE, "motorcycle")):
         choice = choose(probabilities, [NEAR], RULES, NOW)
@@ -113,7 +119,9 @@ def test_what_is_chosen_is_open_suitable_and_of_least_cost(
 ) -> None:
     choice = choose(probabilities, orders, RULES, NOW)
     within = [
-        each for each in orders if each.distance_km <= 4 or (each.distance_km <= 12 and probabilities["bicycle"] <= 0.2)
+        each
+        for each in orders
+        if each.distance_km <= 4 or (each.distance_km <= 12 and probabilities["bicycle"] <= 0.05)
     ]
     assert (choice is None) == (not within)
     if choice:

@@ -10,7 +10,7 @@ from typing import Any
 
 import simpy
 
-from scones.dispatch import Rules
+from scones.dispatch import Rules, in_doubt
 from scones.simulation.evening import OPENING, Driver, Evening, Picture, Placed, Script
 from scones.simulation.policies import Belief, Policy, Unsure
 
@@ -83,6 +83,9 @@ class Depot:
             arrived = self._env.now
             belief = yield from self._gate(driver, pictures)
             placed = self._take(belief)
+            if placed is None and in_doubt(belief, self._rules):
+                belief = yield from self._review(driver)
+                placed = self._take(belief)
             if placed is None:
                 called = self._env.event()
                 self._line.append((belief, called))
@@ -98,13 +101,16 @@ class Depot:
                 self.outcome.refused += 1
                 yield self._env.timeout(self._evening.refusal)
             elif seen is Unsure.REVIEWED:
-                self.outcome.reviewed += 1
-                with self._person.request() as free:
-                    yield free
-                    yield self._env.timeout(self._evening.review)
-                return {driver.vehicle: 1.0}
+                return (yield from self._review(driver))
             else:
                 return seen
+
+    def _review(self, driver: Driver) -> Generator[simpy.Event, Any, Belief]:
+        self.outcome.reviewed += 1
+        with self._person.request() as free:
+            yield free
+            yield self._env.timeout(self._evening.review)
+        return {driver.vehicle: 1.0}
 
     def _ride(self, driver: Driver, placed: Placed) -> Process:
         """There and back; beyond its range a vehicle turns round, and the order is open again when it is back."""

@@ -42,8 +42,11 @@ def _accepted_or_reviewed(picture: Picture) -> Belief | Unsure:
 
 
 def _above_threshold(picture: Picture) -> Belief | Unsure:
-    label, confidence = max(picture.probabilities.items(), key=lambda pair: pair[1])
-    return {label: 1.0} if confidence >= THRESHOLD else Unsure.REFUSED
+    return _label(picture) if max(picture.probabilities.values()) >= THRESHOLD else Unsure.REFUSED
+
+
+def _label(picture: Picture) -> Belief:
+    return {max(picture.probabilities, key=lambda name: picture.probabilities[name]): 1.0}
 
 
 def _least_cost(belief: Belief, orders: Sequence[Order], rules: Rules, now: datetime) -> Order | None:
@@ -67,6 +70,6 @@ def _first_promised_of_its_kind(belief: Belief, orders: Sequence[Order], rules: 
 
 OURS = Policy("ours", _accepted_or_reviewed, _least_cost)
 HARD_THRESHOLD = Policy("hard threshold", _above_threshold, _first_promised_of_its_kind)
-FIRST_COME = Policy("first come first served", lambda picture: picture.probabilities, _first_promised)
-ORACLE = Policy("oracle", lambda picture: picture.probabilities, _least_cost, knows=True)
+FIRST_COME = Policy("first come first served", _label, _first_promised)
+ORACLE = Policy("oracle", _label, _least_cost, knows=True)
 POLICIES = (FIRST_COME, HARD_THRESHOLD, OURS, ORACLE)

@@ -95,6 +95,7 @@ def _load(times: float, played: compare.Played) -> Load:
         times=times,
         in_use=policies[ORACLE.name]["in use"]["value"],
         late_minutes_an_order={name: mine["late minutes an order"] for name, mine in policies.items()},
+        to_oracle=compare.to_oracle(played),
     )
 
 

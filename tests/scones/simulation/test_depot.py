@@ -65,6 +65,13 @@ def test_one_person_looks_at_one_picture_after_another() -> None:
     assert outcome.waiting == pytest.approx(EVENING.review + 2 * EVENING.review)
 
 
+def test_a_driver_whom_no_order_suits_for_doubt_alone_is_looked_at() -> None:
+    doubted = Picture({"bicycle": 0.1, "motorcycle": 0.9}, True)
+    outcome = play(OURS, [placed("far", 9)], driver("motorcycle", doubted))
+    assert outcome.reviewed == 1
+    assert outcome.delivered_at == {"far": pytest.approx(1 + EVENING.review + 2 + 18 + 3)}
+
+
 def test_a_driver_in_line_is_called_by_the_first_order_that_suits() -> None:
     orders = [placed("far", 9, minute=10), placed("near", 2, minute=20)]
     outcome = play(OURS, orders, driver("bicycle"))
