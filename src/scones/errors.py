@@ -23,6 +23,7 @@ SconesError                      exit code 1
 |-- EventError                   a Lambda event that holds no arrival
 |-- EndpointUnavailableError     the endpoint is missing, throttling or broken; worth a retry
 |-- ThresholdConfidenceNotMet    the model is not sure enough; a person decides
+|-- VehicleInDoubt               no order suits a vehicle that may be either; a person decides
 |-- NoOrderAvailable             no open order suits the vehicle; the driver waits in line
 |-- DispatchConflictError        others took every order that was tried; worth a retry
 |-- ReviewError                  an answer that a person gives
@@ -133,6 +134,10 @@ class EndpointUnavailableError(SconesError):
 
 
 class ThresholdConfidenceNotMet(SconesError):
+    pass
+
+
+class VehicleInDoubt(SconesError):
     pass
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scones.contract import BY_STATE, Assignment
-from scones.dispatch import Choice, Order, Rules, choose
-from scones.errors import DispatchConflictError, EventError, NoOrderAvailable
+from scones.dispatch import Choice, Order, Rules, choose, in_doubt
+from scones.errors import DispatchConflictError, EventError, NoOrderAvailable, VehicleInDoubt
 from scones.items import from_item, to_attribute, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
@@ -65,7 +65,8 @@ def probabilities(event: Mapping[str, Any]) -> dict[str, float]:
 def dispatch(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: datetime) -> Assignment:
     """Return the order that the arrival has now, or has had before.
 
-    Raises NoOrderAvailable where none suits: it stands in line from then on, and those ahead of it choose first.
+    Raises VehicleInDoubt where none suits and doubt alone may be why, so that a person looks; else NoOrderAvailable:
+    it stands in line from then on, and those ahead of it choose first.
     Raises DispatchConflictError where others were faster every time.
     """
     gone: set[str] = set()
@@ -76,6 +77,10 @@ def dispatch(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: date
             return found
         orders = [order for order in _open_orders(depot=depot) if order.order_id not in gone]
         chosen = choose(seen, _left_by_the_line(orders, row, depot=depot, now=now), depot.rules, now)
+        if chosen is None and in_doubt(seen, depot.rules):
+            raise VehicleInDoubt(
+                f"none of {len(orders)} open orders suits a vehicle that may be either; a person looks"
+            )
         if chosen is None:
             _stand_in_line(arrival, seen, depot=depot, now=now)
             raise NoOrderAvailable(f"none of {len(orders)} open orders suits; the driver waits in line")

@@ -12,7 +12,7 @@ import pytest
 
 from scones.contract import Assignment
 from scones.dispatch import Rules
-from scones.errors import DispatchConflictError, DispatchRulesError, EventError, NoOrderAvailable
+from scones.errors import DispatchConflictError, DispatchRulesError, EventError, NoOrderAvailable, VehicleInDoubt
 from scones.items import from_item, to_item
 from scones.workflow.dispatch import Depot, dispatch, probabilities
 
@@ -88,6 +88,14 @@ def test_without_a_suitable_order_the_driver_stands_in_line_and_gets_the_one_tha
     assert [row["state"] for row in rows(depot, depot.arrivals)] == ["IN_LINE"]
     add_orders(depot, near=1)
     assert give(depot, "a1")["order_id"] == "near"
+
+
+def test_a_driver_whom_doubt_alone_leaves_without_an_order_is_looked_at_by_a_person(depot: Depot) -> None:
+    add_orders(depot, far=8)
+    with pytest.raises(VehicleInDoubt, match="a person looks"):
+        give(depot, "a1", {"bicycle": 0.4, "motorcycle": 0.6})
+    assert rows(depot, depot.arrivals) == []
+    assert give(depot, "a1", {"motorcycle": 1.0})["order_id"] == "far"
 
 
 def test_the_line_goes_by_turns(depot: Depot) -> None:
