@@ -51,7 +51,7 @@ def measure(depot: Depot, pictures: Sequence[Labelled], seed: int = SEED) -> dic
         statuses = _wait(depot, executions)
     seconds = time.monotonic() - started
     depot.client("events").enable_rule(Name=f"{depot.settings.project}-arrivals")
-    killed = count_killed(depot)
+    killed = count_killed(depot, executions)
     deploy_again(depot)
     return {"n": ARRIVED, "events": len(events), "seed": seed, "seconds": round(seconds, 1)} | {
         "killed": killed,
@@ -118,13 +118,13 @@ def deploy_again(depot: Depot) -> None:
         )
 
 
-def count_killed(depot: Depot) -> int:
-    """How many invocations the logs say were killed."""
-    logs, killed = depot.client("logs"), 0
-    for name in FUNCTIONS:
-        group = f"/aws/lambda/{depot.settings.project}-{name}"
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern="signal"):
-            killed += sum("signal: killed" in event["message"] for event in page["events"])
+def count_killed(depot: Depot, executions: Sequence[str]) -> int:
+    """How many invocations by the state machine ended in a kill; those by the person come on top."""
+    states, killed = depot.client("stepfunctions"), 0
+    for execution in executions:
+        for page in states.get_paginator("get_execution_history").paginate(executionArn=execution):
+            failed = [event.get("taskFailedEventDetails", {}) for event in page["events"]]
+            killed += sum(details.get("error") == "Runtime.ExitError" for details in failed)
     return killed
 
 
