@@ -12,7 +12,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
@@ -53,22 +53,33 @@ def benchmark(data: Path, folder: Path, evaluation: Path | None) -> dict[str, An
     images = stage_images(data, folder / "images")
     tested = sorted((images.staged / "test").glob("*/*"))
     pictures = [Labelled(path.read_bytes(), path.parent.name) for path in tested]
+    result: dict[str, Any] = {"machine": about, "images": len(pictures), "zip_megabytes": len(function_zip()) / 1e6}
     with open_depot(data / "cifar100_bikes", folder / "depot") as depot:
-        alone = measure_alone(depot, pictures)
-        functions = lambda_runs(depot.settings.project, logs=depot.client("logs"))
-        result = {
-            "machine": about,
-            "images": len(pictures),
-            "alone": alone,
-            "sustained": measure_sustained(depot, pictures),
-            "engine": engine.measure(depot),
-            "functions": {run["name"]: {"init_ms": run["init_ms"], "warm_ms": run["warm_ms"]} for run in functions},
-            "zip_megabytes": len(function_zip()) / 1e6,
-            "chaos": chaos.measure(depot, pictures),
-            "simulation": simulation.measure(read(evaluation) if evaluation else newest(depot)),
-        }
+        for name, measure in _measures(depot, pictures, evaluation).items():
+            print(f"{time.monotonic() - started:6.0f} s  {name}", flush=True)
+            result[name] = measure()
     result["seconds"] = round(time.monotonic() - started, 1)
     return result | {"figures": figures(result)}
+
+
+def _measures(
+    depot: Depot, pictures: Sequence[Labelled], evaluation: Path | None
+) -> dict[str, Callable[[], dict[str, Any]]]:
+    """What is measured, in this order: the quiet first."""
+    return {
+        "alone": lambda: measure_alone(depot, pictures),
+        "functions": lambda: measure_functions(depot),
+        "engine": lambda: engine.measure(depot),
+        "sustained": lambda: measure_sustained(depot, pictures),
+        "chaos": lambda: chaos.measure(depot, pictures),
+        "simulation": lambda: simulation.measure(read(evaluation) if evaluation else newest(depot)),
+    }
+
+
+def measure_functions(depot: Depot) -> dict[str, Any]:
+    """Milliseconds by the REPORT lines of the deliveries so far."""
+    runs = lambda_runs(depot.settings.project, logs=depot.client("logs"))
+    return {run["name"]: {"init_ms": run["init_ms"], "warm_ms": run["warm_ms"]} for run in runs}
 
 
 def read(evaluation: Path) -> Any:
