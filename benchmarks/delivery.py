@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import cycle, islice
+from itertools import cycle, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from scones.steps.gather import lambda_runs
 from scones.steps.package import function_zip
 from scones.steps.simulate import newest_evaluation
 
-ALONE, SUSTAINED, AT_ONCE, OPEN_ORDERS = 100, 2000, 8, 400
+ALONE, SUSTAINED, AT_ONCE, OPEN_ORDERS = 100, 2000, 16, 400
+_LOOK_SECONDS = 0.2
 LIBRARIES = ("ministack", "awslambdaric", "boto3", "onnxruntime", "simpy")
 
 
@@ -110,7 +111,8 @@ def measure_sustained(depot: Depot, pictures: Sequence[Labelled]) -> dict[str, A
         started = time.perf_counter()
         with ThreadPoolExecutor(AT_ONCE) as threads:
             names = [f"sustained/{turn}-{n}.png" for n in range(quarter)]
-            list(threads.map(depot.arrive, names, [pictures[n % len(pictures)].image for n in range(quarter)]))
+            images = [pictures[n % len(pictures)].image for n in range(quarter)]
+            list(threads.map(depot.arrive, names, images, repeat(_LOOK_SECONDS)))
         per_second.append(quarter / (time.perf_counter() - started))
         memory.append(megabytes())
     return {"n": SUSTAINED, "at_once": AT_ONCE, "per_second": per_second, "megabytes": memory}
