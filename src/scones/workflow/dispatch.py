@@ -7,7 +7,7 @@ conditions hold for one of each alone; whoever asks again, after a crash too, ge
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,10 +21,10 @@ from scones.items import from_item, to_attribute, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
 
-# So many may find their order taken in between before the state machine waits a little.
-_TRIES = 5
-# The most urgent orders and the first of the line: enough to choose from, and no evening makes it slow.
-_ORDERS, _LINE = 200, 50
+# Where many drivers arrive at once they all want the same order: each takes the next best, before it waits a little.
+_TRIES = 25
+# The most urgent orders, the less urgent only where none of them suits, and the first of the line.
+_PAGE, _LINE = 200, 50
 # Who stands in line asks every 15 seconds; who has not asked for so long has left.
 _LEFT_AFTER = timedelta(seconds=60)
 
@@ -69,30 +69,46 @@ def dispatch(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: date
     it stands in line from then on, and those ahead of it choose first.
     Raises DispatchConflictError where others were faster every time.
     """
-    gone: set[str] = set()
+    row = _row(arrival, depot=depot)
+    if "assignment" in row:
+        return _given_before(row)
+    for orders in _open_orders(depot=depot):
+        left = _left_by_the_line(orders, row, depot=depot, now=now)
+        if given := _first_to_take(arrival, seen, left, depot=depot, now=now):
+            return given
+    if in_doubt(seen, depot.rules):
+        raise VehicleInDoubt("no open order suits a vehicle that may be either; a person looks")
+    _stand_in_line(arrival, seen, depot=depot, now=now)
+    raise NoOrderAvailable("no open order suits; the driver waits in line")
+
+
+def _first_to_take(
+    arrival: str, seen: Mapping[str, float], orders: Sequence[Order], *, depot: Depot, now: datetime
+) -> Assignment | None:
+    """The best of `orders` that nobody took before; None where none suits."""
+    left = list(orders)
     for _ in range(_TRIES):
-        row = _row(arrival, depot=depot)
-        if "assignment" in row:
-            found: Assignment = row["assignment"]
-            return found
-        orders = [order for order in _open_orders(depot=depot) if order.order_id not in gone]
-        chosen = choose(seen, _left_by_the_line(orders, row, depot=depot, now=now), depot.rules, now)
-        if chosen is None and in_doubt(seen, depot.rules):
-            raise VehicleInDoubt(
-                f"none of {len(orders)} open orders suits a vehicle that may be either; a person looks"
-            )
+        chosen = choose(seen, left, depot.rules, now)
         if chosen is None:
-            _stand_in_line(arrival, seen, depot=depot, now=now)
-            raise NoOrderAvailable(f"none of {len(orders)} open orders suits; the driver waits in line")
+            return None
         given = _assignment(chosen, now)
-        updates = [part(arrival, given, depot=depot) for part in (_take_order, _give_to_driver)]
-        refused = _transact(*updates, depot=depot)
+        refused = _transact(
+            *(part(arrival, given, depot=depot) for part in (_take_order, _give_to_driver)), depot=depot
+        )
         if refused is None:
             return given
-        # The index may show an order as open for a while after it was taken.
-        if refused[0] == "ConditionalCheckFailed":
-            gone.add(given["order_id"])
+        if refused[1] != "None":
+            row = _row(arrival, depot=depot)
+            if "assignment" in row:
+                return _given_before(row)
+        # Somebody has the order or is taking it; the index may show it as open for a while.
+        left.remove(chosen.order)
     raise DispatchConflictError(f"others were faster {_TRIES} times; try again")
+
+
+def _given_before(row: Mapping[str, Any]) -> Assignment:
+    found: Assignment = row["assignment"]
+    return found
 
 
 def _row(arrival: str, *, depot: Depot) -> dict[str, Any]:
@@ -101,17 +117,19 @@ def _row(arrival: str, *, depot: Depot) -> dict[str, Any]:
     return from_item(found.get("Item", {}))
 
 
-def _open_orders(*, depot: Depot) -> list[Order]:
-    found = depot.dynamodb.query(
+def _open_orders(*, depot: Depot) -> Iterator[list[Order]]:
+    """The open orders, the first promised first, a page at a time."""
+    pages = depot.dynamodb.get_paginator("query").paginate(
         TableName=depot.orders,
         IndexName=BY_STATE,
         KeyConditionExpression="#state = :open",
         ExpressionAttributeNames={"#state": "state"},
         ExpressionAttributeValues=to_item({":open": "OPEN"}),
-        Limit=_ORDERS,
+        PaginationConfig={"PageSize": _PAGE},
     )
-    rows = map(from_item, found["Items"])
-    return [Order(r["order_id"], r["distance_km"], datetime.fromisoformat(r["promised_at"])) for r in rows]
+    for page in pages:
+        rows = map(from_item, page["Items"])
+        yield [Order(r["order_id"], r["distance_km"], datetime.fromisoformat(r["promised_at"])) for r in rows]
 
 
 def _left_by_the_line(

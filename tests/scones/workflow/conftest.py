@@ -26,7 +26,9 @@ class Mortal:
 
         class Wrapped:
             def __getattr__(self, name: str) -> Callable[..., Any]:
-                def call(**request: Any) -> Any:
+                def call(*given: str, **request: Any) -> Any:
+                    if name == "get_paginator":
+                        return client.get_paginator(*given)
                     mortal.calls += 1
                     dying = mortal.calls == mortal.dies_at
                     if dying and not mortal.after:
