@@ -107,7 +107,7 @@ def _manifest(
     counted = {split: Counter(image.image.label for image in splits[split]) for split in SPLITS}
     return Manifest(
         digest=digest(images),
-        source=source.description + (f" and {labels:,} labels from review" if labels else ""),
+        source=source.description + (f", {labels:,} labelled in review" if labels else ""),
         sketches=source.sketches,
         classes=list(source.classes),
         counts={split: {label: n[label] for label in source.classes} for split, n in counted.items()},

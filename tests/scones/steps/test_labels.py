@@ -94,7 +94,7 @@ def test_an_answer_is_training_data_under_its_class_and_neither_is_a_negative(
     assert manifest["digest"] != before["digest"]
     assert [i for i in manifest["images"] if i["key"] not in keys] == before["images"]
     assert {i["key"] for i in manifest["images"]} - {i["key"] for i in before["images"]} == keys
-    assert manifest["source"] == f"{before['source']} and 3 labels from review"
+    assert manifest["source"] == f"{before['source']}, 3 labelled in review"
     assert manifest["counts"] == before["counts"] | {"train": {"bicycle": 8, "motorcycle": 8}}
     assert manifest["negatives"] == {"negatives": 1, "test-negatives": 0}
     for key in keys:
@@ -151,7 +151,7 @@ def test_each_label_that_teaches_nothing_has_its_reason_and_stops_nobody(
         "labels/notes.json": "its name is no arrival's id",
         "labels/broken.json": "it is no label: JSON with a picture and an answer",
     }
-    assert "labels" not in manifest["source"].rpartition("/")[2]
+    assert "review" not in manifest["source"].rpartition("/")[2]
 
 
 def test_without_labels_yet_the_source_is_staged_as_it_is(
