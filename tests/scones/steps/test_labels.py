@@ -18,6 +18,8 @@ from scones.steps.progress import Step
 from scones.steps.source import Source, find_source
 from scones.steps.stage import stage
 
+from .conftest import Notes
+
 Folder = Callable[..., Path]
 Noise = Callable[..., bytes]
 CLASSES = ("bicycle", "motorcycle")
@@ -27,14 +29,6 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["picture", "answer"]) | st.text(), inner),
     max_leaves=8,
 )
-
-
-class Notes(Step):
-    def __init__(self) -> None:
-        self.noted: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.noted.append(text)
 
 
 def arrival(number: int) -> str:
