@@ -85,7 +85,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     from hypercorn.asyncio import serve as hypercorn_serve
     from ministack import app as engine
 
-    from localaws import autoscaling, awslambda, buckets, deadletters, sagemaker, stepfunctions, tables, unknown
+    from localaws import autoscaling, awslambda, buckets, deadletters, sagemaker, stepfunctions, tables, texts, unknown
     from localaws.persistence import open_saver
     from localaws.sagemaker import integrations
 
@@ -97,6 +97,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     unknown.install()
     buckets.install()
     tables.install()
+    texts.install()
     deadletters.install()
 
     stop = asyncio.Event()

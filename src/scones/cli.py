@@ -6,6 +6,7 @@ import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -84,19 +85,24 @@ def deploy(plan: Plan = False, as_json: Json = False) -> None:
 def stage(
     source: Data = None,
     negatives: Negatives = None,
+    labels: Annotated[bool, typer.Option("--labels", help="Learn from people's answers in review, too.")] = False,
     allow_bad: Annotated[int | None, typer.Option(min=0, help="Unreadable files to accept (default: 5 %).")] = None,
     as_json: Json = False,
 ) -> None:
     """Check, deduplicate, split and upload images; prints the digest that names the data set."""
     from scones.laptop import CACHE
     from scones.settings import load_settings
+    from scones.steps.labels import with_labels
     from scones.steps.source import find_source, with_negatives
     from scones.steps.stage import stage as step
 
     settings, client = load_settings(), clients()
     bucket = outputs_of(client, settings.storage_stack)["Bucket"]
-    with reporter_for(as_json).step("stage", "check, split and upload the images") as progress:
+    doing = "check, split and upload the images"
+    with TemporaryDirectory() as folder, reporter_for(as_json).step("stage", doing) as progress:
         found = with_negatives(find_source(source, os.environ, CACHE, progress), negatives, os.environ)
+        if labels:
+            found = with_labels(found, bucket, Path(folder), s3=client("s3"), step=progress)
         staged = step(found, s3=client("s3"), bucket=bucket, seed=settings.seed, allow_bad=allow_bad, step=progress)
     manifest = staged.manifest
     row = {"data": manifest["digest"], "uploaded": staged.uploaded, "unchanged": staged.unchanged} | {

@@ -38,6 +38,8 @@ SPLITS: Final = ("train", "validation", "test")
 # Beside the splits a data set may hold pictures of other things: some teach the model what is neither, some test it.
 NEGATIVES: Final = "negatives"
 TEST_NEGATIVES: Final = "test-negatives"
+# What a person answers where no class fits.
+NEITHER: Final = "neither"
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 
 # The endpoint's content types.

@@ -135,3 +135,37 @@ def test_a_deleted_table_leaves_no_tags_behind(localaws: Any) -> None:
     cloudformation.delete_stack(StackName="tables")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="tables", WaiterConfig={"Delay": 1})
     assert tagging.get_resources(TagFilters=filters)["ResourceTagMappingList"] == []
+
+
+def test_numbers_in_a_map_of_texts_become_texts(localaws: Any) -> None:
+    """A function's environment and a machine's substitutions, when the stack is made and when it is updated."""
+    cloudformation = localaws.client("cloudformation")
+    made = json.loads(template(DEFINITION | {"Comment": "${Seconds} ${Sure} ${FunctionArn}"}))
+    resources = {name: made["Resources"][name] for name in ("Role", "Function", "Machine")}
+    function, machine = (resources[name]["Properties"] for name in ("Function", "Machine"))
+    function["Code"]["ZipFile"] = (
+        "import os\ndef handler(event, context):\n  return {name: os.environ.get(name) for name in event}\n"
+    )
+
+    def tried(seconds: object, sure: object, change: str) -> tuple[dict[str, str], str]:
+        function["Environment"] = {"Variables": {"SECONDS": seconds, "SURE": sure, "NAME": "depot"}}
+        machine["DefinitionSubstitutions"] |= {"Seconds": seconds, "Sure": sure}
+        body = json.dumps({"Resources": resources})
+        getattr(cloudformation, f"{change}_stack")(StackName="texts", TemplateBody=body)
+        cloudformation.get_waiter(f"stack_{change}_complete").wait(StackName="texts", WaiterConfig={"Delay": 1})
+        names = json.dumps(["SECONDS", "SURE", "NAME"])
+        answer = localaws.client("lambda").invoke(FunctionName="stack-function", Payload=names)
+        states = localaws.client("stepfunctions")
+        (arn,) = [
+            m["stateMachineArn"] for m in states.list_state_machines()["stateMachines"] if m["name"] == "stack-machine"
+        ]
+        definition = json.loads(states.describe_state_machine(stateMachineArn=arn)["definition"])
+        return json.loads(answer["Payload"].read()), definition["Comment"]
+
+    for arguments in ((900, 0.5, "create"), (901, True, "update")):
+        environment, comment = tried(*arguments)
+        texts = [json.dumps(value) for value in arguments[:2]]
+        assert environment == {"SECONDS": texts[0], "SURE": texts[1], "NAME": "depot"}
+        assert comment.startswith(" ".join(texts) + " arn:aws:lambda:")
+    cloudformation.delete_stack(StackName="texts")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="texts", WaiterConfig={"Delay": 1})

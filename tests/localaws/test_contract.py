@@ -25,6 +25,9 @@ PARAMETERS = {
     "core.responses.AccountRegionScopedDict._scoped": ["self", "key"],
     "core.responses.AccountScopedDict._is_mine": ["self", "scoped_key"],
     "core.responses.AccountScopedDict._scoped": ["self", "key"],
+    "services.cloudformation.provisioners._lambda_update": [
+        "physical_id", "old_props", "new_props", "stack_name", "logical_id",
+    ],
     "services.cloudformation.provisioners._sfn_definition": ["props"],
     "services.cloudformation.provisioners._sfn_handler_error": ["message"],
     "services.cloudwatch_logs._create_log_group": ["data"],
@@ -44,12 +47,16 @@ PARAMETERS = {
     "services.stepfunctions._find_matching_retrier": ["retriers", "error", "retry_counts"],
     "services.stepfunctions._run_execution": ["exec_arn"],
     "services.stepfunctions._validate_definition_jsonata": ["definition_str"],
+    "services.cloudformation.provisioners._sfn_state_machine_update": [
+        "physical_id", "old_props", "new_props", "stack_name", "logical_id",
+    ],
     "services.stepfunctions._validate_state_machine_definition": ["data"],
-}
+}  # fmt: skip
 VALUES = {
     "app.SERVICE_HANDLERS": "dict",
     "app._loaded_modules": "dict",
     "app._state_map": "dict",
+    "services.cloudformation.provisioners._RESOURCE_HANDLERS": "dict",
     "services.dynamodb._tables": "AccountRegionScopedDict",
     "services.dynamodb._tags": "AccountRegionScopedDict",
     "services.stepfunctions._AWS_SDK_ERROR_PREFIX": "dict",

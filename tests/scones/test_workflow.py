@@ -24,6 +24,7 @@ from scones.steps.cleanup import cleanup
 from scones.steps.deliver import deliver
 from scones.steps.deliveries import failed_deliveries, redrive
 from scones.steps.deploy import deploy
+from scones.steps.labels import with_labels
 from scones.steps.orders import Placed
 from scones.steps.progress import Step
 from scones.steps.release import release, release_input
@@ -211,6 +212,18 @@ def test_an_unsure_answer_goes_to_a_person_whose_word_counts(
     (decision,) = send(released, meanwhile=answering(released, answer), **picture).values()
     assert (decision["outcome"], decision["gate"], decision["review"]["answer"]) == (outcome, "review", answer)
     assert (decision["assignment"] or {}).get("distance_km") == kilometres
+
+
+def test_a_person_s_word_is_training_data_for_the_next_data_set(released: Deployed, tmp_path: Path) -> None:
+    add_orders(released)
+    with_settings(released, threshold=1.0)
+    picture = png(draw("bicycle", 1003, 32))
+    (decision,) = send(released, meanwhile=answering(released, "motorcycle"), taught=picture).values()
+    sketches = find_source("sketches", {}, tmp_path, Step())
+    found = with_labels(sketches, released.outputs["Bucket"], tmp_path, s3=released.client("s3"), step=Step())
+    assert found.left_out == {}
+    (label,) = [image for image in found.labels if image.name == f"{decision['arrival']}.png"]
+    assert (label.label, (tmp_path / label.name).read_bytes()) == ("motorcycle", picture)
 
 
 def test_what_nobody_answers_in_time_is_recorded_as_that(released: Deployed) -> None:

@@ -7,6 +7,7 @@ its arrival got already it keeps: Claim hands over the row of a failed execution
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -20,8 +21,10 @@ from scones.steps.progress import Step
 
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 MOST = 1000
-_MOST_NAME = 80
-_REDRIVEN = re.compile(r"^(?P<first>.+?)(-r(?P<number>\d+))?$")
+# A name has 80 characters at most; this leaves room for `-r` and five digits. EventBridge's have 73.
+_MOST_FIRST = 73
+_REPLAY = re.compile(r"(?P<first>.+)-r(?P<number>[1-9][0-9]{0,3})")
+_HIDDEN_SECONDS = 30
 
 
 class Delivery(TypedDict):
@@ -43,7 +46,11 @@ def list_deliveries(machine: str, *, stepfunctions: Any) -> list[Delivery]:
 def failed_deliveries(machine: str, queue: str, *, stepfunctions: Any, sqs: Any) -> list[Delivery]:
     """Return what failed and was not started again since, oldest first, and the events that started nothing."""
     found = [_described(one, stepfunctions=stepfunctions) for one in _failed(machine, stepfunctions=stepfunctions)]
-    return found + [_undelivered(message) for message in _dead_letters(queue, sqs=sqs)]
+    letters = _dead_letters(queue, sqs=sqs)
+    for message in letters:
+        # Who has read the list may redrive at once.
+        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+    return found + [_undelivered(message) for message in letters]
 
 
 def redrive(
@@ -61,11 +68,12 @@ def redrive(
 
 
 def next_name(name: str) -> str:
-    """Return the name of the execution that replays `name`: `name-r1`, then `name-r2`, ..."""
-    match = _REDRIVEN.match(name)
-    first, number = (match["first"], int(match["number"] or 0) + 1) if match else (name, 1)
-    suffix = f"-r{number}"
-    return first[: _MOST_NAME - len(suffix)] + suffix
+    """Return the name of the execution that replays `name`: `name-r1`, then `name-r2`, ...; no two names share one."""
+    match = _REPLAY.fullmatch(name)
+    first, number = (match["first"], int(match["number"])) if match else (name, 0)
+    if len(first) > _MOST_FIRST:
+        first = f"{first[: _MOST_FIRST - 9]}-{hashlib.sha256(first.encode()).hexdigest()[:8]}"
+    return f"{first}-r{number + 1}"
 
 
 def _replay(
@@ -95,14 +103,19 @@ def _release_claim(execution: str, *, table: str, dynamodb: Any) -> None:
         ProjectionExpression="arrival_id",
     )
     for item in (item for page in pages for item in page["Items"]):
-        dynamodb.update_item(
-            TableName=table,
-            Key={"arrival_id": item["arrival_id"]},
-            UpdateExpression="SET #state = :failed",
-            ConditionExpression="execution = :execution",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues=to_item({":failed": "FAILED", ":execution": execution}),
-        )
+        try:
+            dynamodb.update_item(
+                TableName=table,
+                Key={"arrival_id": item["arrival_id"]},
+                UpdateExpression="SET #state = :failed",
+                ConditionExpression="execution = :execution",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item({":failed": "FAILED", ":execution": execution}),
+            )
+        except ClientError as error:
+            # Somebody else redrives too, and the replay has the arrival already.
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
 
 
 def _failed(machine: str, *, stepfunctions: Any) -> list[dict[str, Any]]:
@@ -120,8 +133,12 @@ def _executions(machine: str, *, stepfunctions: Any) -> Iterator[dict[str, Any]]
 def _dead_letters(queue: str, *, sqs: Any) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     while True:
-        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=5).get("Messages", [])
-        fresh = {message["MessageId"]: message for message in messages if message["MessageId"] not in found}
+        # Without a wait SQS asks only some of its servers, and may say that there is nothing.
+        received = sqs.receive_message(
+            QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN_SECONDS, WaitTimeSeconds=1
+        )
+        messages = {message["MessageId"]: message for message in received.get("Messages", ())}
+        fresh = {name: message for name, message in messages.items() if name not in found}
         if not fresh:
             return list(found.values())
         found |= fresh

@@ -65,6 +65,8 @@ def parse_order(row: dict[str, Any], where: str, *, depot: Depot) -> Placed:
     order_id = values.get("order_id", "")
     if not 1 <= len(order_id) <= MOST_ID:
         raise OrderError(f"{where}: order_id has {len(order_id)} characters, not 1 to {MOST_ID}; it needs {_COLUMNS}")
+    if None in row:
+        raise OrderError(f"{where}: it has more values than columns; write 3.2 rather than 3,2, and quote other commas")
     promised = _time(values.get("promised_at", ""), where)
     if values.get("distance_km"):
         return Placed(Order(order_id, _number(values, "distance_km", where, 0, MOST_KM), promised))
@@ -146,11 +148,11 @@ def _add(placed: Placed, *, table: str, dynamodb: Any, now: datetime) -> bool:
 def _time(text: str, where: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise OrderError(f"{where}: promised_at {text!r} is no time; write 2026-11-25T19:30+01:00") from error
-    if found.tzinfo is None:
-        raise OrderError(f"{where}: promised_at {text!r} has no time zone; write 2026-11-25T19:30+01:00")
-    return found
+    raise OrderError(f"{where}: promised_at {text!r} has no time zone; write 2026-11-25T19:30+01:00")
 
 
 def _number(values: dict[str, str], name: str, where: str, least: float, most: float) -> float:

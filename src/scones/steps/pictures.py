@@ -9,12 +9,13 @@ from typing import Any
 from scones.contract import DATA, NEGATIVES, SPLITS, TEST_NEGATIVES, Manifest
 from scones.report.run import SampleImage
 from scones.results import Evaluation, OddOne, Prediction, Suspect
+from scones.steps.source import LABELLED
 
 _SAMPLES_PER_CLASS = 8
 _MOST = 24
 _GROUPS = 12
 # Where the staged part of a source's split may lie; what came without a split lies in any.
-_PARTS = {"train": SPLITS[:2], NEGATIVES: (NEGATIVES, TEST_NEGATIVES)}
+_PARTS = {"train": SPLITS[:2], NEGATIVES: (NEGATIVES, TEST_NEGATIVES), LABELLED: (SPLITS[0], NEGATIVES)}
 
 
 def samples(bucket: str, data: Manifest, *, s3: Any) -> list[SampleImage]:

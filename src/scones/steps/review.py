@@ -10,7 +10,7 @@ from typing import Any
 
 from scones import errors
 from scones.contract import Review, ReviewAnswer
-from scones.errors import ReviewError, SconesError
+from scones.errors import EventError, ReviewError
 
 
 def list_reviews(function: str, *, awslambda: Any) -> list[Review]:
@@ -47,6 +47,6 @@ def _ask(function: str, event: dict[str, str], *, awslambda: Any) -> Any:
         return value
     kind = getattr(errors, str(value.get("errorType")), None)
     message = str(value.get("errorMessage"))
-    if isinstance(kind, type) and issubclass(kind, SconesError):
+    if isinstance(kind, type) and issubclass(kind, ReviewError | EventError):
         raise kind(message)
     raise ReviewError(f"{function} failed: {value.get('errorType')}: {message}; look at its log")

@@ -6,7 +6,7 @@ Runs where the operator sits. It lists and names images; whether they are any go
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,14 +20,16 @@ from scones.steps.sketches import sketches
 VARIABLE: Final = "SCONES_DATA"
 NEGATIVES_VARIABLE: Final = "SCONES_NEGATIVES"
 SKETCHES: Final = "sketches"
+LABELLED: Final = "labels"
 PUBLISHED: Final = {"train", "test"}
 _OF_OTHERS: Final = {"train": NEGATIVES, "test": TEST_NEGATIVES, None: NEGATIVES}
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image as found. `split` is "train" or "test" where the source came split, else None, and one of the two
-    names of the contract for a picture of something else; `content` is the file's path, or its bytes.
+    """One image as found. `split` is "train" or "test" where the source came split, else None, one of the two names
+    of the contract for a picture of something else, and `LABELLED` for one from review; `content` is the file's path,
+    or its bytes.
     """
 
     split: str | None
@@ -44,7 +46,8 @@ class SourceImage:
 class Source:
     """A whole data set as found; `description` is in a person's words, `sketches` true where we drew it ourselves.
 
-    `negatives` are pictures of other things, of no class.
+    `negatives` are pictures of other things, of no class, and `labels` those that people labelled, with a class or
+    "neither". `left_out` is key -> reason of what could not even be listed.
     """
 
     description: str
@@ -52,6 +55,8 @@ class Source:
     classes: tuple[str, ...]
     sketches: bool = False
     negatives: tuple[SourceImage, ...] = ()
+    labels: tuple[SourceImage, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def find_source(

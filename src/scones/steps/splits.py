@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scones.contract import NEGATIVES, SPLITS, TEST_NEGATIVES
+from scones.contract import NEGATIVES, NEITHER, SPLITS, TEST_NEGATIVES
 from scones.errors import TooFewClassesError, TooFewImagesError
 from scones.steps.images import CheckedImage
+from scones.steps.source import LABELLED
 
 TEST_SHARE: Final = 0.2
 VALIDATION_SHARE: Final = 0.1
@@ -75,6 +76,28 @@ def set_apart(groups: Sequence[Group], seed: int) -> tuple[list[Group], Assignme
     return vehicles, Assignment({NEGATIVES: [i for group in learned for i in group], TEST_NEGATIVES: test}, left_out)
 
 
+def labels_apart(groups: Sequence[Group]) -> tuple[list[Group], Assignment]:
+    """Return the groups without what people labelled in review, and that, all of it for training.
+
+    They labelled what the model was unsure of: no fair sample, so none of it is for validation or test. The source's
+    word stands: a label that shows the same as one of its pictures is left out. So are labels that contradict.
+    """
+    source: list[Group] = []
+    taught: dict[str, Group] = {SPLITS[0]: [], NEGATIVES: []}
+    left_out: dict[str, str] = {}
+    for group in groups:
+        own = [image for image in group if image.image.split != LABELLED]
+        labels = [image for image in group if image.image.split == LABELLED]
+        if own:
+            source.append(own)
+            left_out |= {image.image.key: f"shows the same as {own[0].image.key}" for image in labels}
+        elif reason := _contradiction(labels):
+            left_out |= {image.image.key: reason for image in labels}
+        else:
+            taught[NEGATIVES if labels[0].image.label == NEITHER else SPLITS[0]] += labels
+    return source, Assignment(taught, left_out)
+
+
 def _require_enough(images: Iterable[CheckedImage], classes: Sequence[str]) -> None:
     counts = dict.fromkeys(classes, 0)
     for image in images:
@@ -98,14 +121,19 @@ def _leave_out(groups: Sequence[Group]) -> tuple[list[Group], dict[str, str]]:
         test = [image for image in group if image.image.split == "test"]
         if test:
             reason = f"shows the same as {test[0].image.key}"
-        elif len({image.image.label for image in group}) > 1:
-            reason = "shows the same as an image of another class: " + ", ".join(image.image.key for image in group)
-        else:
+        elif not (reason := _contradiction(group)):
             kept.append(group)
             continue
         left_out |= {image.image.key: reason for image in group if image.image.split != "test"}
         kept += [[image] for image in test]
     return kept, left_out
+
+
+def _contradiction(group: Group) -> str:
+    """The reason to leave a group out, "" where its labels are all the same."""
+    if len({image.image.label for image in group}) == 1:
+        return ""
+    return "shows the same as an image of another class: " + ", ".join(image.image.key for image in group)
 
 
 def _carve(groups: list[Group], classes: Sequence[str], share: float, seed: int) -> tuple[Group, list[Group]]:

@@ -13,16 +13,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from scones.contract import DATA, JSON, NEGATIVES, SPLITS, TEST_NEGATIVES, Manifest, ManifestImage
 from scones.errors import DataError
 from scones.steps.duplicates import duplicate_groups
 from scones.steps.images import CheckedImage, check, read
 from scones.steps.progress import Step
-from scones.steps.source import Source
-from scones.steps.splits import Group, assign, set_apart
+from scones.steps.source import LABELLED, Source
+from scones.steps.splits import Assignment, Group, assign, labels_apart, set_apart
 from scones.steps.threads import in_threads
+
+_PLACES: Final = (*SPLITS, NEGATIVES, TEST_NEGATIVES)
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,24 @@ def stage(
     """
     step = step or Step()
     checked, bad = check(source.images + source.negatives, allow_bad, step)
+    labelled, unreadable = check(source.labels, len(source.labels), step)
+    checked += labelled
     together = duplicate_groups([image.fingerprint for image in checked])
-    vehicles, others = set_apart(_with_singles(checked, together), seed)
-    assignment = assign(vehicles, source.classes, seed)
     duplicates = [[checked[index].image.key for index in group] for group in together]
-    splits, left_out = assignment.splits | others.splits, bad | assignment.left_out | others.left_out
-    manifest = _manifest(source, splits, left_out, duplicates)
+    found = _assign(_with_singles(checked, together), source.classes, seed)
+    left_out = source.left_out | bad | unreadable | found.left_out
+    manifest = _manifest(source, found.splits, left_out, duplicates)
     step.note(_summary(manifest))
-    objects = [_image(split, image) for split, images in splits.items() for image in images]
+    objects = [_image(split, image) for split, images in found.splits.items() for image in images]
     return _upload(manifest, objects, s3=s3, bucket=bucket, step=step)
+
+
+def _assign(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Assignment:
+    source, taught = labels_apart(groups)
+    vehicles, others = set_apart(source, seed)
+    parts = (assign(vehicles, classes, seed), others, taught)
+    splits = {split: [i for part in parts for i in part.splits.get(split, ())] for split in _PLACES}
+    return Assignment(splits, {key: reason for part in parts for key, reason in part.left_out.items()})
 
 
 def _upload(manifest: Manifest, images: list[_Object], *, s3: Any, bucket: str, step: Step) -> Staged:
@@ -92,10 +103,11 @@ def _manifest(
 ) -> Manifest:
     images = [ManifestImage(key=_key(split, i), sha256=i.sha256) for split, group in splits.items() for i in group]
     images.sort(key=lambda image: image["key"])
+    labels = sum(image.image.split == LABELLED for group in splits.values() for image in group)
     counted = {split: Counter(image.image.label for image in splits[split]) for split in SPLITS}
     return Manifest(
         digest=digest(images),
-        source=source.description,
+        source=source.description + (f", {labels:,} labelled in review" if labels else ""),
         sketches=source.sketches,
         classes=list(source.classes),
         counts={split: {label: n[label] for label in source.classes} for split, n in counted.items()},

@@ -17,13 +17,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import BY_STATE, JSON, KEPT_SECONDS, LABELS, ImageData, Label, Review, ReviewAnswer
+from scones.contract import BY_STATE, JSON, KEPT_SECONDS, LABELS, NEITHER, ImageData, Label, Review, ReviewAnswer
 from scones.errors import EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import from_item, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
 
-NEITHER = "neither"
 # What Step Functions says of a token whose task has ended, whichever way.
 _ENDED = ("TaskTimedOut", "TaskDoesNotExist")
 

@@ -16,8 +16,19 @@ from moto import mock_aws
 from PIL import Image
 
 from scones.steps.download import Archive
+from scones.steps.progress import Step
 
 Noise = Callable[..., bytes]
+
+
+class Notes(Step):
+    """A step that keeps what it notes."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.noted.append(text)
 
 
 @pytest.fixture(scope="session")

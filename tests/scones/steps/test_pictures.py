@@ -56,6 +56,8 @@ def evaluation(*predictions: Prediction) -> Evaluation:
         ("train/motorcycle/4.png", "validation/motorcycle/4.png"),
         ("motorcycle/4.png", "validation/motorcycle/4.png"),
         ("negatives/tractor/5.png", "negatives/tractor/5.png"),
+        ("labels/bicycle/1.png", "train/bicycle/1.png"),
+        ("labels/tractor/5.png", "negatives/tractor/5.png"),
     ],
 )
 def test_a_group_is_shown_from_wherever_its_files_were_staged(name: str, staged: str) -> None:

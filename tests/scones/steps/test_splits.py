@@ -12,7 +12,7 @@ from scones.errors import TooFewClassesError, TooFewImagesError
 from scones.steps.duplicates import Fingerprint
 from scones.steps.images import CheckedImage
 from scones.steps.source import SourceImage
-from scones.steps.splits import Group, assign, set_apart
+from scones.steps.splits import Group, assign, labels_apart, set_apart
 
 EMPTY = Fingerprint("", np.empty((0, 0, 3), np.float32))
 
@@ -129,3 +129,53 @@ def test_a_published_test_set_of_other_things_stays_whole() -> None:
     _, others = set_apart([*alone("cup", 20, "negatives"), copies], seed=0)
     assert {split: len(images) for split, images in others.splits.items()} == {"negatives": 20, "test-negatives": 1}
     assert others.left_out == {"negatives/cup/copy.png": "shows the same as test-negatives/cup/original.png"}
+
+
+@st.composite
+def labelled(draw: st.DrawFn) -> list[Group]:
+    """Groups of the source to some of which people's labels are added, and groups of labels alone."""
+    answers = st.sampled_from(("a", "b", "neither"))
+    source = [*draw(groups()), *alone("cup", 6, "negatives")]
+    found = [
+        [*group, *(image(draw(answers), f"{n}-{i}", "labels") for i in range(draw(st.integers(0, 1))))]
+        for n, group in enumerate(source)
+    ]
+    sizes = draw(st.lists(st.integers(1, 3), max_size=8))
+    found += [[image(draw(answers), f"new{n}-{i}", "labels") for i in range(size)] for n, size in enumerate(sizes)]
+    return draw(st.permutations(found))
+
+
+@given(groups=labelled(), seed=st.integers(0, 100))
+def test_labels_only_ever_add_to_what_is_learned(groups: list[Group], seed: int) -> None:
+    """Nothing of the source moves, and validation and test are the same, whatever people answered."""
+
+    def split(groups: list[Group]) -> dict[str, set[str]]:
+        vehicles, others = set_apart(groups, seed)
+        splits = assign(vehicles, ("a", "b"), seed).splits | others.splits
+        return {name: keys(images) for name, images in splits.items()}
+
+    source, taught = labels_apart(groups)
+    alone = [[image for image in group if image.image.split != "labels"] for group in groups]
+    assert split(source) == split([group for group in alone if group])
+    assert taught.splits.keys() == {"train", "negatives"}
+    assert {i.image.label for i in taught.splits["negatives"]} <= {"neither"}
+    assert {i.image.label for i in taught.splits["train"]} <= {"a", "b"}
+    labels = {i.image.key for group in groups for i in group if i.image.split == "labels"}
+    assert keys(taught.splits["train"]) | keys(taught.splits["negatives"]) | taught.left_out.keys() == labels
+
+
+@pytest.mark.parametrize("split", [None, "train", "test", "negatives", "test-negatives"])
+def test_a_label_of_a_picture_that_the_source_has_is_left_out(split: str | None) -> None:
+    own = image("a", "own", split)
+    source, taught = labels_apart([[image("b", 1, "labels"), own, image("a", 2, "labels")]])
+    assert source == [[own]]
+    assert taught.left_out == dict.fromkeys(("labels/b/1.png", "labels/a/2.png"), f"shows the same as {own.image.key}")
+
+
+def test_labels_of_one_picture_that_contradict_are_left_out_and_those_that_agree_are_not() -> None:
+    agree = [image("a", 1, "labels"), image("a", 2, "labels")]
+    contradict = [image("a", 3, "labels"), image("neither", 4, "labels")]
+    _, taught = labels_apart([agree, contradict])
+    assert keys(taught.splits["train"]) == {"labels/a/1.png", "labels/a/2.png"}
+    assert taught.left_out.keys() == {"labels/a/3.png", "labels/neither/4.png"}
+    assert "another class: labels/a/3.png, labels/neither/4.png" in taught.left_out["labels/a/3.png"]

@@ -19,16 +19,10 @@ from scones.steps.progress import Step
 from scones.steps.source import Source, find_source, with_negatives
 from scones.steps.stage import digest, stage
 
+from .conftest import Notes
+
 Folder = Callable[..., Path]
 LINES = st.lists(st.tuples(st.text("abc/.", min_size=1), st.text("01")), max_size=8)
-
-
-class Notes(Step):
-    def __init__(self) -> None:
-        self.noted: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.noted.append(text)
 
 
 def found(root: Path) -> Source:

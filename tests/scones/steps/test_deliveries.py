@@ -1,0 +1,225 @@
+"""Deliveries on the laptop's AWS: what failed is found, started once more, and an arrival given back and claimed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.items import from_item, to_item
+from scones.steps.deliveries import FAILED, failed_deliveries, list_deliveries, next_name, redrive
+from scones.steps.package import state_machine
+from scones.steps.progress import Step
+
+NAMES = st.text("abc-r0123456789_", min_size=1, max_size=80) | st.from_regex(r"a{70,75}-r\d{1,4}", fullmatch=True)
+NUMBERS = itertools.count()
+ROLE = "arn:aws:iam::000000000000:role/r"
+
+
+@dataclass(frozen=True)
+class Depot:
+    """A machine that claims its arrival as the delivery's does, and then ends as its input says."""
+
+    machine: str
+    queue: str
+    table: str
+    client: Any
+
+    def start(self, name: str, then: str) -> str:
+        text = json.dumps({"arrival": name, "s3_bucket": "b", "s3_key": f"arrivals/anna/{name}.png", "then": then})
+        states = self.client("stepfunctions")
+        self.limit(1 if then == "TIMED_OUT" else 3600)
+        arn = states.start_execution(stateMachineArn=self.machine, name=name, input=text)["executionArn"]
+        self.limit(3600)
+        if then == "ABORTED":
+            self.until(name, "ARRIVED")
+            states.stop_execution(executionArn=arn, error="Stopped", cause="by hand")
+        self.until_ended(name)
+        return str(states.describe_execution(executionArn=arn)["status"])
+
+    def limit(self, seconds: int) -> None:
+        """What is started from now on times out after so long."""
+        text = definition(self.table, seconds)
+        self.client("stepfunctions").update_state_machine(stateMachineArn=self.machine, definition=text)
+
+    def row(self, arrival: str) -> dict[str, Any]:
+        key = to_item({"arrival_id": arrival})
+        return from_item(self.client("dynamodb").get_item(TableName=self.table, Key=key).get("Item", {}))
+
+    def until(self, arrival: str, state: str, execution: str | None = None) -> None:
+        for _ in range(500):
+            row = self.row(arrival)
+            if row.get("state") == state and row["execution"] == (execution or arrival):
+                return
+            time.sleep(0.02)
+        pytest.fail(f"{arrival} is {self.row(arrival)}, not {state} of {execution or arrival}")
+
+    def until_ended(self, name: str) -> None:
+        states = self.client("stepfunctions")
+        arn = f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
+        while states.describe_execution(executionArn=arn)["status"] == "RUNNING":
+            time.sleep(0.02)
+
+    def failed(self) -> list[tuple[str, str]]:
+        states, sqs = self.client("stepfunctions"), self.client("sqs")
+        found = failed_deliveries(self.machine, self.queue, stepfunctions=states, sqs=sqs)
+        return [(delivery["name"], delivery["status"]) for delivery in found]
+
+    def redrive(self, dynamodb: Any = None) -> list[str]:
+        started = redrive(
+            self.machine,
+            self.queue,
+            table=self.table,
+            stepfunctions=self.client("stepfunctions"),
+            sqs=self.client("sqs"),
+            dynamodb=dynamodb or self.client("dynamodb"),
+            step=Step(),
+        )
+        return [delivery["name"] for delivery in started]
+
+    def executions(self) -> list[str]:
+        return sorted(one["name"] for one in list_deliveries(self.machine, stepfunctions=self.client("stepfunctions")))
+
+    def messages(self) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
+
+def definition(table: str, seconds: int) -> str:
+    """The delivery's own Claim, and then each way to end."""
+    text = state_machine("delivery").decode().replace("${ArrivalsTable}", table).replace("${KeptSeconds}", "60")
+    claim = {key: value for key, value in json.loads(text)["States"]["Claim"].items() if key not in ("Catch", "Retry")}
+    ways = {"FAILED": "Fail", "ABORTED": "Wait", "TIMED_OUT": "Wait", "SUCCEEDED": "Succeed"}
+    choices = [{"Condition": f"{{% $states.input.then = '{then}' %}}", "Next": way} for then, way in ways.items()]
+    states = {
+        "IsClaimable": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $exists($states.input.arrival) %}", "Next": "Claim"}],
+            "Default": "Succeed",
+        },
+        "Claim": claim | {"Next": "End"},
+        "End": {"Type": "Choice", "Choices": choices, "Default": "Fail"},
+        "Fail": {"Type": "Fail", "Error": "Broken", "Cause": "it is broken"},
+        "Wait": {"Type": "Wait", "Seconds": 60, "Next": "Succeed"},
+        "Succeed": {"Type": "Succeed"},
+    }
+    return json.dumps(
+        {"QueryLanguage": "JSONata", "StartAt": "IsClaimable", "TimeoutSeconds": seconds, "States": states}
+    )
+
+
+@pytest.fixture
+def depot(localaws: Any, table: Callable[[str, str], str]) -> Iterator[Depot]:
+    arrivals, number = table("arrival_id", "arrived_at"), next(NUMBERS)
+    states, sqs = localaws.client("stepfunctions"), localaws.client("sqs")
+    made = states.create_state_machine(name=f"deliveries-{number}", definition=definition(arrivals, 3600), roleArn=ROLE)
+    queue = sqs.create_queue(QueueName=f"dead-letters-{number}")["QueueUrl"]
+    yield Depot(made["stateMachineArn"], queue, arrivals, localaws.client)
+    for one in states.list_executions(stateMachineArn=made["stateMachineArn"], statusFilter="RUNNING")["executions"]:
+        states.stop_execution(executionArn=one["executionArn"])
+    states.delete_state_machine(stateMachineArn=made["stateMachineArn"])
+    sqs.delete_queue(QueueUrl=queue)
+
+
+@given(names=st.sets(NAMES, min_size=1, max_size=20))
+def test_names_of_replays_fit_and_are_distinct(names: set[str]) -> None:
+    following = [next_name(name) for name in names]
+    assert all(1 <= len(name) <= 80 for name in following)
+    assert len(set(following)) == len(names)
+    assert not any(next_name(name) == name for name in names)
+
+
+@given(name=NAMES, other=NAMES)
+def test_replays_of_replays_are_counted_and_never_meet_another_s(name: str, other: str) -> None:
+    found, theirs = [name], [other]
+    for _ in range(12):
+        found.append(next_name(found[-1]))
+        theirs.append(next_name(theirs[-1]))
+    assert len(set(found)) == 13
+    assert found[-1] != theirs[-1] or set(found) & {other} or set(theirs) & {name}
+
+
+@pytest.mark.parametrize(
+    ("name", "following"),
+    [
+        ("gate", "gate-r1"),
+        ("gate-r1", "gate-r2"),
+        ("gate-r9", "gate-r10"),
+        ("gate-r0", "gate-r0-r1"),
+        ("-r1", "-r1-r1"),
+    ],
+)
+def test_a_replay_is_named_after_the_first(name: str, following: str) -> None:
+    assert next_name(name) == following
+
+
+@pytest.mark.parametrize("status", FAILED)
+def test_what_failed_is_started_once_more_and_claims_its_arrival(depot: Depot, status: str) -> None:
+    assert depot.start("fine", "SUCCEEDED") == "SUCCEEDED"
+    assert depot.start("a1", status) == status
+    assert depot.failed() == [("a1", status)]
+    assert depot.redrive() == ["a1"]
+    depot.until("a1", "ARRIVED", "a1-r1")
+    assert depot.executions() == ["a1", "a1-r1", "fine"]
+
+
+def test_what_was_started_again_is_neither_listed_nor_started_again(depot: Depot) -> None:
+    depot.start("a1", "ABORTED")
+    assert depot.redrive() == ["a1"]
+    assert (depot.redrive(), depot.failed()) == ([], [])
+    assert depot.executions() == ["a1", "a1-r1"]
+
+
+def test_a_replay_that_fails_is_started_again_under_the_next_number(depot: Depot) -> None:
+    depot.start("a1", "FAILED")
+    depot.redrive()
+    for number in (1, 2):
+        depot.until_ended(f"a1-r{number}")
+        assert depot.redrive() == [f"a1-r{number}"]
+    assert depot.executions() == ["a1", "a1-r1", "a1-r2", "a1-r3"]
+
+
+def test_two_who_redrive_at_once_start_it_once_and_leave_the_arrival_with_its_replay(depot: Depot) -> None:
+    depot.start("a1", "ABORTED")
+
+    class Slower:
+        """DynamoDB's client of one who finds the arrival, and of whom somebody else is ahead then."""
+
+        def get_paginator(self, operation: str) -> Any:
+            return depot.client("dynamodb").get_paginator(operation)
+
+        def update_item(self, **request: Any) -> Any:
+            assert depot.redrive() == ["a1"]
+            depot.until("a1", "ARRIVED", "a1-r1")
+            return depot.client("dynamodb").update_item(**request)
+
+    assert depot.redrive(Slower()) == ["a1"]
+    assert depot.executions() == ["a1", "a1-r1"]
+    assert depot.row("a1")["execution"] == "a1-r1"
+
+
+def test_an_event_that_started_nothing_is_listed_and_started_and_leaves_the_queue(depot: Depot) -> None:
+    sqs = depot.client("sqs")
+    event = {"detail": {"object": {"key": "arrivals/anna/1.png"}}}
+    sent = [sqs.send_message(QueueUrl=depot.queue, MessageBody=json.dumps(event))["MessageId"] for _ in range(12)]
+    states = depot.client("stepfunctions")
+    listed = failed_deliveries(depot.machine, depot.queue, stepfunctions=states, sqs=sqs)
+    assert {(one["status"], one["picture"]) for one in listed} == {("UNDELIVERED", "arrivals/anna/1.png")}
+    assert sorted(depot.redrive()) == sorted(one["name"] for one in listed) == sorted(sent) == depot.executions()
+    assert (depot.messages(), depot.failed(), depot.redrive()) == (0, [], [])
+
+
+def test_a_delivery_says_what_its_picture_and_its_error_were(depot: Depot) -> None:
+    depot.start("a1", "FAILED")
+    states, sqs = depot.client("stepfunctions"), depot.client("sqs")
+    (found,) = failed_deliveries(depot.machine, depot.queue, stepfunctions=states, sqs=sqs)
+    assert (found["picture"], found["error"], found["cause"]) == ("arrivals/anna/a1.png", "Broken", "it is broken")
+    assert found["started_at"].endswith("+00:00")
