@@ -44,8 +44,9 @@ def outputs(localaws: Any, table: Callable[[str, str], str], tmp_path: Path) -> 
         cloudformation.delete_stack(StackName=stack)
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
     s3 = localaws.client("s3")
-    for stored in s3.list_objects_v2(Bucket="depot-cli").get("Contents", ()):
-        s3.delete_object(Bucket="depot-cli", Key=stored["Key"])
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="depot-cli"):
+        for stored in page.get("Contents", ()):
+            s3.delete_object(Bucket="depot-cli", Key=stored["Key"])
     s3.delete_bucket(Bucket="depot-cli")
     states.delete_state_machine(stateMachineArn=machine)
     localaws.client("sqs").delete_queue(QueueUrl=queue)
@@ -60,6 +61,7 @@ def run(localaws: Any, outputs: dict[str, str]) -> Run:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
         "SCONES_PROJECT": "depot",
+        "SCONES_NEGATIVES": "",
     }
     return lambda *arguments: CliRunner().invoke(app, [*arguments, "--json"], env=env)
 
