@@ -20,7 +20,8 @@ from scones.model import lines
 from scones.model.batches import Batches
 from scones.model.classifier import Classifier
 from scones.model.messages import HttpError, Request, Respond, Response
-from scones.model.predictions import Picture, is_large, log, predict
+from scones.model.prediction_log import PredictionLog
+from scones.model.predictions import Picture, is_large, predict
 
 Then = Callable[[Inference | Exception], None]
 
@@ -32,8 +33,8 @@ class Application:
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
-        self._log = partial(log, classifier.id)
-        self._batches: Batches[Picture, Inference] = Batches(partial(predict, classifier), self._log)
+        self._log = PredictionLog(classifier.id)
+        self._batches: Batches[Picture, Inference] = Batches(partial(predict, classifier), self._log.note)
         # A picture of 50 megapixels takes a second and 1 GB: one at a time, and beside the event loop.
         self._large = ThreadPoolExecutor(1)
         self._tasks = set[asyncio.Task[None]]()
@@ -48,6 +49,10 @@ class Application:
                 self._invoke(request, respond)
         except HttpError as error:
             respond(error.response())
+
+    def close(self) -> None:
+        """To be called when all has been answered."""
+        self._log.write()
 
     def _invoke(self, request: Request, respond: Respond) -> None:
         kind = media_type(_header(request, b"content-type"))
@@ -77,7 +82,7 @@ class Application:
 
         def finish(future: asyncio.Future[Inference | Exception]) -> None:
             then(future.result())
-            self._log([picture], [future.result()])
+            self._log.note([picture], [future.result()])
 
         asyncio.get_running_loop().run_in_executor(self._large, self._predict_large, picture).add_done_callback(finish)
         # Here, while the thread decodes.

@@ -25,7 +25,7 @@ class Batches(Generic[Item, Result]):
     """Calls `answer` with all items that wait, `LARGEST` at most, in the event loop's own thread.
 
     `answer` returns a result or an exception for each item; one that it raises is the result of them all. `note` gets
-    the items and their results afterwards, when nobody waits for them any more.
+    the items and their results afterwards.
     """
 
     def __init__(
@@ -43,10 +43,9 @@ class Batches(Generic[Item, Result]):
         self._waiting.append(_Waiting(item, then))
 
     def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
         if self._waiting:
-            loop.call_soon(self._work)
+            asyncio.get_running_loop().call_soon(self._work)
         items = [waiting.item for waiting in batch]
         try:
             results = self._answer(items)
@@ -54,5 +53,4 @@ class Batches(Generic[Item, Result]):
             results = [error] * len(items)
         for waiting, result in zip(batch, results, strict=True):
             waiting.then(result)
-        # The loop sends what was written before it calls this.
-        loop.call_soon(self._note, items, results)
+        self._note(items, results)

@@ -1,16 +1,11 @@
-"""Pictures in, full answers out, and a line in the prediction log for each; for several processes, and without HTTP."""
+"""Pictures in, full answers out; knows neither HTTP nor the log."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import select
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
@@ -24,7 +19,6 @@ from scones.model.images import open_image
 
 # Takes 10 ms or more to decode, for which a worker should not keep others waiting.
 LARGE_PIXELS = 1_000_000
-ID_CHARACTERS, MESSAGE_CHARACTERS = 64, 300
 
 
 @dataclass(frozen=True)
@@ -84,46 +78,6 @@ def inferences(classifier: Classifier, answer: Answer) -> list[Inference]:
             strict=True,
         )
     ]
-
-
-def log(model: str, pictures: Sequence[Picture], results: Sequence[Inference | Exception]) -> None:
-    """Write one line of JSON for each picture to stdout, which SageMaker sends to CloudWatch.
-
-    A line is never mixed with another process's.
-    """
-    lines = [f"{json.dumps(entry(model, *pair))}\n".encode() for pair in zip(pictures, results, strict=True)]
-    for piece in pieces(lines):
-        os.write(sys.stdout.fileno(), piece)
-
-
-def entry(model: str, picture: Picture, result: Inference | Exception) -> dict[str, object]:
-    """What the prediction log says of one picture: nothing that shows it, enough to find it again."""
-    found: dict[str, object] = (
-        {"error": type(result).__name__, "message": str(result)[:MESSAGE_CHARACTERS]}
-        if isinstance(result, Exception)
-        else {"probabilities": result["probabilities"], "novelty": result["novelty"]}
-    )
-    return {
-        "time": datetime.now(UTC).isoformat(),
-        "model": model,
-        "id": picture.id[:ID_CHARACTERS],
-        "sha256": picture.sha256,
-        "bytes": len(picture.body),
-        **found,
-        "ms": round((time.perf_counter() - picture.received) * 1000, 2),
-    }
-
-
-def pieces(lines: Sequence[bytes]) -> Iterator[bytes]:
-    """As many lines together as a pipe takes at once."""
-    piece = b""
-    for line in lines:
-        if piece and len(piece) + len(line) > select.PIPE_BUF:
-            yield piece
-            piece = b""
-        piece += line
-    if piece:
-        yield piece
 
 
 def _decoded(classifier: Classifier, picture: Picture) -> NDArray[np.uint8] | ImageRejectedError:

@@ -33,7 +33,7 @@ class Worker:
     """What the connections of this process share; see `connection.Server`."""
 
     def __init__(self, application: Application, line: socket.socket) -> None:
-        self.answer = application.answer
+        self.answer, self._close = application.answer, application.close
         self.connections = set[Connection]()
         self.is_draining, self.date = False, b""
         self._line, self._ended = line, asyncio.Event()
@@ -52,6 +52,7 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._drain()
+        self._close()
 
     def enter(self, length: int) -> None:
         """Hold room for a request; who finds none should come again rather than wait in a line."""

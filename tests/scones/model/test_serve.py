@@ -25,7 +25,8 @@ from scones.contract import IMAGE_BYTES, IMAGE_TYPES, INFERENCE_JSON, JSON, JSON
 from scones.model.application import Application, media_type, wants_inference
 from scones.model.classifier import Classifier
 from scones.model.messages import Request, Response
-from scones.model.predictions import Picture, pieces, predict
+from scones.model.prediction_log import pieces
+from scones.model.predictions import Picture, predict
 
 Start = Callable[..., subprocess.Popen[str]]
 Shape = Callable[..., bytes]
