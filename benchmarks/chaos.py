@@ -12,7 +12,7 @@ import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,27 +63,29 @@ def measure(depot: Depot, pictures: Sequence[Labelled], seed: int = SEED) -> dic
 def check(depot: Depot) -> dict[str, Any]:
     """What the tables and the bucket say."""
     decided = depot.decisions("chaos/")
-    arrivals = [from_item(item) for item in depot.rows("ArrivalsTable")]
-    orders = [from_item(item) for item in depot.rows("OrdersTable")]
-    ours = [row for row in arrivals if row["s3_key"].startswith(f"{ARRIVALS}chaos/")]
-    given = Counter(row["assignment"]["order_id"] for row in ours if "assignment" in row)
-    taken = Counter(
-        order["arrival_id"] for order in orders if order["order_id"].startswith("chaos-") and "arrival_id" in order
-    )
-    pairs = {(row["assignment"]["order_id"], row["arrival_id"]) for row in ours if "assignment" in row}
-    agreed = {
-        (o["order_id"], o["arrival_id"]) for o in orders if "arrival_id" in o and o["order_id"].startswith("chaos-")
-    }
+    arrivals, orders = (map(from_item, depot.rows(table)) for table in ("ArrivalsTable", "OrdersTable"))
+    ours = [row for row in arrivals if row["s3_key"].startswith(f"{ARRIVALS}chaos/") and "assignment" in row]
+    by_arrival = [(row["assignment"]["order_id"], row["arrival_id"]) for row in ours]
+    by_order = [
+        (row["order_id"], row["arrival_id"])
+        for row in orders
+        if row["order_id"].startswith("chaos-") and "arrival_id" in row
+    ]
     recorded = {(d["assignment"]["order_id"], d["arrival"]) for d in decided if d["assignment"]}
+    arrived = {decision["arrival"] for decision in decided}
     return {
         "outcomes": dict(Counter(decision["outcome"] for decision in decided)),
         "reviewed": sum(decision["review"] is not None for decision in decided),
-        "recorded": len({decision["arrival"] for decision in decided}),
-        "lost": ARRIVED - len({decision["arrival"] for decision in decided}),
-        "orders_given_twice": sum(count > 1 for count in given.values()),
-        "arrivals_with_two_orders": sum(count > 1 for count in taken.values()),
-        "tables_and_decisions_agree": pairs == agreed == recorded,
+        "recorded": len(arrived),
+        "lost": ARRIVED - len(arrived),
+        "orders_given_twice": _repeated(order for order, _ in by_arrival),
+        "arrivals_with_two_orders": _repeated(arrival for _, arrival in by_order),
+        "tables_and_decisions_agree": set(by_arrival) == set(by_order) == recorded,
     }
+
+
+def _repeated(names: Iterable[str]) -> int:
+    return sum(count > 1 for count in Counter(names).values())
 
 
 def make_mortal(depot: Depot, one_in: int) -> None:
@@ -150,15 +152,14 @@ def _deliver(depot: Depot, events: Sequence[str]) -> list[str]:
             time.sleep(0.05)
         return execution
 
-    half = threading.Timer(0, lambda: None)
+    down = threading.Thread(target=_endpoint_down, args=(depot,))
     found: list[str] = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for number, execution in enumerate(threads.map(run, events)):
             found.append(execution)
             if number == len(events) // 2:
-                half = threading.Timer(0, _endpoint_down, (depot,))
-                half.start()
-    half.join()
+                down.start()
+    down.join()
     return found
 
 

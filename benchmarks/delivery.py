@@ -29,7 +29,7 @@ from benchmarks.depot import Depot, megabytes, open_depot, spread
 from benchmarks.machine import machine
 from scones.steps.gather import lambda_runs
 from scones.steps.package import function_zip
-from scones.steps.simulate import newest_evaluation
+from scones.steps.simulate import newest_evaluation, read_evaluation
 
 ALONE, SUSTAINED, AT_ONCE, OPEN_ORDERS = 100, 2000, 16, 400
 _LOOK_SECONDS, _PORTIONS = 0.1, 5
@@ -77,7 +77,7 @@ def _measures(
         "engine": lambda: engine.measure(depot),
         "sustained": lambda: measure_sustained(depot, pictures),
         "chaos": lambda: chaos.measure(depot, pictures),
-        "simulation": lambda: simulation.measure(read(evaluation) if evaluation else newest(depot)),
+        "simulation": lambda: simulation.measure(read_evaluation(evaluation) if evaluation else newest(depot)),
     }
 
 
@@ -91,10 +91,6 @@ def truth(pictures: Sequence[Labelled], key: str) -> str:
     """What an arrival shows, by the number at the end of its name."""
     number = re.search(r"(\d+)[.]png$", key)
     return pictures[int(number[1] if number else 0) % len(pictures)].label
-
-
-def read(evaluation: Path) -> Any:
-    return json.loads(evaluation.read_text())
 
 
 def newest(depot: Depot) -> Any:

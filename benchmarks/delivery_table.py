@@ -9,6 +9,8 @@ from typing import Any
 Result = dict[str, Any]
 Figure = dict[str, Any]
 
+_SAVED = "late_minutes_saved_against_hard_threshold"
+
 
 def figures(result: Result) -> list[Figure]:
     """Every bar of issue 5."""
@@ -37,9 +39,6 @@ def figures(result: Result) -> list[Figure]:
         figure("late minutes over the oracle's, ratio", above["value"], simulated["n"], most=1.15),
         figure("200 evenings, s", simulated["seconds"], 1, most=60),
     ]
-
-
-_SAVED = "late_minutes_saved_against_hard_threshold"
 
 
 def figure(

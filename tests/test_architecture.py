@@ -15,7 +15,7 @@ MAY_LOAD = {
     "scones.contract": set(),
     "scones.errors": set(),
     "scones.results": {"scones.contract"},
-    "scones.items": set(),
+    "scones.items": {"botocore", "scones.contract"},
     "scones.dispatch": {"scones.contract", "scones.errors"},
     "scones.workflow": {
         "boto3", "botocore",

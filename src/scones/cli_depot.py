@@ -34,10 +34,13 @@ def deliver(
     outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
     pictures = [(f"{driver}/{path.name}", path.read_bytes()) for path in images]
     with reporter_for(as_json).step("deliver", f"{len(pictures)} arrivals") as progress:
+        told: set[str] = set()
 
         def look() -> None:
-            if waiting := list_reviews(outputs["ReviewFunction"], awslambda=client("lambda")):
-                progress.update(0, detail=f"{len(waiting)} wait for a person; answer with `scones review`")
+            waiting = {one["arrival_id"] for one in list_reviews(outputs["ReviewFunction"], awslambda=client("lambda"))}
+            if waiting - told:
+                progress.note(f"{len(waiting)} wait for a person; answer with `scones review`")
+            told.update(waiting)
 
         decisions = step(
             pictures,
@@ -140,7 +143,7 @@ def simulate(
     with reporter_for(as_json).step(
         "simulate", f"{evenings} evenings with the answers of {answers['model']}"
     ) as progress:
-        found = step.simulate(answers, settings.rules, evenings=evenings, seed=seed, step=progress)
+        found = step.simulate(answers, settings.dispatch, evenings=evenings, seed=seed, step=progress)
         progress.note(f"picture: {step.draw(found, out)}")
     rows = [dict(found)] if as_json else step.summary(found)
     print_rows(rows, ("an evening", *found["policies"]), as_json)
@@ -203,7 +206,7 @@ def sample(
     from scones.simulation.evening import sample_orders
     from scones.steps.orders import write_orders
 
-    found = sample_orders(load_settings().rules, seed, datetime.now(UTC))
+    found = sample_orders(load_settings().dispatch, seed, datetime.now(UTC))
     write_orders(found, file)
     print_rows([{"file": str(file), "orders": len(found)}], ("file", "orders"), as_json)
 

@@ -58,7 +58,7 @@ def run_demo(
             release(machine, request, stepfunctions=states, logs=client("logs"), step=step)
         with reporter.step("orders", "an evening's orders come in") as step:
             now = datetime.now(UTC)
-            evening = [Placed(order) for order in sample_orders(settings.rules, settings.seed, now)]
+            evening = [Placed(order) for order in sample_orders(settings.dispatch, settings.seed, now)]
             add_orders(evening, table=outputs["OrdersTable"], dynamodb=client("dynamodb"), step=step, now=now)
         with reporter.step("deliver", f"{arrivals} drivers arrive, get their orders, and a person looks on") as step:
             pictures = _test_pictures(staged.manifest, arrivals, outputs["Bucket"], client("s3"))

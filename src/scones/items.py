@@ -1,9 +1,13 @@
-"""DynamoDB's items from plain values and back. Pure: standard library alone, for Lambda and for the operator."""
+"""DynamoDB's items from plain values and back, and what all our tables are asked alike; for Lambda and the operator."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scones.contract import BY_STATE
 
 Item = dict[str, dict[str, Any]]
 
@@ -38,3 +42,25 @@ def _from_attribute(attribute: Mapping[str, Any]) -> Any:
     if kind == "L":
         return [_from_attribute(inner) for inner in value]
     return from_item(value) if kind == "M" else value
+
+
+def in_state(table: str, state: str) -> dict[str, Any]:
+    """Return the request of a Query for the rows in a state, in the order of the table's index."""
+    return {
+        "TableName": table,
+        "IndexName": BY_STATE,
+        "KeyConditionExpression": "#state = :state",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": to_item({":state": state}),
+    }
+
+
+def if_it_holds(write: Callable[..., object], **request: Any) -> bool:
+    """Make a write that has a ConditionExpression; whether the condition held and it was made."""
+    try:
+        write(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True

@@ -75,10 +75,6 @@ class Settings(BaseSettings):
         return f"{self.project}-workflow"
 
     @property
-    def rules(self) -> Rules:
-        return self.dispatch
-
-    @property
     def tags(self) -> list[dict[str, str]]:
         return [{"Key": TAG, "Value": self.project}]
 

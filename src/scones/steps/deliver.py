@@ -12,7 +12,7 @@ from scones.errors import DeliveryError
 from scones.steps.gather import read_json
 from scones.steps.progress import Step
 
-_POLL_SECONDS = 0.25
+_POLL_SECONDS, _LOOK_SECONDS = 0.25, 1.0
 
 
 def deliver(
@@ -30,7 +30,7 @@ def deliver(
     """Upload `(<driver>/<name>, bytes)` pairs and return their decisions, in the order in which they were made.
 
     `interval` is in seconds between two arrivals, `timeout` in seconds without a new decision; `meanwhile` is called
-    whenever some are still awaited. Raises DeliveryError naming the pictures that got none.
+    once a second while some are still awaited. Raises DeliveryError naming the pictures that got none.
     """
     waiting = dict(pictures)
     # S3's prefixes go by character, not by folder.
@@ -41,19 +41,23 @@ def deliver(
         step.update(0, len(waiting), f"{arrived} of {len(waiting)} arrived")
         sleep(interval)
     decisions: dict[str, Decision] = {}
-    deadline = clock() + timeout
+    look_at = clock()
+    deadline = look_at + timeout
     while missing := sorted(waiting.keys() - decisions.keys()):
         # A picture of the same name may have been decided before; its decision is another object by then.
-        now = _etags(bucket, prefix, s3=s3)
-        fresh = [name for name in missing if now.get(name) != before.get(name)]
+        after = _etags(bucket, prefix, s3=s3)
+        fresh = [name for name in missing if after.get(name) != before.get(name)]
         decisions |= {name: read_json(bucket, _decision_key(name), s3=s3) for name in fresh}
         step.update(len(decisions), len(waiting), f"{len(decisions)} of {len(waiting)} decided")
         if fresh:
             deadline = clock() + timeout
             continue
-        if clock() > deadline:
+        now = clock()
+        if now > deadline:
             raise DeliveryError(_late(missing, len(waiting), timeout))
-        meanwhile()
+        if now >= look_at:
+            meanwhile()
+            look_at = now + _LOOK_SECONDS
         sleep(_POLL_SECONDS)
     return sorted(decisions.values(), key=lambda decision: decision["decided_at"])
 

@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
-from scones.items import to_item
+from scones.items import if_it_holds, to_item
 from scones.steps.progress import Step
 
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
@@ -103,19 +103,16 @@ def _release_claim(execution: str, *, table: str, dynamodb: Any) -> None:
         ProjectionExpression="arrival_id",
     )
     for item in (item for page in pages for item in page["Items"]):
-        try:
-            dynamodb.update_item(
-                TableName=table,
-                Key={"arrival_id": item["arrival_id"]},
-                UpdateExpression="SET #state = :failed",
-                ConditionExpression="execution = :execution",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item({":failed": "FAILED", ":execution": execution}),
-            )
-        except ClientError as error:
-            # Somebody else redrives too, and the replay has the arrival already.
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        # Where somebody else redrives too, the replay has the arrival already.
+        if_it_holds(
+            dynamodb.update_item,
+            TableName=table,
+            Key={"arrival_id": item["arrival_id"]},
+            UpdateExpression="SET #state = :failed",
+            ConditionExpression="execution = :execution",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues=to_item({":failed": "FAILED", ":execution": execution}),
+        )
 
 
 def _failed(machine: str, *, stepfunctions: Any) -> list[dict[str, Any]]:

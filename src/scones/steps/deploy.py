@@ -53,7 +53,7 @@ def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
         "OrdersTable": storage["OrdersTable"],
         "ArrivalsTable": storage["ArrivalsTable"],
         "ReviewsTable": storage["ReviewsTable"],
-        "Rules": settings.rules.to_json(),
+        "Rules": settings.dispatch.to_json(),
         "ReviewSeconds": str(settings.review_minutes * 60),
         "KeptSeconds": str(KEPT_SECONDS),
         "Threshold": "" if settings.threshold is None else str(settings.threshold),

@@ -13,12 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from scones.contract import BY_STATE, KEPT_SECONDS
+from scones.contract import KEPT_SECONDS
 from scones.dispatch import Order
 from scones.errors import OrderError
-from scones.items import from_item, to_item
+from scones.items import from_item, if_it_holds, in_state, to_item
 from scones.settings import Depot
 from scones.steps.progress import Step
 
@@ -102,14 +100,7 @@ def add_orders(orders: Iterable[Placed], *, table: str, dynamodb: Any, step: Ste
 def list_orders(*, table: str, dynamodb: Any) -> Iterator[dict[str, Any]]:
     """Yield the rows of all orders, open ones first, each by its promised time."""
     for state in STATES:
-        pages = dynamodb.get_paginator("query").paginate(
-            TableName=table,
-            IndexName=BY_STATE,
-            KeyConditionExpression="#state = :state",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues=to_item({":state": state}),
-        )
-        for page in pages:
+        for page in dynamodb.get_paginator("query").paginate(**in_state(table, state)):
             yield from map(from_item, page["Items"])
 
 
@@ -136,13 +127,9 @@ def _add(placed: Placed, *, table: str, dynamodb: Any, now: datetime) -> bool:
         # Where somebody lives is personal.
         "expires_at": int(order.promised_at.timestamp()) + KEPT_SECONDS,
     }
-    try:
-        dynamodb.put_item(TableName=table, Item=to_item(row), ConditionExpression="attribute_not_exists(order_id)")
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    return if_it_holds(
+        dynamodb.put_item, TableName=table, Item=to_item(row), ConditionExpression="attribute_not_exists(order_id)"
+    )
 
 
 def _time(text: str, where: str) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,10 +17,11 @@ def arrival_id(data: ImageData) -> str:
     return hashlib.sha256("\n".join((data["s3_bucket"], data["s3_key"], version)).encode()).hexdigest()[:32]
 
 
-def open_picture(data: ImageData, *, s3: Any) -> dict[str, Any]:
+def open_picture(data: ImageData, *, s3: Any, most: int = IMAGE_BYTES) -> dict[str, Any]:
     """Return S3's answer, with the picture's unread `Body`, which the caller reads or closes.
 
-    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or too large.
+    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or has over `most` bytes,
+    which is what the endpoint takes.
     """
     bucket, key = data["s3_bucket"], data["s3_key"]
     version = {"VersionId": data["version_id"]} if data.get("version_id") else {}
@@ -31,7 +31,7 @@ def open_picture(data: ImageData, *, s3: Any) -> dict[str, Any]:
         if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
             raise ImageNotFoundError(f"s3://{bucket}/{key} does not exist; was it deleted after it arrived?") from error
         raise
-    size, most = int(stored["ContentLength"]), int(os.environ.get("IMAGE_BYTES") or IMAGE_BYTES)
+    size = int(stored["ContentLength"])
     if not 0 < size <= most:
         stored["Body"].close()
         raise ImageRejectedError(f"s3://{bucket}/{key} has {size} bytes; the endpoint takes pictures of 1 to {most}")

@@ -14,10 +14,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import BY_STATE, Assignment
+from scones.contract import Assignment
 from scones.dispatch import Choice, Order, Rules, choose, in_doubt
 from scones.errors import DispatchConflictError, EventError, NoOrderAvailable, VehicleInDoubt
-from scones.items import from_item, to_attribute, to_item
+from scones.items import from_item, in_state, to_attribute, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
 
@@ -72,8 +72,9 @@ def dispatch(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: date
     row = _row(arrival, depot=depot)
     if "assignment" in row:
         return _given_before(row)
+    line = _line_before(row, depot=depot, now=now)
     for orders in _open_orders(depot=depot):
-        left = _left_by_the_line(orders, row, depot=depot, now=now)
+        left = _left_by_the_line(orders, line, depot.rules, now)
         if given := _first_to_take(arrival, seen, left, depot=depot, now=now):
             return given
     if in_doubt(seen, depot.rules):
@@ -119,44 +120,31 @@ def _row(arrival: str, *, depot: Depot) -> dict[str, Any]:
 
 def _open_orders(*, depot: Depot) -> Iterator[list[Order]]:
     """The open orders, the first promised first, a page at a time."""
-    pages = depot.dynamodb.get_paginator("query").paginate(
-        TableName=depot.orders,
-        IndexName=BY_STATE,
-        KeyConditionExpression="#state = :open",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues=to_item({":open": "OPEN"}),
-        PaginationConfig={"PageSize": _PAGE},
-    )
-    for page in pages:
+    query = in_state(depot.orders, "OPEN") | {"PaginationConfig": {"PageSize": _PAGE}}
+    for page in depot.dynamodb.get_paginator("query").paginate(**query):
         rows = map(from_item, page["Items"])
         yield [Order(r["order_id"], r["distance_km"], datetime.fromisoformat(r["promised_at"])) for r in rows]
 
 
+def _line_before(row: Mapping[str, Any], *, depot: Depot, now: datetime) -> list[dict[str, Any]]:
+    """Who came before `row` and still waits in line, the first first."""
+    query = in_state(depot.arrivals, "IN_LINE")
+    query["KeyConditionExpression"] += " AND arrived_at < :mine"
+    query["ExpressionAttributeValues"] |= to_item({":mine": row.get("arrived_at", now.isoformat())})
+    line = map(from_item, depot.dynamodb.query(**query, Limit=_LINE)["Items"])
+    return [waiting for waiting in line if datetime.fromisoformat(waiting["seen_at"]) >= now - _LEFT_AFTER]
+
+
 def _left_by_the_line(
-    orders: Sequence[Order], row: Mapping[str, Any], *, depot: Depot, now: datetime
+    orders: Sequence[Order], line: list[dict[str, Any]], rules: Rules, now: datetime
 ) -> Sequence[Order]:
-    """The orders that those who came before `row` and still wait in line would not take."""
+    """The orders that the line would not take; who would take one leaves the line."""
     left = list(orders)
-    if not left:
-        return left
-    for waiting in _line_before(row.get("arrived_at", now.isoformat()), depot=depot):
-        if datetime.fromisoformat(waiting["seen_at"]) < now - _LEFT_AFTER:
-            continue
-        if theirs := choose(waiting["probabilities"], left, depot.rules, now):
+    for waiting in list(line):
+        if theirs := choose(waiting["probabilities"], left, rules, now):
             left.remove(theirs.order)
+            line.remove(waiting)
     return left
-
-
-def _line_before(arrived_at: str, *, depot: Depot) -> list[dict[str, Any]]:
-    found = depot.dynamodb.query(
-        TableName=depot.arrivals,
-        IndexName=BY_STATE,
-        KeyConditionExpression="#state = :line AND arrived_at < :mine",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues=to_item({":line": "IN_LINE", ":mine": arrived_at}),
-        Limit=_LINE,
-    )
-    return [from_item(item) for item in found["Items"]]
 
 
 def _stand_in_line(arrival: str, seen: Mapping[str, float], *, depot: Depot, now: datetime) -> None:

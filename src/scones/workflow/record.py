@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from scones.contract import ARRIVALS, DECISIONS, JSON, KEPT_SECONDS, Decision
-from scones.items import to_item
+from scones.items import if_it_holds, to_item
 from scones.workflow.arrivals import arrival_id
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
@@ -49,21 +47,16 @@ def _has_arrival(decision: Decision, *, table: str, dynamodb: Any) -> bool:
         ":bucket": decision["s3_bucket"],
         ":key": decision["s3_key"],
     }
-    try:
-        dynamodb.update_item(
-            TableName=table,
-            Key=to_item({"arrival_id": decision["arrival"]}),
-            UpdateExpression="SET #state = :outcome, execution = :execution, decided_at = :at, expires_at = :expires, "
-            "s3_bucket = :bucket, s3_key = :key, arrived_at = if_not_exists(arrived_at, :at)",
-            ConditionExpression="attribute_not_exists(execution) OR execution = :execution OR #state = :failed",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues=to_item(values),
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    return if_it_holds(
+        dynamodb.update_item,
+        TableName=table,
+        Key=to_item({"arrival_id": decision["arrival"]}),
+        UpdateExpression="SET #state = :outcome, execution = :execution, decided_at = :at, expires_at = :expires, "
+        "s3_bucket = :bucket, s3_key = :key, arrived_at = if_not_exists(arrived_at, :at)",
+        ConditionExpression="attribute_not_exists(execution) OR execution = :execution OR #state = :failed",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues=to_item(values),
+    )
 
 
 def decide(event: Mapping[str, Any], *, threshold: float | None, now: datetime) -> Decision:

@@ -17,9 +17,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import BY_STATE, JSON, KEPT_SECONDS, LABELS, NEITHER, ImageData, Label, Review, ReviewAnswer
+from scones.contract import JSON, KEPT_SECONDS, LABELS, NEITHER, ImageData, Label, Review, ReviewAnswer
 from scones.errors import EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
-from scones.items import from_item, to_item
+from scones.items import from_item, if_it_holds, in_state, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
 
@@ -139,14 +139,7 @@ def oldest(*, desk: Desk, now: datetime) -> dict[str, Any]:
 
 
 def _in_state(state: str, *, desk: Desk) -> list[dict[str, Any]]:
-    found = desk.dynamodb.query(
-        TableName=desk.table,
-        IndexName=BY_STATE,
-        KeyConditionExpression="#state = :state",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues=to_item({":state": state}),
-    )
-    return [from_item(item) for item in found["Items"]]
+    return [from_item(item) for item in desk.dynamodb.query(**in_state(desk.table, state))["Items"]]
 
 
 def _row(arrival: str, *, desk: Desk) -> dict[str, Any]:
@@ -155,7 +148,7 @@ def _row(arrival: str, *, desk: Desk) -> dict[str, Any]:
 
 
 def _put_unless_answered(row: Mapping[str, Any], *, desk: Desk) -> bool:
-    return _if_it_holds(
+    return if_it_holds(
         desk.dynamodb.put_item,
         TableName=desk.table,
         Item=to_item(row),
@@ -164,7 +157,7 @@ def _put_unless_answered(row: Mapping[str, Any], *, desk: Desk) -> bool:
 
 
 def _answer_once(arrival: str, given: ReviewAnswer, *, desk: Desk) -> None:
-    _if_it_holds(
+    if_it_holds(
         desk.dynamodb.update_item,
         TableName=desk.table,
         Key=to_item({"arrival_id": arrival}),
@@ -176,16 +169,6 @@ def _answer_once(arrival: str, given: ReviewAnswer, *, desk: Desk) -> None:
             | {":at": given["answered_at"]}
         ),
     )
-
-
-def _if_it_holds(write: Any, **request: Any) -> bool:
-    try:
-        write(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
 
 
 def _hand_on(row: Mapping[str, Any], *, desk: Desk) -> None:

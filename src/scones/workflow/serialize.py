@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import base64
+import os
 from typing import Any
 
-from scones.contract import INLINE_IMAGE_BYTES, Envelope, ImageData
+from scones.contract import IMAGE_BYTES, INLINE_IMAGE_BYTES, Envelope, ImageData
 from scones.workflow.arrivals import arrival_id, open_picture
 from scones.workflow.clients import client
 from scones.workflow.events import envelope, parse_image_data
 
 
 def handler(event: object, context: object) -> Envelope:
-    return envelope(serialize(parse_image_data(event), s3=client("s3")))
+    # In the course's own state machines nothing says what the endpoint takes.
+    most = int(os.environ.get("IMAGE_BYTES") or IMAGE_BYTES)
+    return envelope(serialize(parse_image_data(event), s3=client("s3"), most=most))
 
 
-def serialize(data: ImageData, *, s3: Any) -> ImageData:
+def serialize(data: ImageData, *, s3: Any, most: int = IMAGE_BYTES) -> ImageData:
     """Return the data object with the arrival's id, and with the picture as base64 if it is under 16 KiB.
 
-    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or over the limit.
+    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or over `most` bytes.
     """
-    stored = open_picture(data, s3=s3)
+    stored = open_picture(data, s3=s3, most=most)
     image = stored["Body"].read() if stored["ContentLength"] < INLINE_IMAGE_BYTES else b""
     stored["Body"].close()
     known: ImageData = {**data, "image_data": base64.b64encode(image).decode("ascii")}

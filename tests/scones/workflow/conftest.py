@@ -22,13 +22,11 @@ class Mortal:
         class Wrapped:
             def __getattr__(self, name: str) -> Callable[..., Any]:
                 def call(*given: str, **request: Any) -> Any:
-                    if name == "get_paginator":
-                        return client.get_paginator(*given)
                     mortal.calls += 1
                     dying = mortal.calls == mortal.dies_at
                     if dying and not mortal.after:
                         raise Killed
-                    answer = getattr(client, name)(**request)
+                    answer = getattr(client, name)(*given, **request)
                     if dying:
                         raise Killed
                     return answer

@@ -105,6 +105,18 @@ def test_an_order_that_suits_is_found_behind_many_that_do_not(depot: Depot) -> N
     assert give(depot, "a1")["order_id"] == "near"
 
 
+def test_who_is_ahead_in_line_keeps_one_order_alone_however_many_pages_there_are(depot: Depot) -> None:
+    with pytest.raises(NoOrderAvailable):
+        give(depot, "first")
+    promised = (NOW + timedelta(minutes=10)).isoformat()
+    for name, km in (("near", 1), *((f"far{n}", 8) for n in range(200))):
+        row = {"order_id": name, "state": "OPEN", "distance_km": km, "promised_at": promised}
+        depot.dynamodb.put_item(TableName=depot.orders, Item=to_item(row))
+    add_orders(depot, other=1)
+    assert give(depot, "second", now=NOW + timedelta(seconds=5))["order_id"] == "other"
+    assert give(depot, "first", now=NOW + timedelta(seconds=10))["order_id"] == "near"
+
+
 def test_the_line_goes_by_turns(depot: Depot) -> None:
     with pytest.raises(NoOrderAvailable):
         give(depot, "first")
@@ -129,18 +141,18 @@ def test_the_line_ahead_takes_only_what_suits_it(depot: Depot) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("call", range(1, 5))
+@pytest.mark.parametrize("call", range(1, 6))
 def test_a_death_at_any_call_loses_nothing_and_gives_nothing_twice(depot: Depot, call: int, after: bool) -> None:
-    """Three calls that count, the row, the line before it and the transaction, and one that is never reached."""
+    """Five calls: the row, the line before it, the open orders, the transaction, and one that is never reached."""
     add_orders(depot, one=1, two=2)
     mortal = Mortal(call, after)
     dying = replace(depot, dynamodb=mortal.wrap(depot.dynamodb))
-    if call < 4:
+    if call < 5:
         with pytest.raises(Killed):
             give(dying, "a1")
     else:
         give(dying, "a1")
-        assert mortal.calls == 3
+        assert mortal.calls == 4
     given = give(depot, "a1")
     assert pairs(depot) == {(given["order_id"], "a1")}
     assert [row["state"] for row in rows(depot, depot.orders)].count("OPEN") == 1
