@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +23,9 @@ _READS = ("Get", "Describe", "List", "Head", "BatchGet", "Query", "Scan", "Filte
 
 # A function or an endpoint does its own requests for what it changes.
 _INVOKED = ("/2015-03-31/functions/", "/endpoints/")
+
+# As S3's clients are told to address a bucket here, and in whose name they sign.
+_OBJECT, _S3 = re.compile(r"/[^/]+/.+", re.DOTALL), "/s3/aws4_request"
 
 
 def is_own_host(host: str, names: Iterable[str]) -> bool:
@@ -53,8 +57,10 @@ def refusal(headers: dict[str, str], names: Iterable[str]) -> str | None:
     return None
 
 
-def operation_of(path: str, headers: Mapping[str, str], query: str) -> str:
+def operation_of(method: str, path: str, headers: Mapping[str, str], query: str) -> str:
     """The name of AWS's operation where the request says it outside of its body, else empty."""
+    if method == "PUT" and not query and _OBJECT.fullmatch(path) and _S3 in headers.get("authorization", ""):
+        return "PutObject"
     target = headers.get("x-amz-target", "").rpartition(".")[2]
     return target or path.partition("/operation/")[2] or parse_qs(query).get("Action", [""])[0]
 
@@ -104,7 +110,7 @@ class Gateway:
 
     async def _let_in(self, scope: Message, headers: dict[str, str], receive: Receive, send: Send) -> None:
         method, query = scope.get("method", "GET"), scope["query_string"].decode("latin-1")
-        operation = operation_of(scope["path"], headers, query)
+        operation = operation_of(method, scope["path"], headers, query)
         if is_read(method, scope["path"], operation):
             await self._app(scope, receive, _answer(send, None))
         elif self._is_full() and not frees_space(method, operation, query):

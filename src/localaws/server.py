@@ -85,7 +85,8 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     from hypercorn.asyncio import serve as hypercorn_serve
     from ministack import app as engine
 
-    from localaws import autoscaling, awslambda, buckets, deadletters, sagemaker, stepfunctions, tables, texts, unknown
+    from localaws import autoscaling, awslambda, buckets, deadletters, logs, sagemaker
+    from localaws import stepfunctions, tables, texts, unknown
     from localaws.persistence import open_saver
     from localaws.sagemaker import integrations
 
@@ -97,6 +98,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     unknown.install()
     buckets.install()
     tables.install()
+    logs.install()
     texts.install()
     deadletters.install()
 

@@ -1,20 +1,26 @@
-"""CloudFormation's AWS::DynamoDB::Table as AWS has it: a table's tags go with the table.
+"""DynamoDB's tables: their tags go with them, and an expression is parsed once for all the items it is held against.
 
-The engine keeps them, and Resource Groups Tagging would list a table that is gone.
+The engine keeps the tags, and Resource Groups Tagging would list a table that is gone; and it parses a condition anew
+for each item, which took a quarter of the server's time where hundreds of orders were open.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ministack.services import dynamodb
 from ministack.services.cloudformation import provisioners
 
 _TYPE = "AWS::DynamoDB::Table"
+_EXPRESSIONS = 256
+_tokens = lru_cache(_EXPRESSIONS)(dynamodb._tokenize)
 
 
 def install() -> None:
-    """Put the removal of the tags around the engine's own handler."""
+    """Put the removal of the tags around the engine's own handler, and a memory before its parser."""
+    dynamodb._tokenize = tokenize
+    dynamodb._condition_syntax_error = lru_cache(_EXPRESSIONS)(dynamodb._condition_syntax_error)
     engine = dict(provisioners._RESOURCE_HANDLERS[_TYPE])
 
     def delete(name: str, props: dict[str, Any]) -> None:
@@ -23,3 +29,8 @@ def install() -> None:
         dynamodb._tags.pop(arn, None)
 
     provisioners._RESOURCE_HANDLERS[_TYPE] = {**engine, "delete": delete}
+
+
+def tokenize(expression: str) -> list[tuple[str, ...]]:
+    """Return the tokens of an expression, in a list of the caller's own."""
+    return list(_tokens(expression))

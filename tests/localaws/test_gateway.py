@@ -36,15 +36,22 @@ def test_whatever_the_headers_they_are_let_in_or_refused(headers: dict[str, str]
 
 @given(path=st.text(), target=st.text(), query=st.text())
 def test_whatever_the_request_its_kind_is_told(path: str, target: str, query: str) -> None:
-    is_read("POST", path, operation_of(path, {"x-amz-target": target}, query))
+    is_read("POST", path, operation_of("POST", path, {"x-amz-target": target}, query))
 
 
 def test_reads_are_told_by_aws_s_names() -> None:
-    assert is_read("POST", "/", operation_of("/", {"x-amz-target": "DynamoDB_20120810.GetItem"}, ""))
-    assert is_read("POST", "/", operation_of("/", {}, "Action=DescribeStacks"))
+    assert is_read("POST", "/", operation_of("POST", "/", {"x-amz-target": "DynamoDB_20120810.GetItem"}, ""))
+    assert is_read("POST", "/", operation_of("POST", "/", {}, "Action=DescribeStacks"))
     assert is_read("GET", "/bucket/key", "")
     assert not is_read("PUT", "/bucket/key", "")
-    assert not is_read("POST", "/", operation_of("/", {"x-amz-target": "DynamoDB_20120810.PutItem"}, ""))
+    assert not is_read("POST", "/", operation_of("POST", "/", {"x-amz-target": "DynamoDB_20120810.PutItem"}, ""))
+
+
+def test_an_object_of_s3_is_told_from_what_else_is_put() -> None:
+    s3, other = ({"authorization": f"AWS4-HMAC-SHA256 Credential=A/1/r/{name}/aws4_request"} for name in ("s3", "iot"))
+    assert operation_of("PUT", "/bucket/a/b", s3, "") == "PutObject"
+    assert operation_of("PUT", "/bucket", s3, "") == operation_of("PUT", "/bucket/", s3, "") == ""
+    assert operation_of("PUT", "/bucket/key", s3, "tagging") == operation_of("PUT", "/things/a", other, "") == ""
 
 
 def request(url: str, headers: dict[str, str], method: str = "GET") -> http.client.HTTPResponse:

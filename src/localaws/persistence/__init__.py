@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -31,6 +32,12 @@ def open_saver(path: Path) -> Saver:
 
 
 def _modules() -> Mapping[str, ModuleType]:
+    # Asked at each request; modules only ever come.
+    return _modules_of(len(engine._loaded_modules), len(sys.modules))
+
+
+@lru_cache(1)
+def _modules_of(*_how_many: int) -> Mapping[str, ModuleType]:
     found = {}
     for name, module_name in engine._state_map.items():
         module = engine._loaded_modules.get(module_name) or sys.modules.get(f"ministack.services.{module_name}")

@@ -128,12 +128,14 @@ def _table_alone(table: Entry) -> Entry:
 
 
 def _split_execution(execution: Entry) -> Iterator[Entry]:
-    events = execution.value.get("events") or [None]
-    yield execution._replace(stamp=(execution.value, execution.value.get("status"), events[-1]))
+    value, events = execution.value, execution.value.get("events")
+    # Of a list that grows its last event; what has ended has another kind of history, which stays as it is.
+    last = events[-1] if isinstance(events, list) and events else events
+    yield Entry(execution.store, execution.key, value, (value, value.get("status"), last))
 
 
 def _split_log_record(record: Entry) -> Iterator[Entry]:
-    yield record._replace(stamp=(record.value,))
+    yield Entry(record.store, record.key, record.value, (record.value,))
 
 
 def _split_log_group(group: Entry) -> Iterator[Entry]:

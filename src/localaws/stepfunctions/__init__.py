@@ -15,7 +15,7 @@ from ministack.services import stepfunctions as engine
 from ministack.services.cloudformation import provisioners
 
 from localaws.errors import DefinitionError
-from localaws.stepfunctions import callbacks, executions
+from localaws.stepfunctions import callbacks, executions, histories
 from localaws.stepfunctions.definition import check
 from localaws.stepfunctions.integrations import is_supported
 from localaws.stepfunctions.timing import fail, find_retrier, run_in_time, sleep
@@ -30,7 +30,7 @@ def install(resources: Callable[[], Collection[str]]) -> None:
     engine._validate_state_machine_definition = _validator(problem_of)
     provisioners._sfn_definition = _template_reader(provisioners._sfn_definition, problem_of)
     engine._find_matching_retrier = find_retrier
-    engine._run_execution = run_in_time
+    engine._run_execution = histories.packing(run_in_time)
     engine._fail_execution = fail
     engine._start_execution = executions.start
     engine._execute_task = callbacks.execute_task

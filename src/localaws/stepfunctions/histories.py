@@ -1,0 +1,59 @@
+"""The history of an execution that has ended, kept small: its events, compressed, and read again when asked for.
+
+A history holds every state's input and output several times over, and most are never looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+from ministack.services import stepfunctions as engine
+
+Event = dict[str, Any]
+
+# Histories repeat themselves so much that the fastest level is enough.
+_LEVEL = 1
+
+
+class History(Sequence[Event]):
+    """The events of an execution in the place of the engine's list of them."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._number = len(events)
+        self._packed = zlib.compress(json.dumps(list(events)).encode(), _LEVEL)
+
+    def __len__(self) -> int:
+        return self._number
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
+        return self._events()[index]
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events())
+
+    def append(self, event: Event) -> None:
+        """Take one that comes late, as from whoever stopped the execution."""
+        self.__init__([*self, event])  # type: ignore[misc]
+
+    def _events(self) -> list[Event]:
+        events: list[Event] = json.loads(zlib.decompress(self._packed))
+        return events
+
+
+def packing(run: Callable[[str], None]) -> Callable[[str], None]:
+    """`run` of an execution, and its history packed afterwards."""
+
+    def run_and_pack(execution_arn: str) -> None:
+        run(execution_arn)
+        execution = engine._executions.get(execution_arn)
+        if execution and execution["status"] != "RUNNING":
+            execution["events"] = History(execution["events"])
+
+    return run_and_pack
