@@ -38,9 +38,10 @@ def show_comparison(rows: list[dict[str, Any]]) -> None:
 
 
 def show_int8(int8: dict[str, Any]) -> None:
-    print(f"\n{'seed 0 (n=1)':25}{'fp32':>10}{'int8':>10}")
+    print(f"\n{'mean over ' + str(int8['n']) + ' seeds':25}{'fp32':>10}{'int8':>10}  worse in")
     for name, row in int8["figures"].items():
-        print(f"{name:25}" + "".join(f"{'-' if value is None else format(value, '.3f'):>10}" for value in row.values()))
+        values = ("-" if row[kind] is None else f"{row[kind]:.4f}" for kind in ("fp32", "int8"))
+        print(f"{name:25}" + "".join(f"{value:>10}" for value in values) + f"{row['worse_seeds']:>4} of {int8['n']}")
     print(f"int8 makes worse: {', '.join(int8['suffers']) or 'nothing'}")
 
 

@@ -107,13 +107,18 @@ def compare(ours: dict[str, Any], others: Sequence[dict[str, Any]]) -> list[dict
     return [ours, *(row | {"ours_ahead": mean > row["accuracy"]["value"]} for row in others)]
 
 
-def compare_int8(fp32: Run, int8: Run) -> dict[str, Any]:
-    """Both networks' figures of one seed, and the names of those that int8 makes worse."""
-    rows, suffers = {}, []
-    for figure in (figure for figure in FIGURES if figure.name in HIGHER + LOWER):
-        before, after = figure.value(fp32), figure.value(int8)
-        rows[figure.name] = {"fp32": before, "int8": after}
-        worse = before is not None and after is not None and (after < before) == (figure.name in HIGHER)
-        if worse and before != after:
-            suffers.append(figure.name)
-    return {"figures": rows, "suffers": suffers}
+def compare_int8(fp32: Sequence[Run], int8: Sequence[Run]) -> dict[str, Any]:
+    """Both networks' means over the seeds, in how many seeds int8 is worse, and whose mean it makes worse."""
+    rows = {figure.name: _compare(figure, fp32, int8) for figure in FIGURES if figure.name in HIGHER + LOWER}
+    return {"n": len(fp32), "figures": rows, "suffers": [name for name, row in rows.items() if row["is_worse"]]}
+
+
+def _compare(figure: Figure, fp32: Sequence[Run], int8: Sequence[Run]) -> dict[str, Any]:
+    sign = 1 if figure.name in HIGHER else -1
+    values = [(figure.value(before), figure.value(after)) for before, after in zip(fp32, int8, strict=True)]
+    pairs = [(before, after) for before, after in values if before is not None and after is not None]
+    if not pairs:
+        return {"fp32": None, "int8": None, "worse_seeds": 0, "is_worse": False}
+    before, after = (fmean(column) for column in zip(*pairs, strict=True))
+    worse = sum(sign * (second - first) < 0 for first, second in pairs)
+    return {"fp32": before, "int8": after, "worse_seeds": worse, "is_worse": sign * (after - before) < 0}

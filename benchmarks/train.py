@@ -56,7 +56,7 @@ def benchmark(data: Path, folder: Path, seeds: int, resnet152: bool) -> dict[str
         "from scratch": [measure(images, "from scratch", s, folder) for s in range(min(seeds, SEEDS_FROM_SCRATCH))],
     }
     repeated = repeat(images, folder)
-    int8 = measure_int8(images, folder)
+    int8 = [measure_int8(images, folder, seed) for seed in range(seeds)]
     others = baselines.measure(images, 0, folder / "cache")
     if resnet152:
         others.append(measure_resnet152(images))
@@ -66,7 +66,7 @@ def benchmark(data: Path, folder: Path, seeds: int, resnet152: bool) -> dict[str
         "data": describe(images),
         "table": {variant: table.summarise(mine) for variant, mine in runs.items()},
         "comparison": table.compare(table.network_row("ours", runs["backbone"]), [scratch, *others]),
-        "int8": table.compare_int8(runs["backbone"][0], int8) | {"seed": 0, "n": 1},
+        "int8": table.compare_int8(runs["backbone"], int8),
         "identical_seed": repeated,
         "runs": runs,
         "seconds": round(time.monotonic() - started, 1),
@@ -94,11 +94,11 @@ def repeat(images: Images, folder: Path) -> dict[str, bool]:
     return {"model.json": first == second, "model.onnx": len(digests) == 1}
 
 
-def measure_int8(images: Images, folder: Path) -> dict[str, Any]:
-    """The network of seed 0 in int8, with the temperature, gate and novelty cut of its own full precision."""
-    model = job_folder(folder, "backbone", 0) / "model"
-    rounded = round_to_int8(model, images.staged / "train", folder)
-    return jobs.evaluations(images, rounded, folder / "int8-evaluations")
+def measure_int8(images: Images, folder: Path, seed: int) -> dict[str, Any]:
+    """The network of a seed in int8, with the temperature, gate and novelty cut of its own full precision."""
+    job = job_folder(folder, "backbone", seed)
+    rounded = round_to_int8(job / "model", images.staged / "train", job)
+    return jobs.evaluations(images, rounded, job / "int8-evaluations")
 
 
 def measure_resnet152(images: Images) -> dict[str, Any]:
