@@ -85,22 +85,26 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     from hypercorn.asyncio import serve as hypercorn_serve
     from ministack import app as engine
 
-    from localaws import autoscaling, awslambda, buckets, deadletters, logs, sagemaker
-    from localaws import stepfunctions, tables, texts, unknown
+    from localaws import (
+        autoscaling,
+        awslambda,
+        buckets,
+        deadletters,
+        logs,
+        sagemaker,
+        stepfunctions,
+        tables,
+        texts,
+        unknown,
+    )
     from localaws.persistence import open_saver
     from localaws.sagemaker import integrations
 
     saver = open_saver(state / "state.db")
-    awslambda.install()
     stepfunctions.install(integrations.resources)
     sagemaker.install(images)
-    autoscaling.install()
-    unknown.install()
-    buckets.install()
-    tables.install()
-    logs.install()
-    texts.install()
-    deadletters.install()
+    for extension in (awslambda, autoscaling, unknown, buckets, tables, texts, logs, deadletters):
+        extension.install()
 
     stop = asyncio.Event()
     sweeping = asyncio.create_task(saver.sweep())

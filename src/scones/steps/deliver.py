@@ -30,36 +30,46 @@ def deliver(
     """Upload `(<driver>/<name>, bytes)` pairs and return their decisions, in the order in which they were made.
 
     `interval` is in seconds between two arrivals, `timeout` in seconds without a new decision; `meanwhile` is called
-    once a second while some are still awaited. Raises DeliveryError naming the pictures that got none.
+    once a second from the first arrival to the last decision. Raises DeliveryError naming the pictures that got none.
     """
-    waiting = dict(pictures)
+    waiting, look = dict(pictures), _once_a_second(meanwhile, clock)
     # S3's prefixes go by character, not by folder.
     prefix = DECISIONS + commonprefix(list(waiting))  # noqa: RUF071
+    # A picture of the same name may have been decided before; its decision is another object by then.
     before = _etags(bucket, prefix, s3=s3)
     for arrived, (name, image) in enumerate(waiting.items(), start=1):
         s3.put_object(Bucket=bucket, Key=ARRIVALS + name, Body=image)
         step.update(0, len(waiting), f"{arrived} of {len(waiting)} arrived")
+        look()
         sleep(interval)
     decisions: dict[str, Decision] = {}
-    look_at = clock()
-    deadline = look_at + timeout
+    deadline = clock() + timeout
     while missing := sorted(waiting.keys() - decisions.keys()):
-        # A picture of the same name may have been decided before; its decision is another object by then.
         after = _etags(bucket, prefix, s3=s3)
         fresh = [name for name in missing if after.get(name) != before.get(name)]
         decisions |= {name: read_json(bucket, _decision_key(name), s3=s3) for name in fresh}
         step.update(len(decisions), len(waiting), f"{len(decisions)} of {len(waiting)} decided")
         if fresh:
             deadline = clock() + timeout
-            continue
-        now = clock()
-        if now > deadline:
+        elif clock() > deadline:
             raise DeliveryError(_late(missing, len(waiting), timeout))
-        if now >= look_at:
-            meanwhile()
-            look_at = now + _LOOK_SECONDS
-        sleep(_POLL_SECONDS)
+        else:
+            look()
+            sleep(_POLL_SECONDS)
     return sorted(decisions.values(), key=lambda decision: decision["decided_at"])
+
+
+def _once_a_second(action: Callable[[], None], clock: Callable[[], float]) -> Callable[[], None]:
+    """`action`, at most so often however often it is called."""
+    due = clock()
+
+    def act() -> None:
+        nonlocal due
+        if clock() >= due:
+            action()
+            due = clock() + _LOOK_SECONDS
+
+    return act
 
 
 def _decision_key(name: str) -> str:

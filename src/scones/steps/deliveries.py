@@ -60,6 +60,9 @@ def redrive(
     failed = _failed(machine, stepfunctions=stepfunctions)
     started = [_replay(one, machine, table, stepfunctions, dynamodb, step) for one in failed]
     for message in _dead_letters(queue, sqs=sqs):
+        if _picture(message["Body"]) is None:
+            step.note(f"{message['MessageId']} names no picture and stays in {queue}; look at it, and delete it there")
+            continue
         # SQS may hand out a message twice, and its id is a name that Step Functions takes once.
         _start(machine, message["MessageId"], message["Body"], stepfunctions=stepfunctions)
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])

@@ -32,20 +32,34 @@ def test_arrivals_that_nobody_decides_on_are_named() -> None:
         }
 
 
-def test_what_is_done_meanwhile_is_done_once_a_second_and_no_more_often() -> None:
+class Watch:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def test_what_is_done_meanwhile_is_done_once_a_second_from_the_first_arrival_on() -> None:
     with mock_aws():
         s3: Any = boto3.client("s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
         s3.create_bucket(Bucket="depot")
-        quarters, looked = itertools.count(), []
+        watch, looked = Watch(), []
         with pytest.raises(DeliveryError):
             deliver(
-                [("anna/1.png", b"one")],
+                [(f"anna/{n}.png", b"one") for n in range(6)],
                 bucket="depot",
                 s3=s3,
                 step=Step(),
-                timeout=5,
-                meanwhile=lambda: looked.append(1),
-                clock=lambda: next(quarters) / 4,
-                sleep=lambda _: None,
+                interval=0.5,
+                timeout=2,
+                meanwhile=lambda: looked.append(watch.seconds),
+                clock=watch,
+                sleep=watch.sleep,
             )
-        assert (len(looked), next(quarters)) == (5, 22)
+        assert looked == [0, 1, 2, 3, 4, 5]

@@ -217,6 +217,15 @@ def test_an_event_that_started_nothing_is_listed_and_started_and_leaves_the_queu
     assert (depot.messages(), depot.failed(), depot.redrive()) == (0, [], [])
 
 
+@pytest.mark.parametrize("body", ["no JSON", '{"detail": {}}'])
+def test_a_dead_letter_without_a_picture_stays_and_holds_up_no_other(depot: Depot, body: str) -> None:
+    sqs, queue = depot.client("sqs"), depot.queue
+    sqs.send_message(QueueUrl=queue, MessageBody=body)
+    good = sqs.send_message(QueueUrl=queue, MessageBody='{"s3_key": "arrivals/anna/1.png"}')["MessageId"]
+    assert depot.redrive() == [good] == depot.executions()
+    sqs.purge_queue(QueueUrl=queue)
+
+
 def test_a_delivery_says_what_its_picture_and_its_error_were(depot: Depot) -> None:
     depot.start("a1", "FAILED")
     states, sqs = depot.client("stepfunctions"), depot.client("sqs")
