@@ -118,6 +118,25 @@ def test_what_was_deleted_stays_deleted(start_localaws: Callable[..., Any], tmp_
             server.client("iam").get_role(RoleName="kept")
 
 
+def test_the_history_of_what_ended_is_the_same_before_and_after_a_restart(
+    start_localaws: Callable[..., Any], tmp_path: Path
+) -> None:
+    definition = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Next": "E"}, "E": {"Type": "Succeed"}}}
+    with start_localaws(tmp_path / "state") as server:
+        states = server.client("stepfunctions")
+        machine = states.create_state_machine(name="m", definition=json.dumps(definition), roleArn=ROLE)
+        execution = states.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"a": 1}')["executionArn"]
+        while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
+            time.sleep(0.02)
+        before = states.get_execution_history(executionArn=execution)["events"]
+        server.process.terminate()
+        server.process.wait(20)
+    with start_localaws(tmp_path / "state") as server:
+        after = server.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
+    assert [event["type"] for event in before][-1] == "ExecutionSucceeded"
+    assert after == before
+
+
 def test_a_server_that_is_asked_to_stop_leaves_nothing_running(
     start_localaws: Callable[..., Any], tmp_path: Path, ended: Callable[[int], bool]
 ) -> None:
