@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
 from scones.contract import SPLITS
-from scones.report.run import CostLine, MachineRun, Run
+from scones.report.run import CostLine, LambdaRun, MachineRun, Run
 
 # Not measured, so assumed generously.
 LOG_BYTES_PER_INVOCATION = 4096
@@ -39,7 +40,8 @@ class Price(TypedDict):
 
 def bill(run: Run) -> list[CostLine]:
     """What AWS would have charged for `run`, line by line, in US dollars; lines of nothing are left out."""
-    lines = [*_jobs(run), _inference(run), *_functions(run), _transitions(run), *_storage(run)]
+    functions = [*_lambda_lines(run["lambdas"]), _logs(run), _transitions(run)]
+    lines = [*_jobs(run), _inference(run), *functions, *_storage(run)]
     return [line for line in lines if line["quantity"] > 0]
 
 
@@ -99,25 +101,37 @@ def _inference(run: Run) -> CostLine:
     return _line("SageMaker", "serverless inference", seconds * memory, f"serverless inference, {memory:g} GB")
 
 
-def _functions(run: Run) -> list[CostLine]:
-    """Lambda's requests, GB-seconds (init phases are billed too) and what the functions log."""
-    requests, gb_seconds = 0, 0.0
-    for function in run["lambdas"]:
-        billed = [math.ceil(ms) for ms in (*function["init_ms"], *function["cold_ms"], *function["warm_ms"])]
-        gb_seconds += sum(billed) / 1000 * function["memory_mb"] / 1024
-        requests += len(function["cold_ms"]) + len(function["warm_ms"])
-    hundredths = math.ceil(requests * LOG_BYTES_PER_INVOCATION * 100 / 2**30)
+def billed_seconds(function: LambdaRun) -> float:
+    """What Lambda bills a function for, init phases too: each invocation in whole milliseconds."""
+    return math.fsum(line["billed_ms"] for line in function["invocations"]) / 1000
+
+
+def lambda_usd(functions: Sequence[LambdaRun]) -> float:
+    """US dollars for the functions' requests and GB-seconds."""
+    return math.fsum(line["usd"] for line in _lambda_lines(functions))
+
+
+def _lambda_lines(functions: Sequence[LambdaRun]) -> list[CostLine]:
+    gb_seconds = math.fsum(billed_seconds(function) * function["memory_mb"] / 1024 for function in functions)
     return [
-        _line("Lambda", "requests", requests),
+        _line("Lambda", "requests", _requests(functions)),
         _line("Lambda", "duration, arm64", gb_seconds),
-        _line("CloudWatch Logs", "ingestion", hundredths / 100, "ingestion, 4 KB an invocation assumed"),
     ]
+
+
+def _requests(functions: Sequence[LambdaRun]) -> int:
+    return sum(len(function["invocations"]) for function in functions)
+
+
+def _logs(run: Run) -> CostLine:
+    hundredths = math.ceil(_requests(run["lambdas"]) * LOG_BYTES_PER_INVOCATION * 100 / 2**30)
+    return _line("CloudWatch Logs", "ingestion", hundredths / 100, "ingestion, 4 KB an invocation assumed")
 
 
 def _transitions(run: Run) -> CostLine:
     machines = [machine for machine in (run["release"], run["delivery"]) if machine]
-    entered = sum(state["entered"] for machine in machines for state in machine["states"].values())
-    return _line("Step Functions", "state transitions", entered)
+    states = [state for machine in machines for state in machine["states"].values()]
+    return _line("Step Functions", "state transitions", sum(state["entered"] for state in states))
 
 
 def _storage(run: Run) -> list[CostLine]:

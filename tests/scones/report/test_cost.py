@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from scones.report import cost
 from scones.report.run import LambdaRun, Run
 
+from .conftest import invocation
+
 times = st.lists(st.floats(min_value=0, max_value=1e5), max_size=20)
 
 
@@ -35,19 +37,17 @@ def test_training_is_billed_by_whole_seconds_of_its_instance(run: Run) -> None:
     assert not train["confirmed"]
 
 
-@given(st.sampled_from([128, 256, 1024]), times, times, times)
-def test_lambda_is_never_billed_for_less_than_it_ran(
-    memory: int, init: list[float], cold: list[float], warm: list[float]
-) -> None:
+@given(st.sampled_from([128, 256, 1024]), times, times)
+def test_lambda_is_billed_what_its_report_lines_say(memory: int, cold: list[float], warm: list[float]) -> None:
     run = bare()
-    run["lambdas"] = [
-        LambdaRun(name="f", init_ms=init, cold_ms=cold, warm_ms=warm, memory_mb=memory, max_memory_mb=memory)
-    ]
-    ran = sum([*init, *cold, *warm]) / 1000 * memory / 1024
-    most = ran + len([*init, *cold, *warm]) / 1000 * memory / 1024
-    billed = sum(lines_of(run, "Lambda", "GB-seconds")) / 0.0000133334
-    assert ran - 1e-6 <= billed <= most + 1e-6
-    assert sum(lines_of(run, "Lambda", "requests")) == pytest.approx((len(cold) + len(warm)) * 2e-7)
+    lines = [invocation("c", ms, ms) for ms in cold] + [invocation("w", ms) for ms in warm]
+    run["lambdas"] = [LambdaRun(name="f", invocations=lines, memory_mb=memory, max_memory_mb=memory)]
+    billed = sum(line["billed_ms"] for line in lines) / 1000 * memory / 1024
+    assert sum(lines_of(run, "Lambda", "GB-seconds")) == pytest.approx(billed * 0.0000133334)
+    assert sum(lines_of(run, "Lambda", "requests")) == pytest.approx(len(lines) * 2e-7)
+    assert cost.lambda_usd(run["lambdas"]) == pytest.approx(
+        cost.total(cost.bill(run)) - cost.total(cost.bill(bare())), abs=0.0051
+    )
 
 
 def test_a_state_that_is_entered_again_is_another_transition(run: Run) -> None:
@@ -105,6 +105,7 @@ def bare() -> Run:
         release=None,
         delivery=None,
         lambdas=[],
+        transforms=[],
         decisions=[],
         threshold=0.5,
         instance_types={},
