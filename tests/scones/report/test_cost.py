@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scones
 from scones.report import cost
-from scones.report.run import LambdaRun, Run
+from scones.report.run import LambdaRun, Run, never
 
 from .conftest import invocation
 
@@ -50,11 +54,31 @@ def test_lambda_is_billed_what_its_report_lines_say(memory: int, cold: list[floa
     )
 
 
-def test_a_state_that_is_entered_again_is_another_transition(run: Run) -> None:
+def test_a_batch_transform_job_is_billed_by_whole_seconds_of_its_instance(run: Run) -> None:
+    (line,) = [line for line in cost.bill(run) if line["item"] == "classify on ml.c5.xlarge"]
+    assert line["quantity"] == pytest.approx(91 / 3600)
+
+
+def test_tables_are_billed_for_each_attempt_of_a_state_that_asks_them(run: Run) -> None:
+    assert run["delivery"]
+    states = run["delivery"]["states"]
+    states["Dispatch"] = never() | {"entered": 3, "retried": 2}
+    del states["Record"], states["Review"]
+    units = {line["item"].split()[0]: line["quantity"] for line in cost.bill(run) if line["service"] == "DynamoDB"}
+    assert units == {"write": 5 * 8, "read": pytest.approx(5 * 14.75)}
+
+
+def test_only_states_of_the_delivery_ask_tables() -> None:
+    delivery = json.loads((Path(scones.__file__).parent / "workflow" / "delivery.asl.json").read_text())
+    assert set(cost.TABLE_UNITS) <= set(delivery["States"])
+
+
+def test_a_state_that_is_entered_or_tried_again_is_another_transition(run: Run) -> None:
     before = sum(lines_of(run, "Step Functions", "transitions"))
     assert run["release"]
     run["release"]["states"]["Train"]["entered"] += 100
-    assert sum(lines_of(run, "Step Functions", "transitions")) == pytest.approx(before + 100 * 0.000025)
+    run["release"]["states"]["Train"]["retried"] += 50
+    assert sum(lines_of(run, "Step Functions", "transitions")) == pytest.approx(before + 150 * 0.000025)
 
 
 def test_a_real_time_endpoint_costs_by_the_month_whether_it_is_asked_or_not(run: Run) -> None:
