@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scones.contract import SPLITS
+from scones.contract import ARRIVALS, SPLITS
 from scones.report import cost, efficiency, figures, layout, machine, plots
 from scones.report.figures import percentile
 from scones.report.run import CostLine, Run, verdict
@@ -75,6 +75,7 @@ def _environment() -> Environment:
         "total": cost.total,
         "no_price": cost.NO_PRICE,
         "parts": efficiency.PARTS,
+        "arrivals": ARRIVALS,
         "box_width": layout.WIDTH,
         "box_height": layout.HEIGHT,
     }

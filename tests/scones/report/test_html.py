@@ -125,7 +125,7 @@ def test_no_text_of_the_run_becomes_markup(text: str) -> None:
 
 def test_a_file_named_like_a_script_is_shown_as_text(run: Run) -> None:
     run["decisions"][0]["s3_key"] = "arrivals/<script>alert(1)</script>.png"
-    assert "arrivals/<script>alert(1)</script>.png" in Page(render(run)).text
+    assert "<script>alert(1)</script>.png" in Page(render(run)).text
 
 
 def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
