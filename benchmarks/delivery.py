@@ -84,7 +84,13 @@ def _measures(
 def measure_functions(depot: Depot) -> dict[str, Any]:
     """Milliseconds by the REPORT lines of the deliveries so far."""
     runs = lambda_runs(depot.settings.project, logs=depot.client("logs"))
-    return {run["name"]: {"init_ms": run["init_ms"], "warm_ms": run["warm_ms"]} for run in runs}
+    return {
+        run["name"]: {
+            "init_ms": [line["init_ms"] for line in run["invocations"] if line["init_ms"] is not None],
+            "warm_ms": [line["run_ms"] for line in run["invocations"] if line["init_ms"] is None],
+        }
+        for run in runs
+    }
 
 
 def truth(pictures: Sequence[Labelled], key: str) -> str:

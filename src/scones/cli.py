@@ -203,9 +203,7 @@ def report(
             outputs,
             run_id=out.name,
             where=client("s3").meta.region_name,
-            s3=client("s3"),
-            stepfunctions=client("stepfunctions"),
-            logs=client("logs"),
+            **{name: client(name) for name in step.SERVICES},
         )
         page = step.write(run | {"seconds": reporter.seconds}, out)
     print_rows([{"report": str(page)}], ("report",), as_json)

@@ -28,7 +28,7 @@ from scones.steps.inventory import Client
 from scones.steps.orders import Placed, add_orders
 from scones.steps.progress import Reporter
 from scones.steps.release import release, release_input
-from scones.steps.report import collect, write
+from scones.steps.report import SERVICES, collect, write
 from scones.steps.review import answer_review, list_reviews
 from scones.steps.source import find_source, with_negatives
 from scones.steps.stage import stage
@@ -118,7 +118,7 @@ def _test_pictures(manifest: Manifest, n: int, bucket: str, s3: Any) -> list[tup
 
 
 def _collect(settings: Settings, outputs: dict[str, str], run_id: str, client: Client) -> Run:
-    services = {"s3": client("s3"), "stepfunctions": client("stepfunctions"), "logs": client("logs")}
+    services = {name: client(name) for name in SERVICES}
     return collect(settings, outputs, run_id=run_id, where="laptop", **services)
 
 

@@ -39,6 +39,7 @@ PARAMETERS = {
     "services.dynamodb._set_item": ["table", "pk_val", "sk_val", "item"],
     "services.lambda_svc._ensure_reaper_thread": [],
     "services.lambda_svc._execute_function_warm": ["func", "event", "request_id"],
+    "services.lambda_svc._execute_function_with_config_scope": ["func", "event"],
     "services.lambda_svc._provided_runtime_code_dir": ["code_zip"],
     "services.lambda_svc._resolve_layer_zip": ["attachment"],
     "services.s3._persist_object": ["bucket", "key", "obj"],
@@ -47,6 +48,7 @@ PARAMETERS = {
     "services.stepfunctions._emit_execution_status_event": ["execution"],
     "services.stepfunctions._fail_execution": ["execution", "error", "cause"],
     "services.stepfunctions._find_matching_retrier": ["retriers", "error", "retry_counts"],
+    "services.stepfunctions._invoke_resource": ["resource", "input_data"],
     "services.stepfunctions._run_execution": ["exec_arn"],
     "services.stepfunctions._validate_definition_jsonata": ["definition_str"],
     "services.cloudformation.provisioners._sfn_state_machine_update": [

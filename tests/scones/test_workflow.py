@@ -17,6 +17,7 @@ import pytest
 from scones.contract import Manifest
 from scones.dispatch import Order
 from scones.errors import ReleaseError
+from scones.report import efficiency
 from scones.settings import Settings
 from scones.steps import gather, orders
 from scones.steps.classify import Work, classify
@@ -28,7 +29,7 @@ from scones.steps.labels import with_labels
 from scones.steps.orders import Placed
 from scones.steps.progress import Step
 from scones.steps.release import release, release_input
-from scones.steps.report import collect, write
+from scones.steps.report import SERVICES, collect, write
 from scones.steps.review import answer_review, list_reviews
 from scones.steps.sketches import draw, png
 from scones.steps.source import find_source
@@ -297,7 +298,7 @@ def test_a_folder_is_classified_by_the_released_model(released: Deployed, tmp_pa
 
 
 def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: Path) -> None:
-    services = {name: released.client(name) for name in ("s3", "stepfunctions", "logs")}
+    services = {name: released.client(name) for name in SERVICES}
     run = collect(SETTINGS, released.outputs, run_id="r1", where="laptop", **services)
     page = write(run, tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -306,6 +307,18 @@ def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: 
     assert summary["workflow"]["dispatched"] >= 3
     assert summary["cleanup"] == {"left": None}
     assert "Confusion" in page.read_text()
+    assert [job["instance_type"] for job in run["transforms"]] == [SETTINGS.classify_instance_type]
+
+
+def test_every_state_that_calls_a_lambda_finds_its_report_lines(released: Deployed) -> None:
+    states = released.client("stepfunctions")
+    machine = gather.machine_run(released.outputs["DeliveryMachine"], stepfunctions=states)
+    rows = efficiency.states(machine, gather.lambda_runs(SETTINGS.project, logs=released.client("logs")))
+    parts = {row["name"]: row["parts"] or {} for row in rows}
+    for name in ("Serialize", "Classify", "Filter", "Review", "Dispatch", "Record"):
+        assert parts[name]["Lambda"] > 0
+    assert parts["Review"]["waiting"] > parts["Review"]["overhead"]
+    assert parts["Claim"]["service"] > 0
 
 
 def test_a_real_time_endpoint_takes_over_from_the_serverless_one_and_answers(released: Deployed) -> None:

@@ -26,7 +26,7 @@ def is_ours(config: Mapping[str, Any]) -> bool:
 
 
 def execute(function: Mapping[str, Any], event: object, request_id: str) -> dict[str, Any]:
-    """Stands in for `lambda_svc._execute_function_warm` and answers in its form."""
+    """Stands in for `lambda_svc._execute_function_warm` and answers in its form, with the request's id."""
     config = function["config"]
     lambda_svc._ensure_reaper_thread()
     sandbox, _ = acquire_worker(
@@ -39,7 +39,8 @@ def execute(function: Mapping[str, Any], event: object, request_id: str) -> dict
         release_worker(sandbox)
     lines = log_lines(result, request_id, config)
     _put_log(sandbox, lines)
-    return {"body": _parsed(result.body), "error": result.error_type is not None, "log": "\n".join(lines)}
+    is_error = result.error_type is not None
+    return {"body": _parsed(result.body), "error": is_error, "log": "\n".join(lines), "request_id": request_id}
 
 
 def _parsed(body: bytes) -> object:

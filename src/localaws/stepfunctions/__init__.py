@@ -11,11 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from ministack.core.responses import json_response
+from ministack.services import lambda_svc
 from ministack.services import stepfunctions as engine
 from ministack.services.cloudformation import provisioners
 
 from localaws.errors import DefinitionError
-from localaws.stepfunctions import callbacks, executions, histories
+from localaws.stepfunctions import callbacks, executions, histories, invocations
 from localaws.stepfunctions.definition import check
 from localaws.stepfunctions.integrations import is_supported
 from localaws.stepfunctions.timing import fail, find_retrier, run_in_time, sleep
@@ -33,6 +34,8 @@ def install(resources: Callable[[], Collection[str]]) -> None:
     engine._run_execution = histories.packing(run_in_time)
     engine._fail_execution = fail
     engine._start_execution = executions.start
+    engine._invoke_resource = invocations.invoke
+    lambda_svc._execute_function_with_config_scope = invocations.execute
     engine._execute_task = callbacks.execute_task
     engine._invoke_with_callback = callbacks.wait_for_answer
     engine._send_task_success, engine._send_task_failure = callbacks.send_success, callbacks.send_failure

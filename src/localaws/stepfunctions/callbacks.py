@@ -60,7 +60,9 @@ def wait_for_answer(resource: str, arguments: object, token: str, state: Mapping
     failure = engine._ExecutionError("States.Timeout", f"No answer came within {seconds} seconds")
     engine._task_tokens[token] = task
     try:
-        engine._invoke_resource_with_timeout(resource.removesuffix(".waitForTaskToken"), arguments, seconds)
+        asked = engine._invoke_resource_with_timeout(resource.removesuffix(".waitForTaskToken"), arguments, seconds)
+        details = {"resource": resource, "output": json.dumps(asked)}
+        engine._add_event(task["execution"], "TaskSubmitted", {"taskSubmittedEventDetails": details})
         answered.wait(max(0, deadline - time.monotonic()))
     except engine._ExecutionError as error:
         failure = error

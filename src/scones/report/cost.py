@@ -1,26 +1,48 @@
 """What the run would have cost on AWS in us-east-1. Runs where the operator sits; asks no price service.
 
 The seconds are those measured here, the prices those of `prices.json`, each with its source and whether AWS itself
-was seen to say so. Quantities are rounded up to what AWS bills by, and the free tier is never taken off. Not counted:
-the image in ECR, data transfer, alarms and dashboards.
+was seen to say so. Quantities are rounded up to what AWS bills by, and the free tier is never taken off. Nothing counts
+what DynamoDB is asked, so that is estimated generously: so much for each attempt of a state. Not counted: what lost
+races for an order, lists and imports ask of DynamoDB, the image in ECR, data transfer, alarms and dashboards.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from scones.contract import SPLITS
-from scones.report.run import CostLine, MachineRun, Run
+from scones.report.run import CostLine, LambdaRun, MachineRun, Run
 
 # Not measured, so assumed generously.
 LOG_BYTES_PER_INVOCATION = 4096
 GETS_PER_DELIVERY = 2
 OBJECTS_BESIDE_IMAGES = 10
 HOURS_A_MONTH = 730
+
+
+class Units(NamedTuple):
+    """DynamoDB's request units: a write is of 1 KB, a read that is consistent of 4 KB, any other half as much."""
+
+    write: float
+    read: float
+
+
+# What an attempt of a state of the delivery asks of the tables, as its handler has it, with a row taken as 1 KB, and a
+# review's with its task token as 2. The index takes a write of its own, and two where the row's state changes.
+TABLE_UNITS = {
+    "Claim": Units(write=1 + 2, read=0),
+    "Repeat": Units(write=0, read=1),
+    # Two rows in one transaction, which counts twice. Its own row; 50 of 1 KB in line; 200 open orders of 300 bytes.
+    "Dispatch": Units(write=2 * 2 + 2 * 2, read=1 + 50 / 4 / 2 + 200 * 0.3 / 4 / 2),
+    # Asked, answered and handed on, and the row read twice.
+    "Review": Units(write=(2 + 1) + (2 + 2) + (2 + 2), read=2),
+    "Record": Units(write=1 + 2, read=0),
+}
 
 NO_PRICE = "no price known, not in the total"
 
@@ -39,7 +61,8 @@ class Price(TypedDict):
 
 def bill(run: Run) -> list[CostLine]:
     """What AWS would have charged for `run`, line by line, in US dollars; lines of nothing are left out."""
-    lines = [*_jobs(run), _inference(run), *_functions(run), _transitions(run), *_storage(run)]
+    functions = [*_lambda_lines(run["lambdas"]), _logs(run), _transitions(run)]
+    lines = [*_jobs(run), _inference(run), *functions, *_tables(run), *_storage(run)]
     return [line for line in lines if line["quantity"] > 0]
 
 
@@ -86,6 +109,9 @@ def _jobs(run: Run) -> list[CostLine]:
         instance = run["instance_types"].get(step, "unknown")
         seconds = sum(math.ceil(taken) for taken in _state_seconds(run["release"], state))
         lines.append(_line("SageMaker", instance, seconds / 3600, f"{step} on {instance}"))
+    for instance in dict.fromkeys(job["instance_type"] for job in run["transforms"]):
+        seconds = sum(math.ceil(job["seconds"]) for job in run["transforms"] if job["instance_type"] == instance)
+        lines.append(_line("SageMaker", instance, seconds / 3600, f"classify on {instance}"))
     return lines
 
 
@@ -99,25 +125,50 @@ def _inference(run: Run) -> CostLine:
     return _line("SageMaker", "serverless inference", seconds * memory, f"serverless inference, {memory:g} GB")
 
 
-def _functions(run: Run) -> list[CostLine]:
-    """Lambda's requests, GB-seconds (init phases are billed too) and what the functions log."""
-    requests, gb_seconds = 0, 0.0
-    for function in run["lambdas"]:
-        billed = [math.ceil(ms) for ms in (*function["init_ms"], *function["cold_ms"], *function["warm_ms"])]
-        gb_seconds += sum(billed) / 1000 * function["memory_mb"] / 1024
-        requests += len(function["cold_ms"]) + len(function["warm_ms"])
-    hundredths = math.ceil(requests * LOG_BYTES_PER_INVOCATION * 100 / 2**30)
+def billed_seconds(function: LambdaRun) -> float:
+    """What Lambda bills a function for, init phases too: each invocation in whole milliseconds."""
+    return math.fsum(line["billed_ms"] for line in function["invocations"]) / 1000
+
+
+def lambda_usd(functions: Sequence[LambdaRun]) -> float:
+    """US dollars for the functions' requests and GB-seconds."""
+    return math.fsum(line["usd"] for line in _lambda_lines(functions))
+
+
+def _lambda_lines(functions: Sequence[LambdaRun]) -> list[CostLine]:
+    gb_seconds = math.fsum(billed_seconds(function) * function["memory_mb"] / 1024 for function in functions)
     return [
-        _line("Lambda", "requests", requests),
+        _line("Lambda", "requests", _requests(functions)),
         _line("Lambda", "duration, arm64", gb_seconds),
-        _line("CloudWatch Logs", "ingestion", hundredths / 100, "ingestion, 4 KB an invocation assumed"),
     ]
+
+
+def _requests(functions: Sequence[LambdaRun]) -> int:
+    return sum(len(function["invocations"]) for function in functions)
+
+
+def _logs(run: Run) -> CostLine:
+    hundredths = math.ceil(_requests(run["lambdas"]) * LOG_BYTES_PER_INVOCATION * 100 / 2**30)
+    return _line("CloudWatch Logs", "ingestion", hundredths / 100, "ingestion, 4 KB an invocation assumed")
 
 
 def _transitions(run: Run) -> CostLine:
     machines = [machine for machine in (run["release"], run["delivery"]) if machine]
-    entered = sum(state["entered"] for machine in machines for state in machine["states"].values())
-    return _line("Step Functions", "state transitions", entered)
+    states = [state for machine in machines for state in machine["states"].values()]
+    # Trying again is a transition too.
+    return _line("Step Functions", "state transitions", sum(state["entered"] + state["retried"] for state in states))
+
+
+def _tables(run: Run) -> list[CostLine]:
+    """DynamoDB's request units: those of one attempt of a state, for each attempt of its that there was."""
+    timed = run["delivery"]["states"] if run["delivery"] else {}
+    attempts = {name: state["entered"] + state["retried"] for name, state in timed.items()}
+    writes = sum(units.write * attempts.get(name, 0) for name, units in TABLE_UNITS.items())
+    reads = sum(units.read * attempts.get(name, 0) for name, units in TABLE_UNITS.items())
+    return [
+        _line("DynamoDB", "write request units", writes, "write request units, estimated by state"),
+        _line("DynamoDB", "read request units", reads, "read request units, estimated by state"),
+    ]
 
 
 def _storage(run: Run) -> list[CostLine]:

@@ -12,8 +12,8 @@ from typing import TypedDict
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scones.contract import SPLITS
-from scones.report import cost, figures, layout, machine, plots
+from scones.contract import ARRIVALS, SPLITS
+from scones.report import cost, efficiency, figures, layout, machine, plots
 from scones.report.figures import percentile
 from scones.report.run import CostLine, Run, verdict
 from scones.report.summary import workflow
@@ -26,18 +26,6 @@ class Tile(TypedDict):
     name: str
     value: str
     detail: str
-
-
-class Latency(TypedDict):
-    """One Lambda's row; times in seconds, None where there was no such invocation."""
-
-    name: str
-    cold: int
-    init_p50: float | None
-    warm: int
-    warm_p50: float | None
-    warm_p95: float | None
-    memory: str
 
 
 def render(run: Run) -> str:
@@ -56,11 +44,10 @@ def render(run: Run) -> str:
         "spoilt": _spoilt(trusted) if trusted else [],
         "confidences": plots.confidences(scored) if scored else None,
         "machines": [
-            (title, drawn, machine.draw(drawn) if drawn else None)
-            for title, drawn in (("The release", run["release"]), ("The deliveries", run["delivery"]))
+            (title, ran, machine.draw(ran), efficiency.states(ran, run["lambdas"])) if ran else (title, None, None, [])
+            for title, ran in (("The release", run["release"]), ("The deliveries", run["delivery"]))
         ],
-        "latencies": _latencies(run),
-        "executions": executions,
+        "lambdas": efficiency.lambdas(run["lambdas"]),
         "lines": lines,
     }
     return _environment().get_template("report.html.j2").render(shown)
@@ -79,14 +66,16 @@ def _environment() -> Environment:
         "verdict": verdict,
         "duration": figures.duration,
         "percent": figures.percent,
-        "percentile": percentile,
         "dollars": figures.dollars,
         "price": figures.price,
         "quantity": figures.quantity,
+        "working": efficiency.working,
     }
     environment.globals |= {
         "total": cost.total,
         "no_price": cost.NO_PRICE,
+        "parts": efficiency.PARTS,
+        "arrivals": ARRIVALS,
         "box_width": layout.WIDTH,
         "box_height": layout.HEIGHT,
     }
@@ -126,21 +115,3 @@ def _spoilt(measured: Trust) -> list[tuple[str, list[Corruption]]]:
     """Rows of the table of spoilt pictures: the kind, and what became of it at each strength."""
     names = list(dict.fromkeys(corruption["name"] for corruption in measured["corruptions"]))
     return [(name, [one for one in measured["corruptions"] if one["name"] == name]) for name in names]
-
-
-def _latencies(run: Run) -> list[Latency]:
-    def seconds(milliseconds: list[float], percent: float) -> float | None:
-        return percentile([value / 1000 for value in milliseconds], percent)
-
-    return [
-        Latency(
-            name=function["name"],
-            cold=len(function["cold_ms"]),
-            init_p50=seconds(function["init_ms"], 50),
-            warm=len(function["warm_ms"]),
-            warm_p50=seconds(function["warm_ms"], 50),
-            warm_p95=seconds(function["warm_ms"], 95),
-            memory=f"{function['max_memory_mb']} of {function['memory_mb']} MB",
-        )
-        for function in run["lambdas"]
-    ]

@@ -10,14 +10,13 @@ from typing import Any
 from scones.report import asl
 from scones.report.figures import duration, percentile
 from scones.report.layout import HEIGHT, WIDTH, Layout, Point, layered
-from scones.report.run import MachineRun, TimedState
+from scones.report.run import MachineRun, TimedState, never
 
 MARGIN = 26.0
 LOOP = 30.0
 NAME_LENGTH, LABEL_LENGTH = 26, 26
 # How far along a line its label stands: near the end, where branches are apart.
 LABEL_AT = 0.62
-NEVER = TimedState(entered=0, failed=0, seconds=[])
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def draw(machine: MachineRun) -> Drawing | None:
     ways = asl.transitions(machine["definition"])
     layout = layered(list(states), [(way.source, way.target) for way in ways])
     nodes = [
-        _node(name, state, machine["states"].get(name, NEVER), layout.boxes[name]) for name, state in states.items()
+        _node(name, state, machine["states"].get(name) or never(), layout.boxes[name]) for name, state in states.items()
     ]
     x, y = layout.boxes[next(iter(states))]
     return Drawing(

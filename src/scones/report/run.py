@@ -9,11 +9,26 @@ from scones.results import Evaluation, Metrics
 
 
 class TimedState(TypedDict):
-    """How one state of a machine ran over some executions; `seconds` has one entry for each time it was left."""
+    """How one state of a machine ran over some executions; `seconds` has one entry for each time it was left.
+
+    `failed` counts executions that ended in it, `retried` attempts after the first, `caught` errors that led elsewhere.
+    Of the seconds its tasks were `called` for so many and `waited` so many for their next attempt; `requests` are the
+    calls' ids.
+    """
 
     entered: int
     failed: int
+    retried: int
+    caught: int
     seconds: list[float]
+    called: float
+    waited: float
+    requests: list[str]
+
+
+def never() -> TimedState:
+    """A state that no execution entered."""
+    return TimedState(entered=0, failed=0, retried=0, caught=0, seconds=[], called=0.0, waited=0.0, requests=[])
 
 
 class MachineRun(TypedDict):
@@ -34,15 +49,30 @@ class ExecutionRun(TypedDict):
     seconds: float
 
 
+class Invocation(TypedDict):
+    """One REPORT line, in milliseconds; `init_ms` is None where the function was warm."""
+
+    request: str
+    run_ms: float
+    billed_ms: float
+    init_ms: float | None
+
+
 class LambdaRun(TypedDict):
-    """One function's REPORT lines: milliseconds of init (cold starts) and of each warm invocation, megabytes."""
+    """One function's REPORT lines; megabytes as configured, and the most that an invocation used."""
 
     name: str
-    init_ms: list[float]
-    warm_ms: list[float]
-    cold_ms: list[float]
+    invocations: list[Invocation]
     memory_mb: int
     max_memory_mb: int
+
+
+class TransformRun(TypedDict):
+    """A batch transform job of the release's model; `seconds` are of all its instances together."""
+
+    name: str
+    instance_type: str
+    seconds: float
 
 
 class SampleImage(TypedDict):
@@ -112,6 +142,7 @@ class Run(TypedDict):
     release: MachineRun | None
     delivery: MachineRun | None
     lambdas: list[LambdaRun]
+    transforms: list[TransformRun]
     decisions: list[Decision]
     instance_types: dict[str, str]
     serverless_mb: int

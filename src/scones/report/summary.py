@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from scones.report.efficiency import lambdas, states
 from scones.report.figures import percentile
 from scones.report.run import Run, verdict
 
@@ -11,11 +12,13 @@ from scones.report.run import Run, verdict
 def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
     """`summary.json`: what was staged, how good the model is, what the workflow did, what cleanup `left`, and seconds.
 
+    `lambdas` and `states` are the rows of `efficiency`.
     `left` is None, and null in the file, where no cleanup has looked yet.
     `workflow.failed` counts executions that were decided as FAILED or ended in another way without a decision.
     Shares are of 1, `interval` is the 95 % Wilson interval, times without executions are null.
     """
     manifest, evaluation, metrics = run["manifest"], run["evaluation"], run["metrics"]
+    machines = {"release": run["release"], "delivery": run["delivery"]}
     return {
         "data": {
             "source": manifest["source"],
@@ -29,6 +32,8 @@ def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
             "seconds": metrics["seconds"] if metrics else None,
         },
         "workflow": workflow(run),
+        "lambdas": lambdas(run["lambdas"]),
+        "states": {name: states(ran, run["lambdas"]) if ran else [] for name, ran in machines.items()},
         "cleanup": {"left": left},
         "seconds": run["seconds"],
     }

@@ -8,20 +8,19 @@ import re
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from scones.contract import DATA, DECISIONS, EVALUATIONS, FUNCTIONS, MODELS, Decision, Manifest, ReleaseInput
 from scones.errors import ReleaseError
-from scones.report.run import ExecutionRun, LambdaRun, MachineRun, TimedState
+from scones.report.run import ExecutionRun, Invocation, LambdaRun, MachineRun, TimedState, TransformRun, never
 from scones.results import Evaluation
+from scones.steps.histories import add_history
 
 _REPORT = re.compile(
-    r"Duration: (?P<duration>[\d.]+) ms.*?Memory Size: (?P<memory>\d+) MB.*?Max Memory Used: (?P<used>\d+) MB"
-    r"(?:.*?Init Duration: (?P<init>[\d.]+) ms)?",
-    re.DOTALL,
+    r"REPORT RequestId: (?P<request>\S+)\s+Duration: (?P<run>[\d.]+) ms\s+Billed Duration: (?P<billed>[\d.]+) ms"
+    r"\s+Memory Size: (?P<memory>\d+) MB\s+Max Memory Used: (?P<used>\d+) MB(?:\s+Init Duration: (?P<init>[\d.]+) ms)?"
 )
 
 
@@ -92,9 +91,9 @@ def machine_run(machine: str, *, stepfunctions: Any) -> MachineRun:
     described = stepfunctions.describe_state_machine(stateMachineArn=machine)
     pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine)
     ended = [e for page in pages for e in page["executions"] if e.get("stopDate")]
-    states: dict[str, TimedState] = defaultdict(lambda: TimedState(entered=0, failed=0, seconds=[]))
+    states: dict[str, TimedState] = defaultdict(never)
     for execution in ended:
-        add_times(states, _history(execution["executionArn"], stepfunctions=stepfunctions))
+        add_history(states, _history(execution["executionArn"], stepfunctions=stepfunctions))
     return MachineRun(
         name=described["name"],
         definition=json.loads(described["definition"]),
@@ -113,16 +112,41 @@ def lambda_runs(project: str, *, logs: Any) -> list[LambdaRun]:
 
 def lambda_run(name: str, messages: list[str]) -> LambdaRun | None:
     """Return one function's figures from its log lines, or None where no line is a REPORT."""
-    reports = [match for message in messages if "REPORT" in message and (match := _REPORT.search(message))]
+    reports = [match for message in messages if (match := _REPORT.search(message))]
     if not reports:
         return None
     return LambdaRun(
         name=name,
-        init_ms=[float(r["init"]) for r in reports if r["init"]],
-        cold_ms=[float(r["duration"]) for r in reports if r["init"]],
-        warm_ms=[float(r["duration"]) for r in reports if not r["init"]],
+        invocations=[_invocation(report) for report in reports],
         memory_mb=int(reports[-1]["memory"]),
-        max_memory_mb=max(int(r["used"]) for r in reports),
+        max_memory_mb=max(int(report["used"]) for report in reports),
+    )
+
+
+def transform_runs(release: str, *, sagemaker: Any) -> list[TransformRun]:
+    """Return the batch transform jobs of a release's model that have ended, as `scones classify` names them."""
+    pages = sagemaker.get_paginator("list_transform_jobs").paginate(NameContains=f"{release}-")
+    names = [job["TransformJobName"] for page in pages for job in page["TransformJobSummaries"]]
+    jobs = [sagemaker.describe_transform_job(TransformJobName=name) for name in names]
+    return [_transform_run(job) for job in jobs if "TransformStartTime" in job and "TransformEndTime" in job]
+
+
+def _transform_run(job: dict[str, Any]) -> TransformRun:
+    resources = job["TransformResources"]
+    seconds = (job["TransformEndTime"] - job["TransformStartTime"]).total_seconds()
+    return TransformRun(
+        name=job["TransformJobName"],
+        instance_type=resources["InstanceType"],
+        seconds=seconds * resources["InstanceCount"],
+    )
+
+
+def _invocation(report: re.Match[str]) -> Invocation:
+    return Invocation(
+        request=report["request"],
+        run_ms=float(report["run"]),
+        billed_ms=float(report["billed"]),
+        init_ms=float(report["init"]) if report["init"] else None,
     )
 
 
@@ -139,21 +163,6 @@ def _execution_run(execution: dict[str, Any]) -> ExecutionRun:
 def _history(execution: str, *, stepfunctions: Any) -> Iterator[dict[str, Any]]:
     for page in stepfunctions.get_paginator("get_execution_history").paginate(executionArn=execution):
         yield from page["events"]
-
-
-def add_times(states: dict[str, TimedState], events: Iterator[dict[str, Any]]) -> None:
-    """Add one execution's history to what is known of each state."""
-    entered: dict[str, datetime] = {}
-    for event in events:
-        if details := event.get("stateEnteredEventDetails"):
-            entered[details["name"]] = event["timestamp"]
-            states[details["name"]]["entered"] += 1
-        elif details := event.get("stateExitedEventDetails"):
-            begun = entered.pop(details["name"], event["timestamp"])
-            states[details["name"]]["seconds"].append((event["timestamp"] - begun).total_seconds())
-    # A state that was entered and never left is where an execution failed, except the ones that end it.
-    for name in entered:
-        states[name]["failed"] += 1
 
 
 def _messages(group: str, *, logs: Any) -> list[str]:

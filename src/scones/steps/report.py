@@ -14,11 +14,21 @@ from scones.report.summary import summarise
 from scones.settings import Settings
 from scones.steps import gather, pictures
 
+# What `collect` asks: it takes a client of each.
+SERVICES = ("s3", "sagemaker", "stepfunctions", "logs")
 SKETCHES = "These figures are of sketches that Scones draws itself, not of photographs."
 
 
 def collect(
-    settings: Settings, outputs: dict[str, str], *, run_id: str, where: str, s3: Any, stepfunctions: Any, logs: Any
+    settings: Settings,
+    outputs: dict[str, str],
+    *,
+    run_id: str,
+    where: str,
+    s3: Any,
+    sagemaker: Any,
+    stepfunctions: Any,
+    logs: Any,
 ) -> Run:
     """Gather the newest release and all deliveries. Raises ReleaseError where no release has succeeded."""
     released = gather.last_release(outputs["ReleaseMachine"], stepfunctions=stepfunctions)
@@ -48,6 +58,7 @@ def collect(
         release=gather.machine_run(outputs["ReleaseMachine"], stepfunctions=stepfunctions),
         delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),
         lambdas=gather.lambda_runs(settings.project, logs=logs),
+        transforms=gather.transform_runs(name, sagemaker=sagemaker),
         decisions=gather.decisions(bucket, s3=s3),
         instance_types={
             "train": settings.train_instance_type,

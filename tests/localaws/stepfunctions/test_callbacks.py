@@ -94,6 +94,20 @@ def test_a_function_that_raises_fails_its_task_at_once(waiting: Callable[..., Wa
     assert json.loads(end_of(waiting(TimeoutSeconds=60).start(is_unwell=True))["output"]) == {"caught": "Unwell"}
 
 
+def test_the_history_tells_which_call_asked_and_that_it_was_asked_before_it_was_answered(
+    waiting: Callable[..., Waiting], end_of: Described
+) -> None:
+    machine = waiting(TimeoutSeconds=30)
+    execution = machine.start()
+    machine.answer(machine.tokens()[0], "yes")
+    end_of(execution)
+    events = machine.client.get_execution_history(executionArn=execution)["events"]
+    tasks = {event["type"]: event for event in events if event["type"].startswith("Task")}
+    assert list(tasks)[:3] == ["TaskStateEntered", "TaskScheduled", "TaskSubmitted"]
+    asked = json.loads(tasks["TaskSubmitted"]["taskSubmittedEventDetails"]["output"])
+    assert len(asked["SdkResponseMetadata"]["RequestId"]) == 36
+
+
 def test_each_attempt_has_a_token_of_its_own(waiting: Callable[..., Waiting], end_of: Described) -> None:
     retry = [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
     machine = waiting(TimeoutSeconds=2, Retry=retry)

@@ -60,6 +60,17 @@ def test_bytes_that_a_function_answers_are_read_as_json(
     assert json.loads(run(arn)["output"]) == {"inferences": "[0.9, 0.1]"}
 
 
+@pytest.mark.parametrize("timed", [{}, {"TimeoutSeconds": 9}])
+def test_a_call_of_a_function_is_told_by_the_request_id_that_the_function_has(
+    create: Create, run: Run, make_function: Callable[..., str], timed: dict[str, int]
+) -> None:
+    function = make_function("def handler(event, context):\n  return context.aws_request_id")
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True, **timed}
+    task["Parameters"] = {"FunctionName": function}
+    answer = json.loads(run(create(function, {"StartAt": "T", "States": {"T": task}}))["output"])
+    assert answer["SdkResponseMetadata"] == {"RequestId": answer["Payload"]}
+
+
 KILLED = """
 import os
 def handler(event, context):

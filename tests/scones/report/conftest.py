@@ -11,7 +11,16 @@ from typing import Any, Literal
 import pytest
 
 from scones.contract import Assignment, Certificate, Decision, Manifest, Outcome, ReviewAnswer
-from scones.report.run import ExecutionRun, LambdaRun, MachineRun, Run, SampleImage, TimedState
+from scones.report.run import (
+    ExecutionRun,
+    Invocation,
+    LambdaRun,
+    MachineRun,
+    Run,
+    SampleImage,
+    TimedState,
+    TransformRun,
+)
 from scones.results import (
     Acceptance,
     ClassScore,
@@ -25,12 +34,14 @@ from scones.results import (
     Trust,
 )
 
+INVOKE = "arn:aws:states:::lambda:invoke"
 RETRY = [{"ErrorEquals": ["EndpointUnavailableError"], "MaxAttempts": 3}]
 DELIVERY: dict[str, Any] = {
     "StartAt": "Serialize",
     "States": {
         "Serialize": {
             "Type": "Task",
+            "Resource": INVOKE,
             "Next": "Classify",
             "Catch": [
                 {"ErrorEquals": ["ImageNotFoundError", "ImageRejectedError"], "Next": "Rejected"},
@@ -39,6 +50,7 @@ DELIVERY: dict[str, Any] = {
         },
         "Classify": {
             "Type": "Task",
+            "Resource": INVOKE,
             "Next": "Filter",
             "Retry": RETRY,
             "Catch": [
@@ -48,6 +60,7 @@ DELIVERY: dict[str, Any] = {
         },
         "Filter": {
             "Type": "Task",
+            "Resource": INVOKE,
             "Next": "Accepted",
             "Catch": [
                 {"ErrorEquals": ["ThresholdConfidenceNotMet"], "Next": "Review"},
@@ -58,7 +71,7 @@ DELIVERY: dict[str, Any] = {
         "Review": {"Type": "Pass", "Next": "Record"},
         "Rejected": {"Type": "Pass", "Next": "Record"},
         "Failed": {"Type": "Pass", "Next": "Record"},
-        "Record": {"Type": "Task", "Next": "HasFailed"},
+        "Record": {"Type": "Task", "Resource": INVOKE, "Next": "HasFailed"},
         "HasFailed": {
             "Type": "Choice",
             "Choices": [{"Variable": "$.outcome", "StringEquals": "FAILED", "Next": "DeliveryFailed"}],
@@ -148,6 +161,7 @@ def whole_run() -> Run:
         release=_machine("scones-release", RELEASE, 1, 12.0),
         delivery=_machine("scones-delivery", DELIVERY, DELIVERIES, 0.08),
         lambdas=[_function(name, n) for n, name in enumerate(("scones-serialize", "scones-classify", "scones-filter"))],
+        transforms=[TransformRun(name="t-1", instance_type="ml.c5.xlarge", seconds=90.2)],
         decisions=[_decision(n) for n in range(DELIVERIES)],
         instance_types={"train": "ml.m5.large", "evaluate": "ml.t3.medium"},
         serverless_mb=2048,
@@ -251,7 +265,16 @@ def _machine(name: str, definition: dict[str, Any], executions: int, pace: float
     for n, state in enumerate(definition["States"]):
         if state not in ("BelowGate", "EndpointFailed", "UpdateEndpoint", "DeliveryFailed"):
             seconds = [pace * (1 + (n + m) % 5 / 3) for m in range(executions)]
-            states[state] = TimedState(entered=executions, failed=2 if state == "Filter" else 0, seconds=seconds)
+            states[state] = TimedState(
+                entered=executions,
+                failed=2 if state == "Filter" else 0,
+                retried=3 if state == "Classify" else 0,
+                caught=1 if state == "Serialize" else 0,
+                seconds=seconds,
+                called=0.9 * sum(seconds) if definition["States"][state]["Type"] == "Task" else 0.0,
+                waited=0.02 * sum(seconds) if state == "Classify" else 0.0,
+                requests=[f"scones-{state.lower()}-{m}" for m in range(executions)],
+            )
     return MachineRun(
         name=name,
         definition=definition,
@@ -261,7 +284,7 @@ def _machine(name: str, definition: dict[str, Any], executions: int, pace: float
                 name=f"{name}-{n}",
                 status="SUCCEEDED",
                 started_at=f"2026-11-22T10:17:{n:02}Z",
-                seconds=pace * 5 * (1 + n % 7 / 10),
+                seconds=1.05 * sum(state["seconds"][n] for state in states.values()),
             )
             for n in range(executions)
         ],
@@ -269,14 +292,14 @@ def _machine(name: str, definition: dict[str, Any], executions: int, pace: float
 
 
 def _function(name: str, n: int) -> LambdaRun:
-    return LambdaRun(
-        name=name,
-        init_ms=[180.0 + n, 210.0],
-        warm_ms=[12.0 + 9 * n + m % 7 for m in range(22)],
-        cold_ms=[44.0, 51.0],
-        memory_mb=256,
-        max_memory_mb=71 + n,
-    )
+    cold = [invocation(f"{name}-{m}", 44.0 + 7 * m, 180.0 + n + 30 * m) for m in range(2)]
+    warm = [invocation(f"{name}-{m}", 12.0 + 9 * n + m % 7) for m in range(2, DELIVERIES)]
+    return LambdaRun(name=name, invocations=cold + warm, memory_mb=256, max_memory_mb=71 + 30 * n)
+
+
+def invocation(request: str, run_ms: float, init_ms: float | None = None) -> Invocation:
+    billed = math.ceil(run_ms + (init_ms or 0))
+    return Invocation(request=request, run_ms=run_ms, billed_ms=billed, init_ms=init_ms)
 
 
 def _decision(n: int) -> Decision:

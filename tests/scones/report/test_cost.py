@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scones
 from scones.report import cost
-from scones.report.run import LambdaRun, Run
+from scones.report.run import LambdaRun, Run, never
+
+from .conftest import invocation
 
 times = st.lists(st.floats(min_value=0, max_value=1e5), max_size=20)
 
@@ -35,26 +41,44 @@ def test_training_is_billed_by_whole_seconds_of_its_instance(run: Run) -> None:
     assert not train["confirmed"]
 
 
-@given(st.sampled_from([128, 256, 1024]), times, times, times)
-def test_lambda_is_never_billed_for_less_than_it_ran(
-    memory: int, init: list[float], cold: list[float], warm: list[float]
-) -> None:
+@given(st.sampled_from([128, 256, 1024]), times, times)
+def test_lambda_is_billed_what_its_report_lines_say(memory: int, cold: list[float], warm: list[float]) -> None:
     run = bare()
-    run["lambdas"] = [
-        LambdaRun(name="f", init_ms=init, cold_ms=cold, warm_ms=warm, memory_mb=memory, max_memory_mb=memory)
-    ]
-    ran = sum([*init, *cold, *warm]) / 1000 * memory / 1024
-    most = ran + len([*init, *cold, *warm]) / 1000 * memory / 1024
-    billed = sum(lines_of(run, "Lambda", "GB-seconds")) / 0.0000133334
-    assert ran - 1e-6 <= billed <= most + 1e-6
-    assert sum(lines_of(run, "Lambda", "requests")) == pytest.approx((len(cold) + len(warm)) * 2e-7)
+    lines = [invocation("c", ms, ms) for ms in cold] + [invocation("w", ms) for ms in warm]
+    run["lambdas"] = [LambdaRun(name="f", invocations=lines, memory_mb=memory, max_memory_mb=memory)]
+    billed = sum(line["billed_ms"] for line in lines) / 1000 * memory / 1024
+    assert sum(lines_of(run, "Lambda", "GB-seconds")) == pytest.approx(billed * 0.0000133334)
+    assert sum(lines_of(run, "Lambda", "requests")) == pytest.approx(len(lines) * 2e-7)
+    assert cost.lambda_usd(run["lambdas"]) == pytest.approx(
+        cost.total(cost.bill(run)) - cost.total(cost.bill(bare())), abs=0.0051
+    )
 
 
-def test_a_state_that_is_entered_again_is_another_transition(run: Run) -> None:
+def test_a_batch_transform_job_is_billed_by_whole_seconds_of_its_instance(run: Run) -> None:
+    (line,) = [line for line in cost.bill(run) if line["item"] == "classify on ml.c5.xlarge"]
+    assert line["quantity"] == pytest.approx(91 / 3600)
+
+
+def test_tables_are_billed_for_each_attempt_of_a_state_that_asks_them(run: Run) -> None:
+    assert run["delivery"]
+    states = run["delivery"]["states"]
+    states["Dispatch"] = never() | {"entered": 3, "retried": 2}
+    del states["Record"], states["Review"]
+    units = {line["item"].split()[0]: line["quantity"] for line in cost.bill(run) if line["service"] == "DynamoDB"}
+    assert units == {"write": 5 * 8, "read": pytest.approx(5 * 14.75)}
+
+
+def test_only_states_of_the_delivery_ask_tables() -> None:
+    delivery = json.loads((Path(scones.__file__).parent / "workflow" / "delivery.asl.json").read_text())
+    assert set(cost.TABLE_UNITS) <= set(delivery["States"])
+
+
+def test_a_state_that_is_entered_or_tried_again_is_another_transition(run: Run) -> None:
     before = sum(lines_of(run, "Step Functions", "transitions"))
     assert run["release"]
     run["release"]["states"]["Train"]["entered"] += 100
-    assert sum(lines_of(run, "Step Functions", "transitions")) == pytest.approx(before + 100 * 0.000025)
+    run["release"]["states"]["Train"]["retried"] += 50
+    assert sum(lines_of(run, "Step Functions", "transitions")) == pytest.approx(before + 150 * 0.000025)
 
 
 def test_a_real_time_endpoint_costs_by_the_month_whether_it_is_asked_or_not(run: Run) -> None:
@@ -105,6 +129,7 @@ def bare() -> Run:
         release=None,
         delivery=None,
         lambdas=[],
+        transforms=[],
         decisions=[],
         threshold=0.5,
         instance_types={},

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from scones.contract import Decision, ReviewAnswer
 from scones.report import render
-from scones.report.run import Run, SampleImage
+from scones.report.run import Run, SampleImage, never
+
+from .conftest import invocation
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -45,7 +47,7 @@ class Page(HTMLParser):
 
 def test_the_page_has_every_part_of_the_run(run: Run) -> None:
     page = Page(render(run))
-    headings = ["Images", "Training", "Model on the held-out test set", "State machines", "Latency", "Decisions"]
+    headings = ["Images", "Training", "Model on the held-out test set", "State machines", "Lambdas", "Decisions"]
     for heading in [*headings, "Time", "Cost, had it run on AWS"]:
         assert heading in page.text
     said = page.text.replace("\u00a0", " ")
@@ -62,6 +64,31 @@ def test_a_map_lies_over_the_picture_that_it_explains(run: Run) -> None:
     page = Page(render(run))
     assert sum(values.get("class") == "heat" for _, values in page.tags) == len(run["wrong"]) + len(run["uncertain"])
     assert sum(values.get("class") in ("for", "against") for _, values in page.tags) == 16 * 8
+
+
+def test_a_state_shows_how_much_of_its_time_was_its_lambda_s(run: Run) -> None:
+    def cells(state: str) -> list[str]:
+        row = render(run).partition(f"<th>{state}</th>")[2].partition("</tr>")[0]
+        return re.findall('<td class="n">(.*?)</td>', row.replace("\u00a0", " "))
+
+    assert cells("Classify")[:4] == ["24", "3", "0", "0"]
+    assert cells("Classify")[-3:] == ["19 %", "2 %", "67 %"]
+    assert cells("Record")[-3:] == ["—", "—", "—"]
+    assert 'title="cold start 392 ms"' in render(run).replace("\u00a0", " ")
+
+
+def test_a_lambda_that_never_used_half_of_its_memory_is_marked(run: Run) -> None:
+    marked = [
+        values["class"]
+        for tag, values in Page(render(run)).tags
+        if tag == "td" and "over" in (values.get("class") or "")
+    ]
+    assert len(marked) == 2
+
+
+def test_an_order_s_id_stays_on_one_line_and_is_told_whole(run: Run) -> None:
+    ids = [values["title"] for tag, values in Page(render(run)).tags if tag == "td" and values.get("class") == "id"]
+    assert ids == [decision["assignment"]["order_id"] for decision in run["decisions"] if decision["assignment"]]
 
 
 def test_data_without_anything_odd_is_not_called_so(run: Run) -> None:
@@ -98,7 +125,7 @@ def test_no_text_of_the_run_becomes_markup(text: str) -> None:
 
 def test_a_file_named_like_a_script_is_shown_as_text(run: Run) -> None:
     run["decisions"][0]["s3_key"] = "arrivals/<script>alert(1)</script>.png"
-    assert "arrivals/<script>alert(1)</script>.png" in Page(render(run)).text
+    assert "<script>alert(1)</script>.png" in Page(render(run)).text
 
 
 def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
@@ -215,10 +242,11 @@ def hostile(text: str) -> Run:
         delivery={
             "name": text,
             "definition": {"StartAt": f"!{text}", "States": {f"!{text}": {"Type": "Task", "End": True}}},
-            "states": {},
+            "states": {f"!{text}": never() | {"entered": 1, "seconds": [1.0]}},
             "executions": [],
         },
-        lambdas=[{"name": text, "init_ms": [], "warm_ms": [1.0], "cold_ms": [], "memory_mb": 128, "max_memory_mb": 50}],
+        lambdas=[{"name": text, "invocations": [invocation(text, 1.0)], "memory_mb": 128, "max_memory_mb": 50}],
+        transforms=[],
         decisions=[decision],
         threshold=0.8,
         instance_types={},

@@ -35,6 +35,15 @@ def rules(name: str, field: str) -> list[tuple[str, dict[str, Any]]]:
     return [(state, rule) for state, found in machine(name)["States"].items() for rule in found.get(field, [])]
 
 
+@pytest.mark.parametrize("name", MACHINES)
+def test_no_name_stands_twice_where_readers_would_drop_the_first(name: str) -> None:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len({key for key, _ in pairs}) == len(pairs), [key for key, _ in pairs]
+        return dict(pairs)
+
+    json.loads(state_machine(name), object_pairs_hook=unique)
+
+
 def test_a_registered_model_says_what_its_endpoint_takes_and_answers() -> None:
     registered = machine("release")["States"]["Register"]["Arguments"]["InferenceSpecification"]
     assert registered["SupportedContentTypes"] == [*IMAGE_TYPES, JSON_LINES]
