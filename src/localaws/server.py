@@ -89,7 +89,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
         autoscaling,
         awslambda,
         buckets,
-        deadletters,
+        events,
         logs,
         sagemaker,
         stepfunctions,
@@ -103,7 +103,7 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     saver = open_saver(state / "state.db")
     stepfunctions.install(integrations.resources)
     sagemaker.install(images)
-    for extension in (awslambda, autoscaling, unknown, buckets, tables, texts, logs, deadletters):
+    for extension in (awslambda, autoscaling, unknown, buckets, tables, texts, logs, events):
         extension.install()
 
     stop = asyncio.Event()

@@ -154,14 +154,3 @@ def test_the_end_of_stdin_ends_the_server(start_localaws: Callable[..., Any], tm
     with start_localaws(tmp_path / "state") as server:
         server.process.stdin.close()
         assert server.process.wait(20) == 0
-
-
-def test_an_object_that_cannot_be_written_is_an_error(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
-    with start_localaws(tmp_path / "state") as server:
-        s3 = server.client("s3")
-        s3.create_bucket(Bucket="full")
-        folder = tmp_path / "state" / "s3" / "000000000000" / "full"
-        folder.rmdir()
-        folder.write_text("in the way of the bucket's folder")
-        with pytest.raises(ClientError, match="500"):
-            s3.put_object(Bucket="full", Key="a/b", Body=b"x")

@@ -1,6 +1,8 @@
-"""EventBridge's dead-letter queues: an event whose target is not there goes to the queue that the target names.
+"""EventBridge as on AWS: an event whose target is not there goes to the dead-letter queue that the target names, and
+one that was handed on is not kept.
 
-ministack drops such an event. Nothing else can fail here: no target refuses or throttles what EventBridge sends.
+ministack drops the first, and keeps every event for ever in a list that nobody reads. Nothing else can fail here: no
+target refuses or throttles what EventBridge sends.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ _FINDERS: dict[str, Callable[[str], object]] = {
 
 
 def install() -> None:
-    """Look for a target before the engine sends to it."""
+    """Look for a target before the engine sends to it, and keep no list of events."""
     eventbridge._invoke_target = invoke_target
+    eventbridge._events_log_list = list
 
 
 def invoke_target(
