@@ -109,7 +109,7 @@ class Bench:
                 "many_p50": many.p50,
                 "many_p99": many.p99,
                 "ready_seconds": server.ready_seconds,
-                "megabytes": server.megabytes(),
+                **server.memory(),
             }
 
     def _photograph(self) -> dict[str, float]:
@@ -127,8 +127,9 @@ class Bench:
                 done = self.run(server, CONNECTIONS, 2)
                 sent += done.per_second * done.seconds
                 if sent >= WARM_UP_REQUESTS:
-                    sizes.append(server.megabytes())
-        return {"requests": round(sent), "megabytes": sizes, "growth": sizes[-1] / sizes[0] - 1}
+                    sizes.append(server.memory())
+        found = {name: [size[name] for size in sizes] for name in sizes[0]}
+        return {"requests": round(sent), **found, "growth": found["megabytes"][-1] / found["megabytes"][0] - 1}
 
     def measure_malformed(self) -> dict[str, Any]:
         with self.serving(OURS) as server:

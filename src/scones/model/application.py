@@ -85,8 +85,6 @@ class Application:
             self._log.note([picture], [future.result()])
 
         asyncio.get_running_loop().run_in_executor(self._large, self._predict_large, picture).add_done_callback(finish)
-        # Here, while the thread decodes.
-        _ = picture.sha256
 
     def _predict_large(self, picture: Picture) -> Inference | Exception:
         try:

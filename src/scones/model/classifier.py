@@ -53,9 +53,10 @@ class Classifier:
         self.id = f"{self.description['version']}+{manifest}.{digest}"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        # Waiting threads would otherwise burn the processor between requests, and the arena keep what a batch took.
+        # Waiting threads would otherwise burn the processor between requests.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_cpu_mem_arena = False
+        # A pattern for each size of batch leaves the arena in pieces, and it grows for longer.
+        options.enable_mem_pattern = False
         try:
             self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
             self._check_shapes()

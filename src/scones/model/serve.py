@@ -6,9 +6,11 @@ is in `supervisor.py`, what they answer in `application.py`.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import socket
+from contextlib import suppress
 from functools import partial
 
 from scones.model import worker
@@ -24,8 +26,15 @@ def main(container: Container) -> None:
     address = os.environ.get("SCONES_SERVE_HOST") or "127.0.0.1", int(os.environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
     # One thread, so that the session has none of its own, which a fork would lose.
     classifier = Classifier(container.model, threads=1)
-    # What no collection touches stays shared with the workers.
-    gc.collect()
-    gc.freeze()
+    _settle()
     with socket.create_server(address, backlog=_BACKLOG) as listener:
         Supervisor(listener, partial(worker.serve, classifier), cpus()).run()
+
+
+def _settle() -> None:
+    """Leave the workers as little as can be to write on, for a page that one writes on is there once more."""
+    gc.collect()
+    gc.freeze()
+    # Loading has left holes, which each worker would fill anew; glibc alone can give them back.
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
