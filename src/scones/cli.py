@@ -111,22 +111,32 @@ def stage(
     print_rows([row], tuple(row), as_json)
 
 
-@app.command(epilog="Example: `scones release 3f2a...`")
+@app.command(epilog="Example: `scones release 3f2a... --backbone weights.npz`")
 def release(
     data: Annotated[str, typer.Argument(help="Digest of a staged data set, as `scones stage` prints it.")],
+    backbone: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Weights to start from, of tools/pretrain.py; not our own."),
+    ] = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Start from no weights.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train, evaluate, gate, register and deploy; follow it live."""
+    if backbone and from_scratch:
+        raise typer.BadParameter("--backbone starts from weights and --from-scratch from none; give one of them")
     from scones.settings import load_settings
     from scones.steps import release as step
     from scones.steps.gather import manifest as read_manifest
 
     settings, client = load_settings(), clients()
+    if from_scratch:
+        settings = settings.model_copy(update={"hyperparameters": {**settings.hyperparameters, "backbone": "none"}})
     outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
     manifest = read_manifest(outputs["Bucket"], data, s3=client("s3"))
     if manifest is None:
         raise DataNotFoundError(f"no data set {data} is staged; run `scones stage` and take the digest that it prints")
-    request = step.release_input(settings, manifest)
+    weights = step.upload_backbone(backbone, bucket=outputs["Bucket"], s3=client("s3")) if backbone else None
+    request = step.release_input(settings, manifest, backbone=weights)
     with reporter_for(as_json).step("release", request["name"]) as progress:
         execution = step.release(
             outputs["ReleaseMachine"],

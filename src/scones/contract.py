@@ -18,6 +18,7 @@ DECISIONS: Final = "decisions/"
 CAPTURES: Final = "captures/"
 CLASSIFICATIONS: Final = "classifications/"
 LABELS: Final = "labels/"
+BACKBONES: Final = "backbones/"
 CODE: Final = "code/"
 
 # What runs in Lambda, each as `<project>-<name>`, and what Step Functions runs.
@@ -38,6 +39,8 @@ SPLITS: Final = ("train", "validation", "test")
 # Beside the splits a data set may hold pictures of other things: some teach the model what is neither, some test it.
 NEGATIVES: Final = "negatives"
 TEST_NEGATIVES: Final = "test-negatives"
+# The training job's channel for the weights to start from, where they are not the image's own.
+BACKBONE: Final = "backbone"
 # What a person answers where no class fits.
 NEITHER: Final = "neither"
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
@@ -261,12 +264,19 @@ class Certificate(TypedDict):
     coverage: float
 
 
+class Channel(TypedDict):
+    """What a job finds in its folder `name`: the objects below a prefix of the project's bucket."""
+
+    name: str
+    prefix: str
+
+
 class ReleaseInput(TypedDict):
-    """Input of the release state machine; `name` names all it creates. Channels are folders of the data set."""
+    """Input of the release state machine; `name` names all it creates, `data` is the digest of the data set."""
 
     name: str
     data: str
-    channels: list[str]
-    test_channels: list[str]
+    channels: list[Channel]
+    test_channels: list[Channel]
     hyperparameters: dict[str, str]
     minimum_accuracy: float

@@ -44,6 +44,12 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert children_of(tmp_path) == []
 
 
+def test_a_release_starts_from_one_kind_of_weights(folder: Path) -> None:
+    (folder / "w.npz").touch()
+    done = scones(folder, "release", "3f2a", "--backbone", "w.npz", "--from-scratch")
+    assert (done.returncode, "give one of them" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

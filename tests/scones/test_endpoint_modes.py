@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scones.contract import ReleaseInput
+from scones.contract import Channel, ReleaseInput
 from scones.errors import ReleaseError
 from scones.settings import Settings
 from scones.steps.cleanup import cleanup
@@ -22,6 +22,10 @@ DATA = "0" * 64
 
 
 @dataclass
+def channel(split: str) -> Channel:
+    return Channel(name=split, prefix=f"data/{DATA}/{split}/")
+
+
 class Project:
     """A project on a server of its own; `release` deploys the settings first, as an operator would."""
 
@@ -36,8 +40,8 @@ class Project:
             self.client("s3").put_object(Bucket=outputs["Bucket"], Key=f"data/{DATA}/{split}/one.png", Body=b"one")
         self.released += 1
         request = ReleaseInput(
-            name=f"modes-20260101-{self.released:06}", data=DATA, channels=["train", "validation"],
-            test_channels=["test"], hyperparameters=hyperparameters or {}, minimum_accuracy=0.0,
+            name=f"modes-20260101-{self.released:06}", data=DATA, channels=[channel("train"), channel("validation")],
+            test_channels=[channel("test")], hyperparameters=hyperparameters or {}, minimum_accuracy=0.0,
         )  # fmt: skip
         states, logs = self.client("stepfunctions"), self.client("logs")
         release(outputs["ReleaseMachine"], request, stepfunctions=states, logs=logs, step=Step())

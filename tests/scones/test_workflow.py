@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scones.contract import Manifest
@@ -28,7 +29,7 @@ from scones.steps.deploy import deploy
 from scones.steps.labels import with_labels
 from scones.steps.orders import Placed
 from scones.steps.progress import Step
-from scones.steps.release import release, release_input
+from scones.steps.release import release, release_input, upload_backbone
 from scones.steps.report import SERVICES, collect, write
 from scones.steps.review import answer_review, list_reviews
 from scones.steps.sketches import draw, png
@@ -47,8 +48,8 @@ class Deployed:
     manifest: Manifest
     client: Any
 
-    def release(self, name: str, *, minimum: float = 0.0, **hyperparameters: str) -> str:
-        request = release_input(SETTINGS, self.manifest) | {
+    def release(self, name: str, *, minimum: float = 0.0, backbone: str | None = None, **hyperparameters: str) -> str:
+        request = release_input(SETTINGS, self.manifest, backbone=backbone) | {
             "name": name,
             "hyperparameters": QUICK | hyperparameters,
             "minimum_accuracy": minimum,
@@ -81,6 +82,14 @@ def test_a_training_job_that_fails_gives_its_own_reason(project: Deployed) -> No
     with pytest.raises(ReleaseError, match=r"TrainingFailed: .*HyperparameterError.*learning_rate"):
         project.release("tiny-20260101-000001", learning_rate="-1")
     assert "tiny" not in project.endpoints()
+
+
+def test_other_weights_to_start_from_reach_the_training_job(project: Deployed, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.npz"
+    np.savez(weights, stem=np.zeros(3, np.float16))
+    prefix = upload_backbone(weights, bucket=project.outputs["Bucket"], s3=project.client("s3"))
+    with pytest.raises(ReleaseError, match=r"TrainingFailed: .*HyperparameterError: the backbone .* lacks"):
+        project.release("tiny-20260101-000000", backbone=prefix)
 
 
 def test_a_model_below_the_gate_is_not_deployed(project: Deployed) -> None:

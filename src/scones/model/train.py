@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from scones import __version__
-from scones.contract import NEGATIVES
+from scones.contract import BACKBONE, NEGATIVES
 from scones.errors import DataError
 from scones.model import backbone, dataset, hyperparameters, novelty
 from scones.model.audit import audit
@@ -86,8 +86,8 @@ def read(container: Container, classes: list[str], size: int) -> Dataset:
 
 def backbone_file(container: Container, parameters: Hyperparameters) -> Path | None:
     """The channel `backbone` goes before our own weights; None trains from scratch."""
-    if (container.input / "backbone").is_dir():
-        files = sorted(container.channel("backbone").glob("*.npz"))
+    if (container.input / BACKBONE).is_dir():
+        files = sorted(container.channel(BACKBONE).glob("*.npz"))
         if len(files) != 1:
             raise DataError(f"the channel 'backbone' holds {len(files)} npz files; put exactly one there")
         return files[0]

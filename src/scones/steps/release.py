@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import NEGATIVES, TEST_NEGATIVES, Manifest, ReleaseInput
+from scones.contract import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES, Channel, Manifest, ReleaseInput
 from scones.errors import ReleaseError
 from scones.settings import Settings
 from scones.steps.progress import Step
 
+MOST_BACKBONE_BYTES = 16 * 2**20
 _TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 
 
-def release_input(settings: Settings, manifest: Manifest, *, now: datetime | None = None) -> ReleaseInput:
-    """Return the input of a new release of a staged data set; its name is unique to the second."""
+def release_input(
+    settings: Settings, manifest: Manifest, *, backbone: str | None = None, now: datetime | None = None
+) -> ReleaseInput:
+    """Return the input of a new release of a staged data set; its name is unique to the second.
+
+    `backbone` is the prefix at which `upload_backbone` put the weights to start from, None for the image's own.
+    """
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
+    splits = ["train", "validation", *_filled(NEGATIVES, manifest)]
+    others = [Channel(name=BACKBONE, prefix=backbone)] if backbone else []
     return ReleaseInput(
         name=f"{settings.project}-{stamp}",
         data=manifest["digest"],
-        channels=["train", "validation", *_filled(NEGATIVES, manifest)],
-        test_channels=["test", *_filled(TEST_NEGATIVES, manifest)],
+        channels=[*(_channel(split, manifest) for split in splits), *others],
+        test_channels=[_channel(split, manifest) for split in ("test", *_filled(TEST_NEGATIVES, manifest))],
         hyperparameters={"seed": str(settings.seed), **settings.hyperparameters},
         minimum_accuracy=settings.minimum_accuracy,
     )
+
+
+def upload_backbone(path: Path, *, bucket: str, s3: Any) -> str:
+    """Put weights that `tools/pretrain.py` made into the bucket, and return their prefix. Raises ReleaseError."""
+    if path.stat().st_size > MOST_BACKBONE_BYTES or not zipfile.is_zipfile(path):
+        most = MOST_BACKBONE_BYTES // 2**20
+        raise ReleaseError(f"{path} is no npz file of at most {most} MB; make one with tools/pretrain.py")
+    weights = path.read_bytes()
+    prefix = f"{BACKBONES}{hashlib.sha256(weights).hexdigest()}/"
+    s3.put_object(Bucket=bucket, Key=f"{prefix}weights.npz", Body=weights)
+    return prefix
+
+
+def _channel(split: str, manifest: Manifest) -> Channel:
+    return Channel(name=split, prefix=f"{DATA}{manifest['digest']}/{split}/")
 
 
 def _filled(split: str, manifest: Manifest) -> list[str]:
