@@ -153,11 +153,9 @@ class Saver:
                     continue
                 met.add(place)
                 before = known.get(place)
-                # Most of a sweep: what is long written and stays as it is.
-                if before is not None and before.is_same(entry):
-                    continue
                 now, text = _compare(service, entry, before)
-                learnt.append((service, place, now))
+                if now is not before:
+                    learnt.append((service, place, now))
                 if text is not None:
                     changed.append((_row(service, place), text))
             missing = (known.keys() if places is None else places & known.keys()) - met
@@ -190,6 +188,9 @@ def _entries(service: str, module: ModuleType, places: Iterable[_Place] | None) 
 
 
 def _compare(service: str, entry: Entry, known: _Known | None) -> tuple[_Known, str | None]:
+    # Most of a sweep: what is long written and stays as it is.
+    if known is not None and known.is_same(entry):
+        return known, None
     text = _text(service, entry)
     digest = _digest(text)
     return _Known(digest, entry.stamp), (None if known is not None and known.digest == digest else text)
