@@ -219,4 +219,4 @@ def list_all_orders(as_json: Json = False) -> None:
 
     settings, client = load_settings(), clients()
     table = outputs_of(client, settings.storage_stack)["OrdersTable"]
-    print_rows(list(list_orders(table=table, dynamodb=client("dynamodb"))), _ORDER_COLUMNS, as_json, empty="no orders")
+    print_rows(list_orders(table=table, dynamodb=client("dynamodb")), _ORDER_COLUMNS, as_json, empty="no orders")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from scones.contract import KEPT_SECONDS
 from scones.dispatch import Order
 from scones.errors import OrderError
-from scones.items import from_item, if_it_holds, in_state, to_item
+from scones.items import from_item, if_it_holds, to_item
 from scones.settings import Depot
 from scones.steps.progress import Step
 
@@ -97,11 +97,11 @@ def add_orders(orders: Iterable[Placed], *, table: str, dynamodb: Any, step: Ste
     return added
 
 
-def list_orders(*, table: str, dynamodb: Any) -> Iterator[dict[str, Any]]:
-    """Yield the rows of all orders, open ones first, each by its promised time."""
-    for state in STATES:
-        for page in dynamodb.get_paginator("query").paginate(**in_state(table, state)):
-            yield from map(from_item, page["Items"])
+def list_orders(*, table: str, dynamodb: Any) -> list[dict[str, Any]]:
+    """Return the rows of all orders, open ones first, each by its promised time."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table)
+    rows = [from_item(item) for page in pages for item in page["Items"]]
+    return sorted(rows, key=lambda row: (STATES.index(row["state"]), row["promised_at"], row["order_id"]))
 
 
 def write_orders(orders: Iterable[Order], path: Path) -> None:

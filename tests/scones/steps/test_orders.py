@@ -201,7 +201,7 @@ def test_importing_twice_keeps_what_is_there_and_what_is_assigned_stays_assigned
     )
     farther = [Placed(Order(p.order.order_id, 99.0, p.order.promised_at), p.place) for p in orders]
     assert add_orders(farther, **add) == ["o-2"]
-    rows = list(list_orders(table=name, dynamodb=dynamodb))
+    rows = list_orders(table=name, dynamodb=dynamodb)
     assert [(row["order_id"], row["state"], row["distance_km"]) for row in rows] == [
         ("o-2", "OPEN", 99),
         ("o-0", "OPEN", 0),
