@@ -34,6 +34,7 @@ PARAMETERS = {
     "services.cloudwatch_logs._create_log_stream": ["data"],
     "services.cloudwatch_logs._put_log_events": ["data"],
     "services.dynamodb._condition_syntax_error": ["expr", "slot"],
+    "services.dynamodb._evaluate_condition": ["expr", "item", "attr_values", "attr_names", "slot"],
     "services.dynamodb._tokenize": ["expr"],
     "services.dynamodb._remove_item": ["table", "pk_val", "sk_val"],
     "services.dynamodb._set_item": ["table", "pk_val", "sk_val", "item"],

@@ -38,8 +38,8 @@ TABLE_UNITS = {
     "Claim": Units(write=1 + 2, read=0),
     "Repeat": Units(write=0, read=1),
     # Two rows in one transaction, which counts twice. Its own row; of the indexes, 50 in line at 250 bytes and
-    # 200 open orders at 100, read at half the price.
-    "Dispatch": Units(write=2 * 2 + 2 * 2, read=1 + (50 * 0.25 + 200 * 0.1) / 4 / 2),
+    # 100 open orders at 100, read at half the price.
+    "Dispatch": Units(write=2 * 2 + 2 * 2, read=1 + (50 * 0.25 + 100 * 0.1) / 4 / 2),
     # Asked, answered and handed on, and the row read twice.
     "Review": Units(write=(2 + 1) + (2 + 2) + (2 + 2), read=2),
     "Record": Units(write=1 + 2, read=0),

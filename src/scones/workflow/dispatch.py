@@ -24,7 +24,7 @@ from scones.workflow.events import parse_image_data
 # Where many drivers arrive at once they all want the same order: each takes the next best, before it waits a little.
 _TRIES = 25
 # The most urgent orders, the less urgent only where none of them suits, and the first of the line.
-_PAGE, _LINE = 200, 50
+_PAGE, _LINE = 100, 50
 # Who stands in line asks every 15 seconds; who has not asked for so long has left.
 _LEFT_AFTER = timedelta(seconds=60)
 
