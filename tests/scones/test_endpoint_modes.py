@@ -21,11 +21,11 @@ from scones.steps.release import release
 DATA = "0" * 64
 
 
-@dataclass
 def channel(split: str) -> Channel:
     return Channel(name=split, prefix=f"data/{DATA}/{split}/")
 
 
+@dataclass
 class Project:
     """A project on a server of its own; `release` deploys the settings first, as an operator would."""
 
