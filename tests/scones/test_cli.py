@@ -118,7 +118,9 @@ def test_a_wrong_option_is_a_usage_error(folder: Path) -> None:
 @pytest.mark.parametrize("reached", ["deploy:", "stage:", "release: Train"])
 def test_ctrl_c_stops_every_process_and_leaves_no_state(folder: Path, reached: str) -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    started = subprocess.Popen([*SCONES, "demo", "--data", "sketches"], cwd=folder, env=NOBODY, text=True, **pipes)
+    # A shell lets what it starts in the background ignore SIGINT, and so would these tests there.
+    command = ["env", "--default-signal=INT", *SCONES, "demo", "--data", "sketches"]
+    started = subprocess.Popen(command, cwd=folder, env=NOBODY, text=True, **pipes)
     assert started.stdout is not None
     assert any(reached in line for line in started.stdout)
     started.send_signal(signal.SIGINT)
