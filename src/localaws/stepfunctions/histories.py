@@ -22,6 +22,9 @@ class History(Sequence[Event]):
     """The events of an execution in the place of the engine's list of them."""
 
     def __init__(self, events: Sequence[Event]) -> None:
+        self._pack(events)
+
+    def _pack(self, events: Sequence[Event]) -> None:
         self._number = len(events)
         self._packed = zlib.compress(json.dumps(list(events)).encode(), _LEVEL)
 
@@ -40,7 +43,7 @@ class History(Sequence[Event]):
 
     def append(self, event: Event) -> None:
         """Take one that comes late, as from whoever stopped the execution."""
-        self.__init__([*self, event])  # type: ignore[misc]
+        self._pack([*self, event])
 
     def _events(self) -> list[Event]:
         events: list[Event] = json.loads(zlib.decompress(self._packed))
