@@ -6,13 +6,18 @@ What the job decides (temperature, gate, novelty cut) it decides on these out-of
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from statistics import fmean
 from typing import Final, Literal, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from scones.model.container import cpus
 from scones.model.fit import Images, fit, logits, measure
 from scones.model.hyperparameters import Hyperparameters
 from scones.model.network import Network
@@ -34,31 +39,64 @@ class OutOfFold:
     epochs: list[Epoch]
 
 
+@dataclass(frozen=True)
+class Task:
+    """One network to fit, in a process of its own: on `pixels` and `labels` but those that are `held_out` [n].
+
+    Numpy, since torch hands its tensors over in /dev/shm, of which a container has little.
+    """
+
+    pixels: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    held_out: NDArray[np.bool_]
+    parameters: Hyperparameters
+    new_network: Callable[[], Network]
+    name: str
+    seed: int
+
+    def images(self, chosen: NDArray[np.bool_]) -> Images:
+        return Images(torch.from_numpy(self.pixels[chosen]), torch.from_numpy(self.labels[chosen]))
+
+
 def crossfit(images: Images, parameters: Hyperparameters, new_network: Callable[[], Network]) -> OutOfFold:
-    """Fit `parameters.folds` networks, each without one fold of `images`; raises TrainingDivergedError."""
-    answers: dict[int, Tensor] = {}
-    curves: list[list[Epoch]] = []
-    folds = assign(images.labels, parameters.folds)
-    for fold in range(parameters.folds):
-        network, held_out = new_network(), images[folds == fold]
-        curves.append([])
-        for number, (loss, accuracy) in enumerate(fit(network, images[folds != fold], parameters), 1):
-            answer = logits(network, held_out.pixels)
-            validation_loss, validation_accuracy = measure(answer, held_out.labels)
-            curves[-1].append(
-                Epoch(
-                    epoch=number,
-                    train_loss=loss,
-                    train_accuracy=accuracy,
-                    validation_loss=validation_loss,
-                    validation_accuracy=validation_accuracy,
-                )
-            )
-            print(f"fold={fold + 1} {line(curves[-1][-1])}", flush=True)
-        answers[fold] = answer
-    order = torch.cat([(folds == fold).nonzero().flatten() for fold in answers])
-    together = torch.cat(list(answers.values()))[order.argsort()]
+    """Fit `parameters.folds` networks, each without one fold of `images`; raises TrainingDivergedError.
+
+    As many at once as there are CPUs: two networks on a CPU each are done sooner than one after the other on both,
+    whose threads wait for each other. `new_network` must be picklable.
+    """
+    folds, workers = assign(images.labels, parameters.folds).numpy(), min(cpus(), parameters.folds)
+    arrays, seeds = (images.pixels.numpy(), images.labels.numpy()), torch.randint(2**31, (parameters.folds,)).tolist()
+    tasks = [
+        Task(*arrays, folds == fold, parameters, new_network, f"fold={fold + 1}", seed)
+        for fold, seed in enumerate(seeds)
+    ]
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (cpus() // workers,)) as pool:
+        answers, curves = zip(*pool.map(fit_fold, tasks), strict=True)
+    order = np.concatenate([task.held_out.nonzero()[0] for task in tasks])
+    together = torch.from_numpy(np.concatenate(answers)[order.argsort()])
     return OutOfFold(together, [mean(epochs) for epochs in zip(*curves, strict=True)])
+
+
+def fit_fold(task: Task) -> tuple[NDArray[np.float32], list[Epoch]]:
+    """The logits of the pictures held out, in their order, and the training curve."""
+    torch.manual_seed(task.seed)
+    network, held_out, curve = task.new_network(), task.images(task.held_out), list[Epoch]()
+    for number, (loss, accuracy) in enumerate(fit(network, task.images(~task.held_out), task.parameters), 1):
+        answer = logits(network, held_out.pixels)
+        validation_loss, validation_accuracy = measure(answer, held_out.labels)
+        curve.append(
+            Epoch(
+                epoch=number,
+                train_loss=loss,
+                train_accuracy=accuracy,
+                validation_loss=validation_loss,
+                validation_accuracy=validation_accuracy,
+            )
+        )
+        print(f"{task.name} {line(curve[-1])}", flush=True)
+    return answer.numpy(), curve
 
 
 def assign(labels: Tensor, folds: int) -> Tensor:

@@ -3,13 +3,16 @@
 Pure functions of counts and scores. For one class the candidates are "accept the k most confident", from few to
 many, tested in that fixed order and without a pause: the first that cannot be certified ends it. Such a sequence
 needs no correction for the number of candidates (fixed sequence testing; Angelopoulos et al. 2021, "Learn then
-Test"). Each test is exact binomial (Clopper & Pearson 1934). Several classes share `delta` (Bonferroni), so that all
-their statements hold at once.
+Test"). Each test is exact binomial (Clopper & Pearson 1934), and the candidates are the counts at which it forgives one
+mistake more: any count between two of them would be as strict as the greater and certify less. Several classes share
+`delta` (Bonferroni), so that all their statements hold at once.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,8 +22,9 @@ from scones.contract import Certificate
 
 # The threshold of a class of which nothing is accepted: more than any probability.
 NOTHING = 2.0
-# The order of the candidates is fixed before a label is seen: from this share on, in steps of this share.
-FIRST_SHARE, STEP_SHARE = 0.6, 0.05
+# The candidates are fixed before a label is seen. Below this share of the images none is tried: one mistake there would
+# end it, for a gate that sends most of them to review anyway.
+LEAST_SHARE = 0.5
 _BISECTIONS = 50
 
 
@@ -68,10 +72,18 @@ def certify(confidence: NDArray[np.float64], correct: NDArray[np.bool_], alpha: 
 
 
 def candidates(count: int, alpha: float, delta: float) -> list[int]:
-    """Which of `count` images, most confident first, give the thresholds; none below the count that could suffice."""
-    least = math.ceil(math.log(delta) / math.log1p(-alpha))
-    shares = np.arange(FIRST_SHARE, 1 + STEP_SHARE / 2, STEP_SHARE)
-    return [k - 1 for k in sorted({round(share * count) for share in shares.tolist()}) if k >= least]
+    """Which of `count` images, most confident first, give the thresholds: each where one mistake more is forgiven."""
+    forgiving = (least_trials(wrong, alpha, delta) for wrong in itertools.count())
+    counts = list(itertools.takewhile(count.__ge__, forgiving))
+    return [k - 1 for k in sorted({*counts, count}) if counts and k >= LEAST_SHARE * count]
+
+
+def least_trials(wrong: int, alpha: float, delta: float) -> int:
+    """The fewest trials of which `wrong` may be wrong, and a rate of at most `alpha` still be certified."""
+    enough = wrong + 1
+    while binomial_cdf(wrong, enough, alpha) > delta:
+        enough *= 2
+    return bisect_left(range(enough), True, lo=wrong, key=lambda trials: binomial_cdf(wrong, trials, alpha) <= delta)
 
 
 def upper_bound(wrong: int, trials: int, delta: float) -> float:

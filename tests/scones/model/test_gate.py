@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.model.gate import NOTHING, binomial_cdf, candidates, certify, certify_classes, upper_bound
+from scones.model.gate import NOTHING, binomial_cdf, candidates, certify, certify_classes, least_trials, upper_bound
 
 counts = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 rates = st.floats(0.001, 0.999)
@@ -34,6 +34,18 @@ def test_candidates_grow_and_each_could_be_certified(count: int, alpha: float, d
     numbers = [index + 1 for index in candidates(count, alpha, delta)]
     assert numbers == sorted(set(numbers))
     assert all(number <= count and binomial_cdf(0, number, alpha) <= delta * (1 + 1e-9) for number in numbers)
+
+
+@given(st.integers(0, 30), st.floats(0.005, 0.3), st.floats(0.005, 0.3))
+def test_the_least_trials_are_the_first_that_suffice(wrong: int, alpha: float, delta: float) -> None:
+    trials = least_trials(wrong, alpha, delta)
+    assert binomial_cdf(wrong, trials, alpha) <= delta < binomial_cdf(wrong, trials - 1, alpha)
+
+
+def test_the_candidates_are_where_one_mistake_more_is_forgiven_and_all() -> None:
+    assert [index + 1 for index in candidates(473, 0.02, 0.025)] == [277, 359, 436, 473]
+    assert [index + 1 for index in candidates(183, 0.02, 0.025)] == [183]
+    assert candidates(182, 0.02, 0.025) == []
 
 
 def test_a_faultless_class_is_accepted_whole() -> None:
