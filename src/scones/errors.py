@@ -15,6 +15,7 @@ SconesError                      exit code 1
 |-- JobError                     raised inside a container; its text becomes the job's FailureReason
 |   |-- HyperparameterError        a hyperparameter that is unknown or out of range
 |   |-- TrainingDivergedError      the loss is not a number
+|   |-- TrainingKilledError        a process of the job was killed, most likely for want of memory
 |   `-- ModelArtifactError         model.tar.gz is not what `train` wrote
 |-- OrderError                   an order that cannot be read
 |-- ImageError                   an arrival's picture; state machines match these names
@@ -102,6 +103,10 @@ class HyperparameterError(JobError):
 
 
 class TrainingDivergedError(JobError):
+    pass
+
+
+class TrainingKilledError(JobError):
     pass
 
 

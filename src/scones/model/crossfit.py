@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from statistics import fmean
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scones.errors import TrainingKilledError
 from scones.model.container import cpus
 from scones.model.fit import Images, fit, logits, measure
 from scones.model.hyperparameters import Hyperparameters
@@ -59,24 +61,34 @@ class Task:
 
 
 def crossfit(images: Images, parameters: Hyperparameters, new_network: Callable[[], Network]) -> OutOfFold:
-    """Fit `parameters.folds` networks, each without one fold of `images`; raises TrainingDivergedError.
+    """Fit `parameters.folds` networks, each without one fold of `images`.
 
     As many at once as there are CPUs: two networks on a CPU each are done sooner than one after the other on both,
-    whose threads wait for each other. `new_network` must be picklable.
+    whose threads wait for each other. `new_network` must be picklable. Raises TrainingDivergedError,
+    TrainingKilledError.
     """
-    folds, workers = assign(images.labels, parameters.folds).numpy(), min(cpus(), parameters.folds)
+    folds = assign(images.labels, parameters.folds).numpy()
     arrays, seeds = (images.pixels.numpy(), images.labels.numpy()), torch.randint(2**31, (parameters.folds,)).tolist()
     tasks = [
         Task(*arrays, folds == fold, parameters, new_network, f"fold={fold + 1}", seed)
         for fold, seed in enumerate(seeds)
     ]
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (cpus() // workers,)) as pool:
-        answers, curves = zip(*pool.map(fit_fold, tasks), strict=True)
+    answers, curves = zip(*side_by_side(tasks), strict=True)
     order = np.concatenate([task.held_out.nonzero()[0] for task in tasks])
     together = torch.from_numpy(np.concatenate(answers)[order.argsort()])
     return OutOfFold(together, [mean(epochs) for epochs in zip(*curves, strict=True)])
+
+
+def side_by_side(tasks: list[Task]) -> list[tuple[NDArray[np.float32], list[Epoch]]]:
+    workers, context = min(cpus(), len(tasks)), get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    try:
+        with ProcessPoolExecutor(workers, context, torch.set_num_threads, (cpus() // workers,)) as pool:
+            return list(pool.map(fit_fold, tasks))
+    except BrokenProcessPool as error:
+        raise TrainingKilledError(
+            "a process that fits a fold was killed, most likely for want of memory; use an instance with more"
+        ) from error
 
 
 def fit_fold(task: Task) -> tuple[NDArray[np.float32], list[Epoch]]:

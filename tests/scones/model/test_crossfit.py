@@ -1,3 +1,5 @@
+import os
+import signal
 from collections import Counter
 from functools import partial
 
@@ -6,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.errors import TrainingDivergedError
+from scones.errors import TrainingDivergedError, TrainingKilledError
 from scones.model.crossfit import assign, crossfit, line
 from scones.model.fit import Images, fit
 from scones.model.hyperparameters import Hyperparameters
@@ -53,6 +55,16 @@ def test_a_loss_that_is_no_number_ends_the_training() -> None:
     broken = Images(torch.full((4, 3, 16, 16), torch.nan), torch.tensor([0, 1, 0, 1]))
     with pytest.raises(TrainingDivergedError, match="lower learning_rate"):
         list(fit(Network(2, 1), broken, Hyperparameters(epochs=1)))
+
+
+def killed_network() -> Network:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return Network(3, 1)
+
+
+def test_a_process_that_is_killed_ends_the_training_with_what_to_do() -> None:
+    with pytest.raises(TrainingKilledError, match="use an instance with more"):
+        crossfit(images(), Hyperparameters(folds=2), killed_network)
 
 
 def test_the_line_of_an_epoch_reads_as_promised() -> None:
