@@ -11,19 +11,25 @@ import subprocess
 import sys
 import tarfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.data import TRAINING, Images, link
 from benchmarks.graph import multiply_adds
+from benchmarks.memory import memory
 from scones.contract import ML_ROOT_VARIABLE
 from scones.steps.evaluate import run as run_evaluate
+
+_PAUSE = 0.5
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Wall seconds, and the peak of the resident memory in MB of 10^6 bytes."""
+    """Wall seconds, and the peak of the memory of all its processes in MB of 10^6 bytes."""
 
     seconds: float
     megabytes: float
@@ -86,8 +92,18 @@ def _run_train(root: Path) -> Usage:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if status:
+        peak = watch(psutil.Process(process.pid))
+    if process.wait():
         sys.exit(f"train failed in {root}:\n{log.read_text()[-2000:]}")
-    return Usage(round(time.monotonic() - started, 2), round(usage.ru_maxrss * 1024 / 1e6, 1))
+    return Usage(round(time.monotonic() - started, 2), round(peak, 1))
+
+
+def watch(program: psutil.Process) -> float:
+    """Until it ends; returns the most memory that it and its processes had at once, in MB of 10^6 bytes."""
+    peak = 0.0
+    while program.is_running() and program.status() != psutil.STATUS_ZOMBIE:
+        # A process that ends while it is looked at is looked at no more the next time.
+        with suppress(psutil.Error, OSError):
+            peak = max(peak, memory(program)["megabytes"])
+        time.sleep(_PAUSE)
+    return peak

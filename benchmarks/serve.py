@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks import jobs, limit, load, malformed, photograph, servers, update
 from benchmarks.data import stage_images
 from benchmarks.machine import machine
+from benchmarks.memory import memory
 from benchmarks.serve_table import LIBRARIES, figures, show
 from benchmarks.servers import OURS, PEERS, Kind
 
@@ -109,7 +110,7 @@ class Bench:
                 "many_p50": many.p50,
                 "many_p99": many.p99,
                 "ready_seconds": server.ready_seconds,
-                **server.memory(),
+                **memory(server.process),
             }
 
     def _photograph(self) -> dict[str, float]:
@@ -127,7 +128,7 @@ class Bench:
                 done = self.run(server, CONNECTIONS, 2)
                 sent += done.per_second * done.seconds
                 if sent >= WARM_UP_REQUESTS:
-                    sizes.append(server.memory())
+                    sizes.append(memory(server.process))
         found = {name: [size[name] for size in sizes] for name in sizes[0]}
         return {"requests": round(sent), **found, "growth": found["megabytes"][-1] / found["megabytes"][0] - 1}
 

@@ -83,23 +83,6 @@ class Running:
     process: psutil.Process
     ready_seconds: float
 
-    def memory(self) -> dict[str, float]:
-        """Memory of all its processes in MB of 10^6 bytes; what several of them share counts once.
-
-        `pss_megabytes` is the kernel's own figure. It counts by half what a server shares with one process beside it,
-        and ours shares its libraries' files with the benchmark; so `megabytes` counts each file's pages in full, by the
-        process that has the most of them, and takes only the anonymous memory from the kernel.
-        """
-        processes = [self.process, *self.process.children(recursive=True)]
-        files, anonymous, pss = dict[str, int](), 0, 0
-        for process in processes:
-            for part in process.memory_maps():
-                files[part.path] = max(files.get(part.path, 0), part.rss - part.anonymous)
-            rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-            anonymous += 1024 * int(rollup.partition("Pss_Anon:")[2].split()[0])
-            pss += process.memory_full_info().pss
-        return {"megabytes": (sum(files.values()) + anonymous) / 1e6, "pss_megabytes": pss / 1e6}
-
 
 def install(kind: Kind, home: Path) -> Path:
     """Make the peer's environment where it is missing; returns its bin folder."""

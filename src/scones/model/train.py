@@ -42,7 +42,7 @@ from scones.results import Metrics, ModelDescription
 
 
 def main(container: Container) -> None:
-    """Raises HyperparameterError, DataError or TrainingDivergedError; model.json is written last."""
+    """Raises DataError or JobError; model.json is written last."""
     started = time.monotonic()
     parameters = hyperparameters.parse(container.hyperparameters())
     torch.set_num_threads(cpus())
