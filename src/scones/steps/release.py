@@ -139,9 +139,11 @@ def _last_log_line(job: str, *, logs: Any) -> str:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return ""
         raise
-    return _progress(str(events[-1]["message"])) if events else ""
+    return training_progress(str(events[-1]["message"])) if events else ""
 
 
-def _progress(line: str) -> str:
-    epoch, accuracy = re.search(r"\bepoch=(\d+)", line), re.search(r"validation_accuracy=([\d.]+)", line)
-    return f"epoch {epoch[1]}, validation accuracy {float(accuracy[1]):.3f}" if epoch and accuracy else line.strip()
+def training_progress(line: str) -> str:
+    """What a line of a training job's log says to who waits for it."""
+    values = dict(re.findall(r"(fold|epoch|validation_accuracy)=([\d.]+)", line))
+    told = [f"{name.replace('_', ' ')} {value}" for name, value in values.items()]
+    return ", ".join(["last fit", *told] if line.startswith("final ") else told) or line.strip()

@@ -12,12 +12,24 @@ from moto import mock_aws
 
 from scones.errors import ReleaseError
 from scones.settings import Settings
-from scones.steps.release import MOST_BACKBONE_BYTES, failure_reason, release_input, upload_backbone
+from scones.steps.release import MOST_BACKBONE_BYTES, failure_reason, release_input, training_progress, upload_backbone
 
 
 def test_the_reason_is_dug_out_of_a_failed_jobs_description() -> None:
     described = {"TrainingJobName": "scones-1", "FailureReason": "AlgorithmError: TrainingDivergedError: nan"}
     assert failure_reason(json.dumps(described)) == "AlgorithmError: TrainingDivergedError: nan"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("fold=2 epoch=3 train_loss=0.4 validation_accuracy=0.8012", "fold 2, epoch 3, validation accuracy 0.8012"),
+        ("final epoch=3 train_loss=0.4123 train_accuracy=0.8100", "last fit, epoch 3"),
+        ("reading images\n", "reading images"),
+    ],
+)
+def test_a_line_of_the_training_log_says_which_fit_is_how_far(line: str, told: str) -> None:
+    assert training_progress(line) == told
 
 
 def test_the_reason_is_dug_out_of_a_lambdas_error() -> None:
