@@ -20,12 +20,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from localaws import environment, processes
 from localaws.errors import ServerError
 from localaws.gateway import Gateway
 from localaws.images import GROUP, Images, find_images
+
+if TYPE_CHECKING:
+    from localaws.persistence.saver import Saver
 
 _STOP_SECONDS = 3.0
 # Below this much free disk no change is taken: what was acknowledged must still find room.
@@ -85,27 +88,9 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     from hypercorn.asyncio import serve as hypercorn_serve
     from ministack import app as engine
 
-    from localaws import (
-        autoscaling,
-        awslambda,
-        buckets,
-        events,
-        logs,
-        sagemaker,
-        stepfunctions,
-        tables,
-        texts,
-        unknown,
-    )
-    from localaws.persistence import open_saver
-    from localaws.sagemaker import integrations
+    from localaws import sagemaker
 
-    saver = open_saver(state / "state.db")
-    stepfunctions.install(integrations.resources)
-    sagemaker.install(images)
-    for extension in (awslambda, autoscaling, unknown, buckets, tables, texts, logs, events):
-        extension.install()
-
+    saver = _extend_engine(state, images)
     stop = asyncio.Event()
     sweeping = asyncio.create_task(saver.sweep())
 
@@ -120,6 +105,20 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
     config = _config(listener)
     await hypercorn_serve(gateway, config, shutdown_trigger=stop.wait)
     await asyncio.to_thread(saver.close)
+
+
+def _extend_engine(state: Path, images: Images) -> Saver:
+    """Plug in what the engine has not or does otherwise than AWS, and give it the state that an earlier run left."""
+    from localaws import autoscaling, awslambda, buckets, events, logs, sagemaker, stepfunctions, tables, texts, unknown
+    from localaws.persistence import open_saver
+    from localaws.sagemaker import integrations
+
+    saver = open_saver(state / "state.db")
+    stepfunctions.install(integrations.resources)
+    sagemaker.install(images)
+    for extension in (awslambda, autoscaling, unknown, buckets, tables, texts, logs, events):
+        extension.install()
+    return saver
 
 
 def _config(listener: socket.socket) -> Any:

@@ -26,7 +26,7 @@ from scones.steps.deliver import deliver
 from scones.steps.deploy import deploy
 from scones.steps.inventory import Client
 from scones.steps.orders import Placed, add_orders
-from scones.steps.progress import Reporter
+from scones.steps.progress import Reporter, Step
 from scones.steps.release import release, release_input
 from scones.steps.report import SERVICES, collect, write
 from scones.steps.review import answer_review, list_reviews
@@ -53,23 +53,12 @@ def run_demo(
         with reporter.step("stage", "check, deduplicate, split and upload the images") as step:
             staged = stage(source, s3=client("s3"), bucket=outputs["Bucket"], seed=settings.seed, step=step)
         with reporter.step("release", "train, evaluate, gate, register, deploy") as step:
-            request = release_input(settings, staged.manifest)
-            machine, states = outputs["ReleaseMachine"], client("stepfunctions")
-            release(machine, request, stepfunctions=states, logs=client("logs"), step=step)
+            request, machine = release_input(settings, staged.manifest), outputs["ReleaseMachine"]
+            release(machine, request, stepfunctions=client("stepfunctions"), logs=client("logs"), step=step)
         with reporter.step("orders", "an evening's orders come in") as step:
-            now = datetime.now(UTC)
-            evening = [Placed(order) for order in sample_orders(settings.dispatch, settings.seed, now)]
-            add_orders(evening, table=outputs["OrdersTable"], dynamodb=client("dynamodb"), step=step, now=now)
+            _take_orders(settings, outputs, client, step)
         with reporter.step("deliver", f"{arrivals} drivers arrive, get their orders, and a person looks on") as step:
-            pictures = _test_pictures(staged.manifest, arrivals, outputs["Bucket"], client("s3"))
-            deliver(
-                [(name, image) for name, image, _ in pictures],
-                bucket=outputs["Bucket"],
-                s3=client("s3"),
-                step=step,
-                interval=ARRIVAL_SECONDS,
-                meanwhile=_person({ARRIVALS + name: label for name, _, label in pictures}, outputs, client),
-            )
+            _drivers_arrive(staged.manifest, arrivals, outputs, client, step)
         with reporter.step("report", "gather what happened and draw it"):
             run = _collect(settings, outputs, folder.name, client)
             page = write(run | {"seconds": reporter.seconds}, folder)
@@ -87,6 +76,24 @@ def _settings(epochs: int | None) -> Settings:
     settings = load_settings()
     shorter = {"epochs": str(epochs)} if epochs else {}
     return settings.model_copy(update={"hyperparameters": settings.hyperparameters | shorter})
+
+
+def _take_orders(settings: Settings, outputs: dict[str, str], client: Client, step: Step) -> None:
+    now = datetime.now(UTC)
+    evening = [Placed(order) for order in sample_orders(settings.dispatch, settings.seed, now)]
+    add_orders(evening, table=outputs["OrdersTable"], dynamodb=client("dynamodb"), step=step, now=now)
+
+
+def _drivers_arrive(manifest: Manifest, n: int, outputs: dict[str, str], client: Client, step: Step) -> None:
+    pictures = _test_pictures(manifest, n, outputs["Bucket"], client("s3"))
+    deliver(
+        [(name, image) for name, image, _ in pictures],
+        bucket=outputs["Bucket"],
+        s3=client("s3"),
+        step=step,
+        interval=ARRIVAL_SECONDS,
+        meanwhile=_person({ARRIVALS + name: label for name, _, label in pictures}, outputs, client),
+    )
 
 
 def _person(truth: dict[str, str], outputs: dict[str, str], client: Client) -> Callable[[], None]:

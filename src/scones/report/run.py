@@ -113,13 +113,25 @@ def verdict(decision: Decision) -> Verdict:
     return "review" if decision["gate"] == "review" else "accepted"
 
 
-class Run(TypedDict):
+class Pictures(TypedDict):
+    """`samples` are some staged images of each class, `duplicates` groups of near-equal ones.
+
+    `suspects` are training images with an unlikely label, `odd` the strangest others; `wrong` are test images that the
+    model got wrong, `uncertain` those that it nearly did.
+    """
+
+    samples: list[SampleImage]
+    duplicates: list[list[SampleImage]]
+    suspects: list[SampleImage]
+    odd: list[SampleImage]
+    wrong: list[SampleImage]
+    uncertain: list[SampleImage]
+
+
+class Run(Pictures):
     """All that `report.html` shows.
 
     `where` is "laptop" or an AWS region; `notice` is shown on top where the figures are not of real images.
-    `samples` are some staged images of each class, `duplicates` groups of near-equal ones, `suspects` those with an
-    unlikely label, `odd` the strangest others; `wrong` are test images that the model got wrong, `uncertain` those
-    that it nearly did.
     `instance_types` is what AWS would have run: keys "train", "evaluate" and "serve"; `serverless_mb` is a serverless
     endpoint's memory, `realtime_instances` how many a real-time one has at least: 0 where it is serverless.
     `seconds` is step -> wall seconds, in the order in which the steps ran.
@@ -131,14 +143,8 @@ class Run(TypedDict):
     started_at: str
     notice: str | None
     manifest: Manifest
-    samples: list[SampleImage]
-    duplicates: list[list[SampleImage]]
-    suspects: list[SampleImage]
-    odd: list[SampleImage]
     metrics: Metrics | None
     evaluation: Evaluation | None
-    wrong: list[SampleImage]
-    uncertain: list[SampleImage]
     release: MachineRun | None
     delivery: MachineRun | None
     lambdas: list[LambdaRun]

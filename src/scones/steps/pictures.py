@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from scones.contract import DATA, NEGATIVES, SPLITS, TEST_NEGATIVES, Manifest
-from scones.report.run import SampleImage
-from scones.results import Evaluation, OddOne, Prediction, Suspect
+from scones.report.run import Pictures, SampleImage
+from scones.results import Audit, Evaluation, OddOne, Prediction, Suspect
 from scones.steps.source import LABELLED
 
 _SAMPLES_PER_CLASS = 8
@@ -16,6 +16,18 @@ _MOST = 24
 _GROUPS = 12
 # Where the staged part of a source's split may lie; what came without a split lies in any.
 _PARTS = {"train": SPLITS[:2], NEGATIVES: (NEGATIVES, TEST_NEGATIVES), LABELLED: (SPLITS[0], NEGATIVES)}
+
+
+def pictures(bucket: str, data: Manifest, evaluated: Evaluation | None, audit: Audit | None, *, s3: Any) -> Pictures:
+    """Return all pictures of a report; without an evaluation or an audit, none of theirs."""
+    return Pictures(
+        samples=samples(bucket, data, s3=s3),
+        duplicates=duplicates(bucket, data, s3=s3),
+        suspects=suspects(bucket, data, audit["suspects"], s3=s3) if audit else [],
+        odd=odd(bucket, data, audit["odd"], s3=s3) if audit else [],
+        wrong=wrong(bucket, data, evaluated, s3=s3) if evaluated else [],
+        uncertain=uncertain(bucket, data, evaluated, s3=s3) if evaluated else [],
+    )
 
 
 def samples(bucket: str, data: Manifest, *, s3: Any) -> list[SampleImage]:

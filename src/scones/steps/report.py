@@ -12,7 +12,8 @@ from scones.report import render
 from scones.report.run import Run
 from scones.report.summary import summarise
 from scones.settings import Settings
-from scones.steps import gather, pictures
+from scones.steps import gather
+from scones.steps.pictures import pictures
 
 # What `collect` asks: it takes a client of each.
 SERVICES = ("s3", "sagemaker", "stepfunctions", "logs")
@@ -39,7 +40,6 @@ def collect(
     if data is None:
         raise ReleaseError(f"the data set {released['data']} of release {name} is gone; run `scones stage` again")
     evaluated, trained = gather.evaluation(bucket, name, s3=s3), gather.artifacts(bucket, name, s3=s3)
-    audit = trained.get("audit.json")
     return Run(
         id=run_id,
         project=settings.project,
@@ -47,14 +47,9 @@ def collect(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         notice=SKETCHES if data["sketches"] else None,
         manifest=data,
-        samples=pictures.samples(bucket, data, s3=s3),
+        **pictures(bucket, data, evaluated, trained.get("audit.json"), s3=s3),
         metrics=trained.get("metrics.json"),
         evaluation=evaluated,
-        wrong=pictures.wrong(bucket, data, evaluated, s3=s3) if evaluated else [],
-        uncertain=pictures.uncertain(bucket, data, evaluated, s3=s3) if evaluated else [],
-        suspects=pictures.suspects(bucket, data, audit["suspects"], s3=s3) if audit else [],
-        odd=pictures.odd(bucket, data, audit["odd"], s3=s3) if audit else [],
-        duplicates=pictures.duplicates(bucket, data, s3=s3),
         release=gather.machine_run(outputs["ReleaseMachine"], stepfunctions=stepfunctions),
         delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),
         lambdas=gather.lambda_runs(settings.project, logs=logs),
