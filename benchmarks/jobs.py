@@ -20,11 +20,12 @@ import psutil
 
 from benchmarks.data import TRAINING, Images, link
 from benchmarks.graph import multiply_adds
-from benchmarks.memory import memory
+from benchmarks.memory import pss
 from scones.contract import ML_ROOT_VARIABLE
 from scones.steps.evaluate import run as run_evaluate
 
-_PAUSE = 0.5
+# A look takes 30 ms of the CPUs that the job works on.
+_PAUSE = 2.0
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,20 @@ def _run_train(root: Path) -> Usage:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        peak = watch(psutil.Process(process.pid))
-    if process.wait():
+        peak = watch(process)
+    if process.returncode:
         sys.exit(f"train failed in {root}:\n{log.read_text()[-2000:]}")
     return Usage(round(time.monotonic() - started, 2), round(peak, 1))
 
 
-def watch(program: psutil.Process) -> float:
-    """Until it ends; returns the most memory that it and its processes had at once, in MB of 10^6 bytes."""
+def watch(process: subprocess.Popen[bytes]) -> float:
+    """Wait for its end; returns the most memory that it and its processes had at once, in MB of 10^6 bytes."""
     peak = 0.0
-    while program.is_running() and program.status() != psutil.STATUS_ZOMBIE:
-        # A process that ends while it is looked at is looked at no more the next time.
-        with suppress(psutil.Error, OSError):
-            peak = max(peak, memory(program)["megabytes"])
-        time.sleep(_PAUSE)
-    return peak
+    while True:
+        try:
+            process.wait(_PAUSE)
+            return peak
+        except subprocess.TimeoutExpired:
+            # A process that ends while it is looked at is looked at no more the next time.
+            with suppress(psutil.Error, OSError):
+                peak = max(peak, pss(psutil.Process(process.pid)))

@@ -20,7 +20,7 @@ Shapes = Callable[..., None]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 METRIC = re.compile(
-    r"fold=\d epoch=\d+ train_loss=([0-9.]+) train_accuracy=([0-9.]+) "
+    r"(?:fold=\d|mean) epoch=\d+ train_loss=([0-9.]+) train_accuracy=([0-9.]+) "
     r"validation_loss=([0-9.]+) validation_accuracy=([0-9.]+)"
 )
 
@@ -32,9 +32,15 @@ def read(root: Path, name: str) -> dict[str, object]:
 
 def test_every_epoch_prints_the_line_that_metric_definitions_read(trained: Path) -> None:
     lines = (trained / "train.log").read_text().splitlines()
-    assert len(lines) == 2 * 2 + 2
-    assert all(METRIC.fullmatch(text) for text in lines[:4])
-    assert all(text.startswith("final epoch=") for text in lines[4:])
+    assert len(lines) == 2 * 2 + 1 + 2
+    assert all(METRIC.fullmatch(text) for text in lines[:5])
+    assert all(text.startswith("final epoch=") for text in lines[5:])
+
+
+def test_the_final_metrics_are_the_means_over_the_folds(trained: Path) -> None:
+    (text,) = [text for text in (trained / "train.log").read_text().splitlines() if text.startswith("mean ")]
+    last = read(trained, "metrics.json")["epochs"][-1]
+    assert text == "mean " + " ".join(f"{k}={v:.4f}" if k != "epoch" else f"epoch={v}" for k, v in last.items())
 
 
 def test_nothing_but_the_log_is_said(trained: Path) -> None:
