@@ -4,8 +4,8 @@ Pure functions of counts and scores. For one class the candidates are "accept th
 many, tested in that fixed order and without a pause: the first that cannot be certified ends it. Such a sequence
 needs no correction for the number of candidates (fixed sequence testing; Angelopoulos et al. 2021, "Learn then
 Test"). Each test is exact binomial (Clopper & Pearson 1934), and the candidates are the counts at which it forgives one
-mistake more: any count between two of them would be as strict as the greater and certify less. Several classes share
-`delta` (Bonferroni), so that all their statements hold at once.
+mistake more: between two of them it forgives no more than at the lesser, so that a candidate there were one more chance
+to fail. Several classes share `delta` (Bonferroni), so that all their statements hold at once.
 """
 
 from __future__ import annotations
