@@ -5,12 +5,14 @@ What the job decides (temperature, gate, novelty cut) it decides on these out-of
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from statistics import fmean
+from threading import Thread
 from typing import Final, Literal, cast
 
 import numpy as np
@@ -83,15 +85,28 @@ def crossfit(images: Images, parameters: Hyperparameters, new_network: Callable[
 
 
 def side_by_side(tasks: list[Task]) -> list[tuple[NDArray[np.float32], list[Epoch]]]:
-    workers, context = min(cpus(), len(tasks)), get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    workers = min(cpus(), len(tasks))
+    # Not fork, which deadlocks once OpenMP has threads, nor a fork server, whose socket's path may be too long.
+    context = get_context("spawn")
     try:
-        with ProcessPoolExecutor(workers, context, torch.set_num_threads, (cpus() // workers,)) as pool:
+        with ProcessPoolExecutor(workers, context, prepare_worker, (cpus() // workers,)) as pool:
             return list(pool.map(fit_fold, tasks))
     except BrokenProcessPool as error:
         raise TrainingKilledError(
             "a process that fits a fold was killed, most likely for want of memory; use an instance with more"
         ) from error
+
+
+def prepare_worker(threads: int) -> None:
+    torch.set_num_threads(threads)
+    Thread(target=leave_with_parent, daemon=True).start()
+
+
+def leave_with_parent() -> None:
+    """End this process when the job does, which may be killed without a chance to say so."""
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def fit_fold(task: Task) -> tuple[NDArray[np.float32], list[Epoch]]:

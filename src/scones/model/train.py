@@ -54,12 +54,12 @@ def main(container: Container) -> None:
     start = partial(new_network, len(np.unique(pictures.labels)), parameters, backbone_file(container, parameters))
     out_of_fold = crossfit(images, parameters, start)
     network, fit_started = start(), time.monotonic()
-    for number, (loss, accuracy) in enumerate(fit(network, images, parameters), 1):
-        print(f"final epoch={number} train_loss={loss:.4f} train_accuracy={accuracy:.4f}", flush=True)
+    fit_to_end(network, images, parameters)
     fit_seconds = round(time.monotonic() - fit_started, 3)
     container.model.mkdir(parents=True, exist_ok=True)
     export_onnx(network, len(classes), images.pixels, container.model / "model.onnx")
     description = describe(classes, pictures.labels, out_of_fold, alphas, parameters)
+    seen = audit(pictures, classes, out_of_fold.logits.numpy(), description["novelty_cut"])
     metrics = Metrics(
         epochs=out_of_fold.epochs,
         seconds=round(time.monotonic() - started, 3),
@@ -68,7 +68,6 @@ def main(container: Container) -> None:
         seed=parameters.seed,
     )
     write_json(container.model / "metrics.json", metrics)
-    seen = audit(pictures, classes, out_of_fold.logits.numpy(), description["novelty_cut"])
     write_json(container.model / "audit.json", seen)
     write_json(container.model / "model.json", description)
 
@@ -100,6 +99,11 @@ def new_network(outputs: int, parameters: Hyperparameters, weights: Path | None)
     if weights:
         backbone.load(network, weights)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def fit_to_end(network: Network, images: Images, parameters: Hyperparameters) -> None:
+    for number, (loss, accuracy) in enumerate(fit(network, images, parameters), 1):
+        print(f"final epoch={number} train_loss={loss:.4f} train_accuracy={accuracy:.4f}", flush=True)
 
 
 def describe(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import psutil
 import pytest
 
 from scones.errors import DataError
@@ -18,6 +19,7 @@ from scones.model.train import main
 Job = Callable[..., Path]
 Shapes = Callable[..., None]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 METRIC = re.compile(
     r"(?:fold=\d|mean) epoch=\d+ train_loss=([0-9.]+) train_accuracy=([0-9.]+) "
@@ -77,6 +79,16 @@ def test_the_network_in_the_archive_takes_any_number_of_images(trained: Path) ->
     shapes = [output.shape for output in session.run(None, {"image": np.zeros((5, 3, 16, 16), np.float32)})]
     assert [output.name for output in outputs] == ["logits", "novelty", "activation_map"]
     assert shapes == [(5, 2), (5,), (5, 2, 2, 2)]
+
+
+def test_a_job_that_is_killed_leaves_no_process_behind(job: Job, start_program: Start, tmp_path: Path) -> None:
+    with start_program("train", smaller(job, tmp_path, epochs="1000")) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("fold=")
+        fits = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        assert fits
+        assert psutil.wait_procs(fits, timeout=30)[1] == []
 
 
 def smaller(job: Job, root: Path, **hyperparameters: str) -> Path:
