@@ -4,7 +4,7 @@ Claim:     0.947 (0.940 to 0.955) on CIFAR-100's 200 test images of bicycles and
            calibration error 0.034, 97 % of 899 pictures of other things refused; the gate at alpha 0.02 accepts 59 %
            of the test images (38 to 79 %), 0.3 % of them wrong.
 Hardware:  2 cores of an AMD EPYC with AVX-512, no GPU, torch 2.13.0, on a host that ran slow: 180 s, of which the last
-           fit 51 s; 1.3 GB in three processes.
+           fit 51 s; 1.4 GB in three processes.
 n:         5 seeds, with the default hyperparameters and 1,090 negatives; `benchmarks/results/train.json`.
 
 It cross-fits on the channels `train` and `validation` together, settles temperature, gate and novelty cut on the
