@@ -19,13 +19,22 @@ def memory(program: psutil.Process) -> dict[str, float]:
     for process in family(program):
         for part in process.memory_maps():
             files[part.path] = max(files.get(part.path, 0), part.rss - part.anonymous)
-    return {"megabytes": sum(files.values()) / 1e6 + pss(program, "Pss_Anon"), "pss_megabytes": pss(program)}
+    rollups = read_rollups(program)
+    return {"megabytes": sum(files.values()) / 1e6 + total(rollups, "Pss_Anon"), "pss_megabytes": total(rollups, "Pss")}
 
 
-def pss(program: psutil.Process, kind: str = "Pss") -> float:
-    """The sum of one line of /proc/PID/smaps_rollup, in MB of 10^6 bytes; raises as `memory` does."""
-    rollups = [Path(f"/proc/{process.pid}/smaps_rollup").read_text() for process in family(program)]
-    return sum(1024 * int(rollup.partition(f"{kind}:")[2].split()[0]) for rollup in rollups) / 1e6
+def pss(program: psutil.Process) -> float:
+    """`memory`'s pss_megabytes alone, in 0.03 s of CPU; raises as it does."""
+    return total(read_rollups(program), "Pss")
+
+
+def read_rollups(program: psutil.Process) -> list[str]:
+    return [Path(f"/proc/{process.pid}/smaps_rollup").read_text() for process in family(program)]
+
+
+def total(rollups: list[str], name: str) -> float:
+    """The sum of one of their lines, in MB of 10^6 bytes."""
+    return sum(1024 * int(rollup.partition(f"{name}:")[2].split()[0]) for rollup in rollups) / 1e6
 
 
 def family(program: psutil.Process) -> list[psutil.Process]:

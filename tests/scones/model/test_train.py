@@ -13,6 +13,7 @@ import pytest
 from scones.errors import DataError
 from scones.model import backbone
 from scones.model.container import Container
+from scones.model.crossfit import line
 from scones.model.network import Network
 from scones.model.train import main
 
@@ -41,8 +42,7 @@ def test_every_epoch_prints_the_line_that_metric_definitions_read(trained: Path)
 
 def test_the_final_metrics_are_the_means_over_the_folds(trained: Path) -> None:
     (text,) = [text for text in (trained / "train.log").read_text().splitlines() if text.startswith("mean ")]
-    last = read(trained, "metrics.json")["epochs"][-1]
-    assert text == "mean " + " ".join(f"{k}={v:.4f}" if k != "epoch" else f"epoch={v}" for k, v in last.items())
+    assert text == f"mean {line(read(trained, 'metrics.json')['epochs'][-1])}"
 
 
 def test_nothing_but_the_log_is_said(trained: Path) -> None:
