@@ -29,7 +29,7 @@ from torch.nn import functional
 from scones.model.augment import augment
 from scones.model.backbone import save
 from scones.model.dataset import MEAN, STD
-from scones.model.network import Network
+from scones.model.network import WIDTH, Network
 
 CLASSES = 100
 BATCH = 256
@@ -45,13 +45,16 @@ NEARLY_EQUAL = 12.0
 def main() -> None:
     arguments = parse_arguments()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # What `augment` draws lies beside the pictures.
+    torch.set_default_device(device)
     pixels, labels = read_packs(sorted(arguments.packs.glob("*_train_*.npz")))
     kept = ~nearly_equal(pixels, read_folder(arguments.test))
     print(f"dropped {int((~kept).sum())} of {len(kept)} images that nearly equal a test image", flush=True)
     train = torch.from_numpy(pixels[kept]).to(device), torch.from_numpy(labels[kept]).to(device)
     held_pixels, held_labels = read_packs([arguments.packs / "cifar100_other98_test_half.npz"])
     held_out = torch.from_numpy(held_pixels).to(device), torch.from_numpy(held_labels).to(device)
-    network = Network(CLASSES).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    torch.manual_seed(arguments.seed)
+    network = Network(CLASSES, arguments.width).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     fit(network, train, held_out, arguments.epochs, arguments.output.with_suffix(".checkpoint"), arguments.seed)
     save(network, arguments.output)
 
@@ -63,6 +66,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("output", type=Path, help="where the weights go; the checkpoint goes beside them")
     parser.add_argument("--epochs", type=int, default=80)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--width", type=int, default=WIDTH, help="as the hyperparameter of `train` that it is for")
     return parser.parse_args()
 
 
