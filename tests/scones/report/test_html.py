@@ -15,7 +15,7 @@ from scones.report.run import Run, SampleImage, never
 
 from .conftest import invocation
 
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 
 
 class Page(HTMLParser):
@@ -126,6 +126,13 @@ def test_no_text_of_the_run_becomes_markup(text: str) -> None:
 def test_a_file_named_like_a_script_is_shown_as_text(run: Run) -> None:
     run["decisions"][0]["s3_key"] = "arrivals/<script>alert(1)</script>.png"
     assert "<script>alert(1)</script>.png" in Page(render(run)).text
+
+
+def test_a_file_s_name_breaks_after_its_underscores_and_is_shown_whole(run: Run) -> None:
+    run.samples[:] = [SampleImage(label="bicycle", caption="bike_s_<b>.png", data_uri="data:image/png;base64,AA==")]
+    html = render(run)
+    assert "bike_<wbr>s_<wbr>&lt;b&gt;.png" in html
+    assert "bike_s_<b>.png" in Page(html).text
 
 
 def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
