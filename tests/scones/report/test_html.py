@@ -129,7 +129,7 @@ def test_a_file_named_like_a_script_is_shown_as_text(run: Run) -> None:
 
 
 def test_a_file_s_name_breaks_after_its_underscores_and_is_shown_whole(run: Run) -> None:
-    run.samples[:] = [SampleImage(label="bicycle", caption="bike_s_<b>.png", data_uri="data:image/png;base64,AA==")]
+    run["samples"] = [SampleImage(label="bicycle", caption="bike_s_<b>.png", data_uri="data:image/png;base64,AA==")]
     html = render(run)
     assert "bike_<wbr>s_<wbr>&lt;b&gt;.png" in html
     assert "bike_s_<b>.png" in Page(html).text
