@@ -1,7 +1,7 @@
 """The server as a background process: found by its server.json, started detached, stopped and described.
 
-Runs in the command line's process; loads the standard library, and boto3 and psutil only to describe. A server.json
-that a killed server left behind is told by its lock, which the system lets go when a process dies.
+Runs in the command line's process; loads the standard library, and boto3 and psutil only to describe or stop one. A
+server.json that a killed server left behind is told by its lock, which the system lets go when a process dies.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,8 @@ from localaws.environment import REGION
 from localaws.errors import ServerError
 
 LOG = "localaws.log"
-_START_SECONDS = 30.0
+# A start that fails ends by itself; a slow machine's takes long.
+_START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 _COUNTED = {
     "buckets": ("s3", "list_buckets", "Buckets"),
@@ -133,18 +135,22 @@ def _counts(url: str) -> dict[str, int]:
 def _rss_mb(pid: int) -> int:
     import psutil
 
-    return int(psutil.Process(pid).memory_info().rss) >> 20
+    try:
+        return int(psutil.Process(pid).memory_info().rss) >> 20
+    except psutil.NoSuchProcess as error:
+        raise ServerError(f"The server (pid {pid}) has just ended.") from error
 
 
 def _is_alive(pid: int) -> bool:
+    import psutil
+
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        # A container's first process may reap no orphans: there the server stays a zombie.
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == 0
-    except ChildProcessError:
-        return True
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

@@ -83,7 +83,7 @@ class RuntimeProcess:
 
     def peak_mb(self) -> int:
         """The most memory that the process has used so far, in megabytes."""
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             self._peak_mb = max(self._peak_mb, psutil.Process(self._process.pid).memory_info().rss // _MEGABYTE)
         with suppress(OSError, TypeError):
             status = Path(f"/proc/{self._process.pid}/status").read_text()

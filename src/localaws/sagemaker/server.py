@@ -31,6 +31,8 @@ STARTUP_SECONDS = 240
 _LOG = logging.getLogger("localaws")
 _PING_SECONDS = 2.0
 _PING_PAUSE_SECONDS = 0.05
+# The longest wait for the last words of a container that has ended, whose children may still hold its output.
+_LAST_WORDS_SECONDS = 10.0
 _INVOCATION_SECONDS = 60.0
 _DRAIN_SECONDS = 60.0
 _IDLE_SECONDS = 1.0
@@ -152,7 +154,7 @@ class Server:
             if self._is_healthy():
                 return
             if self._process.poll() is not None:
-                self._reader.join(_PING_SECONDS)
+                self._reader.join(_LAST_WORDS_SECONDS)
                 code = self._process.returncode
                 raise UnhealthyError(f"{why} The container exited with code {code}: {self.log.tail}")
             time.sleep(_PING_PAUSE_SECONDS)

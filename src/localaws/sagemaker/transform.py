@@ -78,8 +78,8 @@ def _transform_all(record: Record, job: Job, written: list[str]) -> list[str]:
         sources = list(objects.find(record["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]))
         client.start()
         return _each(transform, sources, concurrency(record))
-    except ContainerError:
-        # What the end of its container broke is no failure of a job that was stopped.
+    except (ContainerError, OSError):
+        # What the end of its container broke, or of its folder, is no failure of a job that was stopped.
         if not job.stopping.is_set():
             raise
         return []
