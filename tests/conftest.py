@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,19 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 # A machine that does other work too may be slow over any example; and a clone stays clean.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 set_hypothesis_home_dir(".pytest_cache/hypothesis")
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 TOY_IMAGE = Path(__file__).parent / "localaws" / "sagemaker" / "toy_image.py"
+# Only a hang takes this long, on the slowest machine too.
+PATIENCE_SECONDS = 60
+READ_SECONDS = 240
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,12 @@ class LocalAws:
 
     def client(self, service: str) -> Any:
         """A boto3 client of this server, which neither retries nor knows of the caller's own credentials."""
-        config = Config(retries={"total_max_attempts": 1})
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=READ_SECONDS)
         return boto3.client(service, endpoint_url=self.url, config=config, **CREDENTIALS)
+
+    def wait(self) -> int:
+        """Wait until the process has ended, and return its exit code."""
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -49,9 +57,7 @@ def started(state: Path, *options: str) -> Iterator[LocalAws]:
     try:
         yield LocalAws(_ready(process, state), state, process)
     finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        process.wait(20)
+        _end(process)
 
 
 def _ready(process: subprocess.Popen[str], state: Path) -> str:
@@ -59,6 +65,30 @@ def _ready(process: subprocess.Popen[str], state: Path) -> str:
     line = process.stdout.readline()
     assert line.startswith("localaws ready on "), line
     return str(json.loads((state / "server.json").read_text())["url"])
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(PATIENCE_SECONDS)
+    finally:
+        process.kill()
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """Return the first true answer of `condition`."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """How a test waits: `eventually(lambda: what is to become true)` gives the first true answer."""
+    return wait_for
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 import io
 import itertools
 import json
-import time
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -13,18 +12,17 @@ ROLE = "arn:aws:iam::000000000000:role/any"
 _numbers = itertools.count()
 
 
+def _has_ended(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return True
+
+
 @pytest.fixture(scope="session")
-def ended() -> Callable[[int], bool]:
-    """Tells whether a process ends within five seconds; a zombie has ended."""
-
-    def wait(pid: int) -> bool:
-        for _ in range(100):
-            if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-            time.sleep(0.05)
-        return False
-
-    return wait
+def ended(eventually: Callable[..., Any]) -> Callable[[int], bool]:
+    """Waits until a process has ended; a zombie has."""
+    return lambda pid: bool(eventually(lambda: _has_ended(pid)))
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +51,7 @@ def make_function(localaws: Any, zipped: Callable[..., bytes]) -> Callable[..., 
             Role=ROLE,
             Handler="app.handler",
             Code={"ZipFile": zipped(app=source)},
-            **{"Timeout": 20, **settings},
+            **{"Timeout": 60, **settings},
         )
         return name
 
@@ -62,10 +60,12 @@ def make_function(localaws: Any, zipped: Callable[..., bytes]) -> Callable[..., 
 
 @pytest.fixture(scope="session")
 def invoke(localaws: Any) -> Callable[..., Any]:
-    """Invokes a function; gives (payload, FunctionError or None)."""
+    """Invokes a function, from any thread; gives (payload, FunctionError or None)."""
+    # Clients may be shared by threads, but not made by several at once.
+    client = localaws.client("lambda")
 
     def call(name: str, event: object = None) -> tuple[Any, str | None]:
-        answer = localaws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        answer = client.invoke(FunctionName=name, Payload=json.dumps(event))
         return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
     return call

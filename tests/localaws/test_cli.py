@@ -3,12 +3,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 
@@ -28,7 +26,7 @@ def status(state: Path) -> dict[str, object]:
     return found
 
 
-def test_up_status_env_and_down(state: Path) -> None:
+def test_up_status_env_and_down(state: Path, ended: Callable[[int], bool]) -> None:
     at = ("--state", str(state))
     assert run("status", *at).returncode == 1
     assert run("env", *at).returncode == 1
@@ -44,17 +42,17 @@ def test_up_status_env_and_down(state: Path) -> None:
     environment = run("env", *at).stdout.splitlines()
     assert environment[0] == f"export AWS_ENDPOINT_URL={about['url']}"
     assert run("down", *at).returncode == 0
-    assert not psutil.pid_exists(int(str(about["pid"])))
+    assert ended(int(str(about["pid"])))
     assert run("status", *at).returncode == 1
     assert run("down", *at).returncode == 0
 
 
-def test_a_server_that_was_killed_is_told_from_one_that_runs(state: Path) -> None:
+def test_a_server_that_was_killed_is_told_from_one_that_runs(state: Path, eventually: Callable[..., Any]) -> None:
     run("up", "--state", str(state))
     pid = int(str(status(state)["pid"]))
     os.kill(pid, signal.SIGKILL)
-    while psutil.pid_exists(pid):
-        time.sleep(0.02)
+    # While it dies, it is still up or does not answer.
+    eventually(lambda: '"up": false' in run("status", "--json", "--state", str(state)).stdout)
     assert (state / "server.json").exists()
     assert status(state) == {"up": False}
     assert run("up", "--state", str(state)).returncode == 0

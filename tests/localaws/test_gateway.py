@@ -79,12 +79,14 @@ def test_no_answer_invites_a_web_page(localaws: Any, method: str) -> None:
 def test_only_loopback_listens(localaws: Any) -> None:
     port = urlsplit(localaws.url).port
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
-        probe.connect(("192.0.2.1", 9))
+        # Nothing is sent; a machine without a network has no way there.
+        with contextlib.suppress(OSError):
+            probe.connect(("192.0.2.1", 9))
         own = probe.getsockname()[0]
-    if own == "127.0.0.1":
+    if own in ("0.0.0.0", "127.0.0.1"):  # noqa: S104 - compared, not bound
         pytest.skip("this machine has no other address")
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((own, port), timeout=2)
+        socket.create_connection((own, port), timeout=60)
 
 
 def test_a_service_that_is_not_there_says_so_by_name(localaws: Any) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,20 +14,12 @@ ROLE = "arn:aws:iam::000000000000:role/service-role/toy"
 BUCKET = "toy-bucket"
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """The first true answer of `condition`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return answer
-
-
 @dataclass
 class Account:
     """One server's clients, and requests with all that is required."""
 
     server: Any
+    eventually: Callable[..., Any]
 
     def __post_init__(self) -> None:
         for name in ("s3", "sagemaker", "logs", "stepfunctions", "cloudformation"):
@@ -51,7 +43,7 @@ class Account:
             "HyperParameters": hyperparameters,
             "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
             "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
         }
 
     def train(self, name: str, *, wait: bool = True, **hyperparameters: str) -> dict[str, Any]:
@@ -74,7 +66,7 @@ class Account:
             job: dict[str, Any] = describe(**{f"{kind}JobName": name})
             return job if job[f"{kind}JobStatus"] not in ("InProgress", "Stopping") else None
 
-        result: dict[str, Any] = wait_for(ended)
+        result: dict[str, Any] = self.eventually(ended)
         return result
 
     def log_lines(self, group: str, stream_prefix: str) -> list[str]:
@@ -160,7 +152,7 @@ class Account:
             endpoint: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
             return endpoint if endpoint["EndpointStatus"] in ("InService", "Failed") else None
 
-        result: dict[str, Any] = wait_for(settled)
+        result: dict[str, Any] = self.eventually(settled)
         return result
 
     def invoke(self, name: str, body: bytes, **options: str) -> bytes:
@@ -168,22 +160,17 @@ class Account:
 
 
 @pytest.fixture(scope="session")
-def account(localaws: Any) -> Account:
-    return Account(localaws)
+def open_account(eventually: Callable[..., Any]) -> Callable[..., Account]:
+    """For a test with a server of its own."""
+    return partial(Account, eventually=eventually)
 
 
 @pytest.fixture(scope="session")
-def open_account() -> type[Account]:
-    """For a test with a server of its own."""
-    return Account
+def account(localaws: Any, open_account: Callable[..., Account]) -> Account:
+    return open_account(localaws)
 
 
 @pytest.fixture
 def name() -> str:
     """A name that nothing has yet."""
     return f"t-{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Callable[..., Any]:
-    return wait_for

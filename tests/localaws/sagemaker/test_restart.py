@@ -11,7 +11,7 @@ def _descendants(server):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
-    start_localaws, open_account, eventually, tmp_path, number
+    start_localaws, open_account, eventually, ended, tmp_path, number
 ):
     with start_localaws(tmp_path) as server:
         account = open_account(server)
@@ -20,16 +20,15 @@ def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
         account.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="e", Tags=[{"Key": "a", "Value": "1"}])
         assert account.wait_for_endpoint("e")["EndpointStatus"] == "InService"
         account.train("running", wait=False, behaviour="stubborn")
-        describe = account.sagemaker.describe_training_job
-        eventually(lambda: describe(TrainingJobName="running")["SecondaryStatus"] == "Training")
+        eventually(lambda: "hanging" in account.log_lines("/aws/sagemaker/TrainingJobs", "running/"))
         account.model("batch")
         account.sagemaker.create_transform_job(**account.transform_request("batch", {"a": b"A", "b": b"hang"}))
         eventually(lambda: account.outputs("batch"))
         children = _descendants(server)
         assert len(children) >= 3
         server.process.send_signal(number)
-        server.process.wait(20)
-        eventually(lambda: not any(child.is_running() and child.status() != "zombie" for child in children))
+        server.wait()
+        assert all(ended(child.pid) for child in children)
 
     with start_localaws(tmp_path) as server:
         account = open_account(server)
