@@ -58,6 +58,7 @@ def test_the_readme_is_started_with_the_two_commands() -> None:
     assert "make test" in first_screen
 
 
+@pytest.mark.timeout(3600)
 def test_the_readmes_commands_run_as_they_stand(tmp_path: Path) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     (tmp_path / ".venv").symlink_to(sys.prefix)

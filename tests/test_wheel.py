@@ -29,7 +29,7 @@ def run(*command: str, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_the_wheel_lists_every_command_and_runs_the_demo(scones: Path, tmp_path: Path) -> None:
     shown = run(str(scones), "--help", cwd=tmp_path)
     for command in ("demo", "local", "deploy", "stage", "release", "deliver", "report", "cleanup"):

@@ -4,9 +4,9 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ def test_a_transaction_is_all_or_nothing_and_says_why(client: Callable[[str], An
     assert "Item" not in dynamodb.get_item(TableName="orders", Key=arrival["Item"])
 
 
-def test_a_choice_takes_the_same_way(client: Callable[[str], Any]) -> None:
+def test_a_choice_takes_the_same_way(client: Callable[[str], Any], eventually: Callable[..., Any]) -> None:
     choice = {"Variable": "$.n", "NumericGreaterThan": 2, "Next": "Many"}
     states = {
         "Look": {"Type": "Choice", "Choices": [choice], "Default": "Few"},
@@ -158,16 +158,18 @@ def test_a_choice_takes_the_same_way(client: Callable[[str], Any]) -> None:
     machines = client("stepfunctions")
     definition = json.dumps({"StartAt": "Look", "States": states})
     arn = machines.create_state_machine(name="witnessed", definition=definition, roleArn=ROLE)["stateMachineArn"]
-    many, few = (ended(machines, arn, {"n": n}) for n in (3, 1))
+    started = [start(machines, arn, {"n": n}) for n in (3, 1)]
+    many, few = (eventually(partial(ended, machines, execution)) for execution in started)
     assert (many["status"], json.loads(many["output"])) == ("SUCCEEDED", {"said": "3 is many"})
     assert (few["status"], few["error"], few["cause"]) == ("FAILED", "TooFew", "not enough")
 
 
-def ended(machines: Any, arn: str, data: object) -> dict[str, Any]:
+def start(machines: Any, arn: str, data: object) -> str:
     # moto gives all executions without a name the same one.
-    execution = machines.start_execution(stateMachineArn=arn, name=uuid.uuid4().hex, input=json.dumps(data))[
-        "executionArn"
-    ]
-    while (described := machines.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        time.sleep(0.05)
-    return dict(described)
+    started = machines.start_execution(stateMachineArn=arn, name=uuid.uuid4().hex, input=json.dumps(data))
+    return str(started["executionArn"])
+
+
+def ended(machines: Any, execution: str) -> dict[str, Any] | None:
+    described = machines.describe_execution(executionArn=execution)
+    return dict(described) if described["status"] != "RUNNING" else None

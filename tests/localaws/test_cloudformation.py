@@ -1,7 +1,7 @@
 """A stack as `infra/` has it: a bucket whose objects start a state machine that calls a function; and its end."""
 
 import json
-import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ def template(definition: dict[str, Any]) -> str:
             {
                 "FunctionName": "stack-function",
                 "Runtime": "python3.13",
+                "Timeout": 60,
                 "Handler": "index.handler",
                 "Role": {"Fn::GetAtt": ["Role", "Arn"]},
                 "Code": {"ZipFile": "def handler(event, context):\n  return {'key': event}\n"},
@@ -58,34 +59,32 @@ def template(definition: dict[str, Any]) -> str:
     return json.dumps({"Resources": made, "Outputs": {"Machine": {"Value": {"Ref": "Machine"}}}})
 
 
-def settled(cloudformation: Any, name: str) -> str:
-    while True:
-        status = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
-        if not status.endswith("IN_PROGRESS"):
-            return status
-        time.sleep(0.05)
+Eventually = Callable[..., Any]
 
 
-def executions(localaws: Any, machine: str) -> list[dict[str, Any]]:
-    states = localaws.client("stepfunctions")
-    for _ in range(200):
-        found: list[dict[str, Any]] = states.list_executions(stateMachineArn=machine)["executions"]
-        if found and all(execution["status"] != "RUNNING" for execution in found):
-            return found
-        time.sleep(0.05)
-    pytest.fail("no execution ended")
+def settled(cloudformation: Any, name: str) -> str | None:
+    """The stack's status, once nothing is in progress."""
+    status = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+    return None if status.endswith("IN_PROGRESS") else status
 
 
-def test_a_stack_works_and_its_deletion_is_real(localaws: Any) -> None:
+def executions(states: Any, machine: str) -> list[dict[str, Any]] | None:
+    """The machine's executions, once all have ended."""
+    found: list[dict[str, Any]] = states.list_executions(stateMachineArn=machine)["executions"]
+    return None if any(execution["status"] == "RUNNING" for execution in found) else found
+
+
+def test_a_stack_works_and_its_deletion_is_real(localaws: Any, eventually: Eventually) -> None:
     cloudformation, s3 = localaws.client("cloudformation"), localaws.client("s3")
     create = {"StackName": "stack", "TemplateBody": template(DEFINITION), "Capabilities": ["CAPABILITY_IAM"]}
     cloudformation.create_stack(**create)
-    assert settled(cloudformation, "stack") == "CREATE_COMPLETE"
+    assert eventually(lambda: settled(cloudformation, "stack")) == "CREATE_COMPLETE"
     machine = cloudformation.describe_stacks(StackName="stack")["Stacks"][0]["Outputs"][0]["OutputValue"]
     for key in ("in/picture.png", "elsewhere/picture.png"):
         s3.put_object(Bucket="stack-bucket", Key=key, Body=b"x")
-    [execution] = executions(localaws, machine)
-    described = localaws.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+    states = localaws.client("stepfunctions")
+    [execution] = eventually(lambda: executions(states, machine))
+    described = states.describe_execution(executionArn=execution["executionArn"])
     assert (described["status"], json.loads(described["output"])) == ("SUCCEEDED", {"key": "in/picture.png"})
     for key in ("in/picture.png", "elsewhere/picture.png"):
         s3.delete_object(Bucket="stack-bucket", Key=key)
@@ -102,13 +101,13 @@ def test_a_stack_works_and_its_deletion_is_real(localaws: Any) -> None:
             call()
 
 
-def test_a_template_s_machine_is_refused_with_the_state_and_the_field(localaws: Any) -> None:
+def test_a_template_s_machine_is_refused_with_the_state_and_the_field(localaws: Any, eventually: Eventually) -> None:
     definition = json.loads(json.dumps(DEFINITION))
     definition["States"]["Call"]["HeartbeatSeconds"] = 5
     cloudformation = localaws.client("cloudformation")
     create = {"StackName": "refused", "TemplateBody": template(definition), "Capabilities": ["CAPABILITY_IAM"]}
     cloudformation.create_stack(**create)
-    assert settled(cloudformation, "refused").startswith("ROLLBACK")
+    assert eventually(lambda: settled(cloudformation, "refused")).startswith("ROLLBACK")
     reasons = [
         event.get("ResourceStatusReason", "")
         for event in cloudformation.describe_stack_events(StackName="refused")["StackEvents"]

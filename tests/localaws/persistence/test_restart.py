@@ -61,7 +61,7 @@ def start_waiting(server: Any) -> str:
 
 def start_function(server: Any) -> int:
     client = server.client("lambda")
-    settings = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 20}
+    settings = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 60}
     client.create_function(FunctionName="kept", Code={"ZipFile": code()}, **settings)
     return int(client.invoke(FunctionName="kept")["Payload"].read())
 
@@ -74,7 +74,7 @@ def test_nothing_acknowledged_is_lost_to_kill_9(
         pid = start_function(server)
         execution = start_waiting(server)
         server.process.kill()
-        server.process.wait()
+        server.wait()
     assert ended(pid)
     with start_localaws(tmp_path / "state") as server:
         check_stores(server)
@@ -110,7 +110,7 @@ def test_what_was_deleted_stays_deleted(start_localaws: Callable[..., Any], tmp_
         server.client("logs").delete_log_stream(logGroupName="kept", logStreamName="s")
         server.client("iam").delete_role(RoleName="kept")
         server.process.kill()
-        server.process.wait()
+        server.wait()
     with start_localaws(tmp_path / "state") as server:
         assert server.client("dynamodb").list_tables()["TableNames"] == []
         assert server.client("logs").describe_log_streams(logGroupName="kept")["logStreams"] == []
@@ -119,18 +119,17 @@ def test_what_was_deleted_stays_deleted(start_localaws: Callable[..., Any], tmp_
 
 
 def test_the_history_of_what_ended_is_the_same_before_and_after_a_restart(
-    start_localaws: Callable[..., Any], tmp_path: Path
+    start_localaws: Callable[..., Any], tmp_path: Path, eventually: Callable[..., Any]
 ) -> None:
     definition = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Next": "E"}, "E": {"Type": "Succeed"}}}
     with start_localaws(tmp_path / "state") as server:
         states = server.client("stepfunctions")
         machine = states.create_state_machine(name="m", definition=json.dumps(definition), roleArn=ROLE)
         execution = states.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"a": 1}')["executionArn"]
-        while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
-            time.sleep(0.02)
+        eventually(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING")
         before = states.get_execution_history(executionArn=execution)["events"]
         server.process.terminate()
-        server.process.wait(20)
+        server.wait()
     with start_localaws(tmp_path / "state") as server:
         after = server.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
     assert [event["type"] for event in before][-1] == "ExecutionSucceeded"
@@ -144,7 +143,7 @@ def test_a_server_that_is_asked_to_stop_leaves_nothing_running(
         pid = start_function(server)
         children = psutil.Process(server.process.pid).children(recursive=True)
         server.process.terminate()
-        assert server.process.wait(20) == 0
+        assert server.wait() == 0
     assert ended(pid)
     assert all(ended(child.pid) for child in children)
     assert not (tmp_path / "state" / "server.json").exists()
@@ -153,4 +152,4 @@ def test_a_server_that_is_asked_to_stop_leaves_nothing_running(
 def test_the_end_of_stdin_ends_the_server(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
     with start_localaws(tmp_path / "state") as server:
         server.process.stdin.close()
-        assert server.process.wait(20) == 0
+        assert server.wait() == 0

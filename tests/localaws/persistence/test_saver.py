@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ministack.core.responses import AccountScopedDict
 
@@ -60,7 +60,7 @@ def test_only_what_differs_is_written(tmp_path: Path) -> None:
     ]
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(things=st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT | st.integers() | st.none())))
 def test_what_is_saved_is_loaded(tmp_path_factory: pytest.TempPathFactory, things: dict[str, Any]) -> None:
     path = tmp_path_factory.mktemp("saver") / "state.db"

@@ -1,5 +1,5 @@
+import itertools
 import json
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -106,41 +106,49 @@ def test_a_process_that_dies_is_a_model_error_and_comes_back(account, name, even
     assert eventually(is_back) != before
 
 
-def test_deleting_an_endpoint_ends_its_process_and_lets_the_last_invocation_finish(account, name, eventually):
-    account.serve(name)
+def test_deleting_an_endpoint_ends_its_process_and_lets_the_last_invocation_finish(
+    account, name, eventually, ended, tmp_path
+):
+    account.serve(name, TOY_FOLDER=str(tmp_path))
     pid = int(account.invoke(name, b"pid"))
-    answers = []
-    slow = threading.Thread(target=lambda: answers.append(account.invoke(name, b"slow")))
-    slow.start()
-    threading.Event().wait(0.2)
-    account.sagemaker.delete_endpoint(EndpointName=name)
-    slow.join()
-    assert answers == [b"slow"]
-    eventually(lambda: not os.path.exists(f"/proc/{pid}"))
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(account.invoke, name, b"wait")
+        eventually((tmp_path / "waits").exists)
+        account.sagemaker.delete_endpoint(EndpointName=name)
+        (tmp_path / "go").touch()
+        assert answer.result() == b"wait"
+    assert ended(pid)
 
 
-def test_updates_under_load_fail_no_request(account, name):
+def test_updates_under_load_fail_no_request(account, name, eventually):
     for answer in ("blue", "green"):
         job = account.train(f"{name}-{answer}", answer=answer)
         account.configure(f"{name}-{answer}", model_data=job["ModelArtifacts"]["S3ModelArtifacts"])
     account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-blue")
     account.wait_for_endpoint(name)
-    updated, answers = threading.Event(), []
+    answers, is_done = [], threading.Event()
 
     def load(client):
-        for number in range(1000):
-            # A slow one is often under way while the servers change places.
-            body = b"slow" if (client + number) % 16 == 0 else b"x"
-            answers.append(account.invoke(name, body, Accept="text/plain"))
-            if updated.is_set():
+        for number in itertools.count(client):
+            if is_done.is_set():
                 break
+            # A slow one is often under way while the servers change places.
+            body = b"slow" if number % 16 == 0 else b"x"
+            answers.append(account.invoke(name, body, Accept="text/plain"))
+
+    def change_places(answer):
+        account.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-{answer}")
+        assert account.wait_for_endpoint(name)["EndpointConfigName"] == f"{name}-{answer}"
+        eventually(lambda: answers[-1] == answer.encode())
 
     with ThreadPoolExecutor(32) as pool:
         clients = [pool.submit(load, client) for client in range(32)]
-        for answer in ("green", "blue", "green"):
-            account.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-{answer}")
-            assert account.wait_for_endpoint(name)["EndpointConfigName"] == f"{name}-{answer}"
-        updated.set()
+        try:
+            eventually(lambda: answers)
+            for answer in ("green", "blue", "green"):
+                change_places(answer)
+        finally:
+            is_done.set()
         for client in clients:
             client.result()
     assert set(answers) == {b"blue", b"green"}

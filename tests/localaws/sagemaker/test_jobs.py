@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from localaws import processes
 from localaws.sagemaker.jobs import Job, failure_reason
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+)
 
 
 def _spawn(tmp_path, program):
@@ -33,9 +35,9 @@ def test_a_container_that_takes_too_long_is_ended(tmp_path):
 
 
 def test_a_job_that_was_stopped_before_its_container_began_ends_it(tmp_path):
-    job = Job(grace_seconds=5)
+    job = Job(grace_seconds=60)
     job.stop()
-    assert job.run(_spawn(tmp_path, "import time; time.sleep(60)"), lambda _: None, 60).exit_code == 128 + 15
+    assert job.run(_spawn(tmp_path, "import time; time.sleep(600)"), lambda _: None, 60).exit_code == 128 + 15
 
 
 @given(st.text(max_size=3000), st.integers(0, 255))

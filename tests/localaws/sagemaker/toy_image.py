@@ -58,7 +58,7 @@ def evaluate(behaviour: str = "succeed") -> None:
     (ML / "processing/output/report.json").write_text(json.dumps(report))
 
 
-_met, _meeting = threading.Barrier(2, timeout=10), []
+_met, _meeting = threading.Barrier(2, timeout=60), []
 
 
 def meet() -> int:
@@ -69,6 +69,16 @@ def meet() -> int:
     _met.wait()
     _meeting.pop()
     return count
+
+
+def linger(body: bytes) -> None:
+    """Takes a while; `wait` tells that it has come in, and ends when somebody says `go`."""
+    if body != b"wait":
+        return time.sleep(0.5 if body == b"slow" else 600)
+    folder = Path(os.environ["TOY_FOLDER"])
+    (folder / "waits").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.01)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -89,8 +99,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, str(os.getpid()).encode(), "text/plain")
         if body == b"break":
             return self.answer(500, b"the toy is broken", "text/plain")
-        if body in (b"slow", b"hang"):
-            time.sleep(0.5 if body == b"slow" else 600)
+        if body in (b"slow", b"hang", b"wait"):
+            linger(body)
         if body == b"meet":
             return self.answer(200, str(meet()).encode(), "text/plain")
         if body == b"environment":

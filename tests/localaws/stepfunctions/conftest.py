@@ -1,5 +1,4 @@
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,16 +21,18 @@ def create(localaws: Any) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def end_of(localaws: Any) -> Callable[[str], dict[str, Any]]:
+def end_of(localaws: Any, eventually: Callable[..., Any]) -> Callable[[str], dict[str, Any]]:
     """Waits for an execution and describes it."""
 
     def described(execution: str) -> dict[str, Any]:
         client = localaws.client("stepfunctions")
-        while True:
+
+        def ended() -> dict[str, Any] | None:
             found: dict[str, Any] = client.describe_execution(executionArn=execution)
-            if found["status"] != "RUNNING":
-                return found
-            time.sleep(0.05)
+            return found if found["status"] != "RUNNING" else None
+
+        result: dict[str, Any] = eventually(ended)
+        return result
 
     return described
 

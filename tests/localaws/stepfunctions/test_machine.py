@@ -60,7 +60,7 @@ def test_bytes_that_a_function_answers_are_read_as_json(
     assert json.loads(run(arn)["output"]) == {"inferences": "[0.9, 0.1]"}
 
 
-@pytest.mark.parametrize("timed", [{}, {"TimeoutSeconds": 9}])
+@pytest.mark.parametrize("timed", [{}, {"TimeoutSeconds": 99}])
 def test_a_call_of_a_function_is_told_by_the_request_id_that_the_function_has(
     create: Create, run: Run, make_function: Callable[..., str], timed: dict[str, int]
 ) -> None:
@@ -80,7 +80,7 @@ def handler(event, context):
 SLOW = """
 import time
 def handler(event, context):
-    if event["attempt"] == 0: time.sleep(9)
+    if event["attempt"] == 0: time.sleep(600)
     return event
 """
 
@@ -89,7 +89,7 @@ def handler(event, context):
 def test_a_function_whose_process_ends_is_tried_again_under_aws_s_name_for_it(
     create: Create, run: Run, make_function: Callable[..., str], source: str, error: str
 ) -> None:
-    function = make_function(source, Timeout=2)
+    function = make_function(source, Timeout=3)
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -148,13 +148,13 @@ def test_a_name_starts_one_execution(create: Create, localaws: Any) -> None:
     def start(seconds: str) -> str:
         return str(client.start_execution(stateMachineArn=arn, name="n", input=seconds)["executionArn"])
 
-    first = start("60")
-    assert start("60") == first
+    first = start("600")
+    assert start("600") == first
     with pytest.raises(client.exceptions.ExecutionAlreadyExists):
-        start("61")
+        start("601")
     client.stop_execution(executionArn=first)
     with pytest.raises(client.exceptions.ExecutionAlreadyExists):
-        start("60")
+        start("600")
 
 
 def test_create_update_and_validate_refuse_with_the_state_and_the_field(create: Create, localaws: Any) -> None:
@@ -173,7 +173,7 @@ def test_create_update_and_validate_refuse_with_the_state_and_the_field(create: 
 
 
 def test_an_execution_ends_at_the_machine_s_timeout(create: Create, run: Run) -> None:
-    wait = {"Type": "Wait", "Seconds": 3, "End": True}
+    wait = {"Type": "Wait", "Seconds": 600, "End": True}
     arn = create("slow", {"TimeoutSeconds": 1, "StartAt": "W", "States": {"W": wait}})
     assert run(arn)["status"] == "TIMED_OUT"
 
