@@ -127,7 +127,8 @@ def fit_fold(task: Task) -> tuple[NDArray[np.float32], list[Epoch]]:
                 validation_accuracy=validation_accuracy,
             )
         )
-        print(f"{task.name} {line(curve[-1])}", flush=True)
+        # Unbuffered, `print` would write its end apart, and another fold's line could come in between.
+        print(f"{task.name} {line(curve[-1])}\n", end="", flush=True)
     return logits(network, held_out.pixels).numpy(), curve
 
 

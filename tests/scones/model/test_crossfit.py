@@ -1,14 +1,17 @@
+import io
 import os
 from collections import Counter
+from contextlib import redirect_stdout
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.errors import TrainingDivergedError, TrainingKilledError
-from scones.model.crossfit import assign, crossfit, line
+from scones.model.crossfit import Task, assign, crossfit, fit_fold, line
 from scones.model.fit import Images, fit
 from scones.model.hyperparameters import Hyperparameters
 from scones.model.network import Network
@@ -51,6 +54,29 @@ def test_a_loss_that_is_no_number_ends_the_training() -> None:
 def test_a_process_that_is_killed_ends_the_training_with_what_to_do() -> None:
     with pytest.raises(TrainingKilledError, match="use an instance with more"):
         crossfit(images(), Hyperparameters(folds=2), os.abort)
+
+
+class Unbuffered(io.StringIO):
+    """Keeps what comes in each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = list[str]()
+
+    def write(self, text: str) -> int:
+        self.writes += [text] if text else []
+        return len(text)
+
+
+def test_a_fold_s_line_is_one_write_that_no_other_fold_s_can_break_up() -> None:
+    log, learned = Unbuffered(), images()
+    arrays = learned.pixels.numpy(), learned.labels.numpy(), np.arange(12) < 4
+    with redirect_stdout(log):
+        fit_fold(Task(*arrays, Hyperparameters(epochs=2), partial(Network, 3, 1), "fold=1", 0))
+    assert [(text.partition(" train")[0], text[-1]) for text in log.writes] == [
+        ("fold=1 epoch=1", "\n"),
+        ("fold=1 epoch=2", "\n"),
+    ]
 
 
 def test_the_line_of_an_epoch_reads_as_promised() -> None:
