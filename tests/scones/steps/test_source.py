@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_a_path_that_the_disk_cannot_even_look_up_is_one_line(tmp_path: Path) ->
 def test_an_address_in_s3_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="copy it to a folder"):
         find_source("s3://bucket/images", {}, tmp_path, Step())
+
+
+def test_a_variable_that_is_set_to_nothing_is_as_good_as_none(tmp_path: Path, refused: Archive) -> None:
+    nothing = {"SCONES_DATA": "", "SCONES_NEGATIVES": ""}
+    source = find_source(None, nothing, tmp_path, Step(), archive=refused)
+    assert source.sketches
+    assert with_negatives(replace(source, sketches=False), None, nothing).negatives == ()
 
 
 def test_sketches_can_be_asked_for_by_name(tmp_path: Path) -> None:
@@ -132,7 +140,7 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
         find_source(str(tmp_path / "notes.txt"), {}, tmp_path, Step())
 
 
-@pytest.mark.skipif("SCONES_DATA" not in os.environ, reason="real images are needed")
+@pytest.mark.skipif(not os.environ.get("SCONES_DATA"), reason="real images are needed")
 def test_the_real_folder_has_the_published_counts(tmp_path: Path) -> None:
     source = find_source(None, os.environ, tmp_path, Step())
     counts = [

@@ -154,7 +154,7 @@ def test_the_digest_is_what_sha256sum_makes_of_the_lines() -> None:
     assert digest(images) == hashlib.sha256(b"a 1\nb 2\n").hexdigest()
 
 
-@pytest.mark.skipif("SCONES_DATA" not in os.environ, reason="real images are needed")
+@pytest.mark.skipif(not os.environ.get("SCONES_DATA"), reason="real images are needed")
 def test_the_real_images_keep_their_test_set_and_their_mirror_pair_together(s3: Any, bucket: str) -> None:
     staged = stage(find_source(None, os.environ, Path(), Step()), s3=s3, bucket=bucket)
     manifest = staged.manifest
