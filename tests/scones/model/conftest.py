@@ -2,19 +2,20 @@ import http.client
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import tarfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+
+from ..processes import listening_ports
 
 COLOURS = {"circle": "firebrick", "square": "steelblue"}
 TINY = {
@@ -54,10 +55,11 @@ def draw_job(root: Path, hyperparameters: Mapping[str, str] = TINY) -> Path:
     return root
 
 
-def start(program: str, root: Path, **environment: str) -> subprocess.Popen[str]:
+def start(program: str, root: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "scones.model", *program.split()],
-        env={**os.environ, "SCONES_ML_ROOT": str(root), **environment},
+        # A port that is looked for first may be another's by the time that the endpoint takes it.
+        env={**os.environ, "SCONES_ML_ROOT": str(root), "SAGEMAKER_BIND_TO_PORT": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -68,13 +70,6 @@ def finish(program: str, root: Path) -> subprocess.CompletedProcess[str]:
     process = start(program, root)
     out, err = process.communicate(timeout=120)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
-def find_free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def send_request(
@@ -89,16 +84,13 @@ def send_request(
         connection.close()
 
 
-def wait_healthy(port: int, process: subprocess.Popen[str]) -> None:
-    for _ in range(600):
-        assert process.poll() is None, process.communicate()[1]
-        try:
+def healthy_port(process: subprocess.Popen[str]) -> int | None:
+    assert process.poll() is None, process.communicate()[1]
+    with suppress(OSError):
+        for port in listening_ports(process.pid):
             if send_request(port, "GET", "/ping")[0] == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("the endpoint never became healthy")
+                return port
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +113,7 @@ def job() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def start_program() -> Callable[..., subprocess.Popen[str]]:
-    """Start one of the image's programs: (program, root, environment...)."""
+    """Start one of the image's programs: (program, root); `serve` takes any port that is free."""
     return start
 
 
@@ -158,16 +150,19 @@ def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(trained: Path, start_program: Callable[..., subprocess.Popen[str]]) -> Iterator[tuple[int, list[str]]]:
+def server(
+    trained: Path,
+    start_program: Callable[..., subprocess.Popen[str]],
+    wait_until_healthy: Callable[[subprocess.Popen[str]], int],
+) -> Iterator[tuple[int, list[str]]]:
     """A running endpoint: its port, and its log so far."""
-    port, log = find_free_port(), list[str]()
-    process = start_program("serve", trained, SAGEMAKER_BIND_TO_PORT=str(port))
+    log = list[str]()
+    process = start_program("serve", trained)
     reader = threading.Thread(target=lambda: log.extend(process.stdout or []))
     reader.start()
-    wait_healthy(port, process)
-    yield port, log
+    yield wait_until_healthy(process), log
     process.terminate()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(60) == 0
     reader.join()
 
 
@@ -178,18 +173,12 @@ def serving(server: tuple[int, list[str]]) -> int:
 
 
 @pytest.fixture(scope="session")
-def free_port() -> Callable[[], int]:
-    """Find a port of 127.0.0.1 that nobody listens on."""
-    return find_free_port
-
-
-@pytest.fixture(scope="session")
 def ask() -> Callable[..., tuple[int, Mapping[str, str], Any]]:
     """Send one request: (port, method, path, body, headers...) -> status, headers, the JSON of the answer."""
     return send_request
 
 
 @pytest.fixture(scope="session")
-def wait_until_healthy() -> Callable[..., None]:
-    """Wait for /ping to say 200: (port, process)."""
-    return wait_healthy
+def wait_until_healthy(eventually: Callable[..., Any]) -> Callable[[subprocess.Popen[str]], int]:
+    """Wait for /ping to say 200, on whatever port the process listens: returns that."""
+    return lambda process: int(eventually(lambda: healthy_port(process)))

@@ -4,10 +4,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
-import psutil
 import pytest
 
 from scones.errors import DataError
@@ -16,6 +16,8 @@ from scones.model.container import Container
 from scones.model.crossfit import line
 from scones.model.network import Network
 from scones.model.train import main
+
+from ..processes import children, is_gone
 
 Job = Callable[..., Path]
 Shapes = Callable[..., None]
@@ -81,14 +83,16 @@ def test_the_network_in_the_archive_takes_any_number_of_images(trained: Path) ->
     assert shapes == [(5, 2), (5,), (5, 2, 2, 2)]
 
 
-def test_a_job_that_is_killed_leaves_no_process_behind(job: Job, start_program: Start, tmp_path: Path) -> None:
+def test_a_job_that_is_killed_leaves_no_process_behind(
+    job: Job, start_program: Start, tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
     with start_program("train", smaller(job, tmp_path, epochs="1000")) as process:
         assert process.stdout
         assert process.stdout.readline().startswith("fold=")
-        fits = psutil.Process(process.pid).children(recursive=True)
+        fits = children(process.pid)
         process.kill()
         assert fits
-        assert psutil.wait_procs(fits, timeout=30)[1] == []
+        eventually(lambda: all(map(is_gone, fits)))
 
 
 def smaller(job: Job, root: Path, **hyperparameters: str) -> Path:
