@@ -1,9 +1,14 @@
-"""An image whose server answers lines of JSON: a picture that says `bad` with an error, `poison` with status 500."""
+"""An image whose server answers lines of JSON: a picture that says `bad` with an error, `poison` with status 500.
+
+A picture that says `after PATH` is answered once that file is there.
+"""
 
 import base64
 import json
 import os
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 ANSWER = {
     "labels": ["bicycle", "motorcycle"],
@@ -18,6 +23,11 @@ ANSWER = {
 }
 
 
+def wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.02)
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer(200, b"")
@@ -27,6 +37,9 @@ class Handler(BaseHTTPRequestHandler):
         pictures = {line["id"]: base64.b64decode(line["image"]) for line in lines}
         if any(picture.startswith(b"poison") for picture in pictures.values()):
             return self.answer(500, b"poisoned")
+        for picture in pictures.values():
+            if picture.startswith(b"after "):
+                wait_for(Path(picture.removeprefix(b"after ").decode()))
         if self.headers["Content-Type"] != "application/jsonlines" or self.headers["Accept"] != "application/jsonlines":
             return self.answer(415, b"lines only")
         bad = {"error": "ImageRejectedError", "message": "it is bad"}

@@ -89,14 +89,15 @@ def test_an_order_that_is_none_is_an_error_and_none_of_its_file_is_added(run: Ru
     assert json.loads(run("orders", "list").stdout) == []
 
 
-def test_failed_deliveries_are_listed_and_redriven(run: Run, outputs: dict[str, str], localaws: Any) -> None:
+def test_failed_deliveries_are_listed_and_redriven(
+    run: Run, outputs: dict[str, str], localaws: Any, eventually: Callable[..., Any]
+) -> None:
     assert json.loads(run("deliveries", "--failed").stdout) == []
     event = json.dumps({"s3_key": "arrivals/anna/1.png"})
     states, sqs = localaws.client("stepfunctions"), localaws.client("sqs")
     states.start_execution(stateMachineArn=outputs["DeliveryMachine"], name="a1", input=event)
     letter = sqs.send_message(QueueUrl=outputs["DeadLetters"], MessageBody=event)["MessageId"]
-    while [one["status"] for one in json.loads(run("deliveries").stdout)] != ["FAILED"]:
-        pass
+    eventually(lambda: [one["status"] for one in json.loads(run("deliveries").stdout)] == ["FAILED"])
     (execution, undelivered) = json.loads(run("deliveries", "--failed").stdout)
     assert (execution["name"], execution["error"], execution["picture"]) == ("a1", "Broken", "arrivals/anna/1.png")
     assert (undelivered["name"], undelivered["status"]) == (letter, "UNDELIVERED")

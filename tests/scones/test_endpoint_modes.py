@@ -99,6 +99,6 @@ def test_a_failed_update_leaves_a_real_time_endpoint_scaled_and_cleanup_leaves_n
         "SageMakerVariantInvocationsPerInstance"
     ]
 
-    deleted = cleanup(Settings(project="modes"), client=project.client, step=Step(), sleep=lambda seconds: None)
+    deleted = cleanup(Settings(project="modes"), client=project.client, step=Step())
     assert "scalable target" in {resource.kind for resource in deleted}
     assert project.scaled() == []

@@ -54,7 +54,7 @@ def test_what_was_answered_is_noted_afterwards() -> None:
         batches = Batches[int, int](double, lambda items, results: events.append((list(items), list(results))))
         for item in (1, 2):
             batches.submit(item, events.append)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
 
     asyncio.run(run())
     assert events == [2, 4, ([1, 2], [2, 4])]

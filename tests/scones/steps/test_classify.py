@@ -142,9 +142,11 @@ def test_ctrl_c_leaves_the_job_going_and_the_next_run_takes_its_answers(project:
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    project.put(a=b"good")
+    go = project.folder / "go"
+    project.put(a=f"after {go}".encode())
     with pytest.raises(KeyboardInterrupt):
         project.classify(sleep=interrupt)
+    go.touch()
     (job,) = project.jobs()
     assert project.step.noted == [f"{job} goes on; run the same command again for its answers"]
     assert [row["label"] for row in project.classify()] == ["bicycle"]

@@ -45,7 +45,7 @@ def serve(name: str, tags: list[dict[str, str]], bucket: str, localaws: Any) -> 
     }
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], Tags=tags)
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=tags)
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
 
 
 def bystanders(localaws: Any) -> None:
@@ -71,7 +71,7 @@ def test_all_of_the_project_goes_and_the_neighbours_stay(project: dict[str, str]
     s3.create_multipart_upload(Bucket=project["Bucket"], Key="data/unfinished")
     planned = {resource.kind for resource in inventory(SETTINGS, client=localaws.client)}
 
-    deleted = cleanup(SETTINGS, client=localaws.client, step=Step(), sleep=lambda seconds: None)
+    deleted = cleanup(SETTINGS, client=localaws.client, step=Step())
 
     assert {"endpoint", "endpoint config", "model", "bucket", "stack", "function", "state machine", "role"} <= planned
     assert {"endpoint", "endpoint config", "model", "bucket", "stack"} <= {resource.kind for resource in deleted}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +30,7 @@ class Depot:
     queue: str
     table: str
     client: Any
+    eventually: Callable[..., Any]
 
     def start(self, name: str, then: str) -> str:
         text = json.dumps({"arrival": name, "s3_bucket": "b", "s3_key": f"arrivals/anna/{name}.png", "then": then})
@@ -54,18 +54,13 @@ class Depot:
         return from_item(self.client("dynamodb").get_item(TableName=self.table, Key=key).get("Item", {}))
 
     def until(self, arrival: str, state: str, execution: str | None = None) -> None:
-        for _ in range(500):
-            row = self.row(arrival)
-            if row.get("state") == state and row["execution"] == (execution or arrival):
-                return
-            time.sleep(0.02)
-        pytest.fail(f"{arrival} is {self.row(arrival)}, not {state} of {execution or arrival}")
+        expected = {"state": state, "execution": execution or arrival}
+        self.eventually(lambda: self.row(arrival).items() >= expected.items())
 
     def until_ended(self, name: str) -> None:
         states = self.client("stepfunctions")
         arn = f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
-        while states.describe_execution(executionArn=arn)["status"] == "RUNNING":
-            time.sleep(0.02)
+        self.eventually(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING")
 
     def failed(self) -> list[tuple[str, str]]:
         states, sqs = self.client("stepfunctions"), self.client("sqs")
@@ -117,12 +112,12 @@ def definition(table: str, seconds: int) -> str:
 
 
 @pytest.fixture
-def depot(localaws: Any, table: Callable[[str, str], str]) -> Iterator[Depot]:
+def depot(localaws: Any, table: Callable[[str, str], str], eventually: Callable[..., Any]) -> Iterator[Depot]:
     arrivals, number = table("arrival_id", "arrived_at"), next(NUMBERS)
     states, sqs = localaws.client("stepfunctions"), localaws.client("sqs")
     made = states.create_state_machine(name=f"deliveries-{number}", definition=definition(arrivals, 3600), roleArn=ROLE)
     queue = sqs.create_queue(QueueName=f"dead-letters-{number}")["QueueUrl"]
-    yield Depot(made["stateMachineArn"], queue, arrivals, localaws.client)
+    yield Depot(made["stateMachineArn"], queue, arrivals, localaws.client, eventually)
     for one in states.list_executions(stateMachineArn=made["stateMachineArn"], statusFilter="RUNNING")["executions"]:
         states.stop_execution(executionArn=one["executionArn"])
     states.delete_state_machine(stateMachineArn=made["stateMachineArn"])

@@ -122,7 +122,7 @@ def test_on_the_laptop_nothing_is_built_and_that_is_said(localaws: Any) -> None:
         bucket, _, key = project["source"]["location"].partition("/")
         assert client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == image_zip()
     finally:
-        cleanup(SETTINGS, client=client, step=Step(), sleep=lambda seconds: None)
+        cleanup(SETTINGS, client=client, step=Step())
 
 
 def test_builds_outlive_their_project_so_cleanup_deletes_them(codebuild: Stubber, localaws: Any) -> None:

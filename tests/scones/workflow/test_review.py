@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -43,17 +42,22 @@ class Depot:
     client: Any
     machine: str
     queue: str
+    eventually: Callable[..., Any]
 
     def start(self) -> tuple[str, str]:
         execution = self.client("stepfunctions").start_execution(stateMachineArn=self.machine)["executionArn"]
-        (message,) = self.client("sqs").receive_message(QueueUrl=self.queue, WaitTimeSeconds=10)["Messages"]
+        message = self.message(self.queue)
         self.client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         return execution, message["Body"]
 
+    def message(self, queue: str) -> dict[str, str]:
+        sqs = self.client("sqs")
+        (message,) = self.eventually(lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10).get("Messages"))
+        return dict(message)
+
     def output(self, execution: str) -> Any:
-        while (found := self.client("stepfunctions").describe_execution(executionArn=execution))["status"] == "RUNNING":
-            time.sleep(0.05)
-        return json.loads(found["output"])
+        states = self.client("stepfunctions")
+        return json.loads(self.eventually(lambda: states.describe_execution(executionArn=execution).get("output")))
 
     def row(self, arrival: str) -> dict[str, Any]:
         key = {"arrival_id": {"S": arrival}}
@@ -61,7 +65,7 @@ class Depot:
 
 
 @pytest.fixture
-def depot(localaws: Any, table: Callable[[str, str], str]) -> Iterator[Depot]:
+def depot(localaws: Any, table: Callable[[str, str], str], eventually: Callable[..., Any]) -> Iterator[Depot]:
     s3, sqs, states = (localaws.client(name) for name in ("s3", "sqs", "stepfunctions"))
     s3.create_bucket(Bucket="depot")
     s3.put_object(Bucket="depot", Key="arrivals/anna/1 gate.PNG", Body=b"picture")
@@ -72,7 +76,7 @@ def depot(localaws: Any, table: Callable[[str, str], str]) -> Iterator[Depot]:
     topic = localaws.client("sns").create_topic(Name="reviews")["TopicArn"]
     clients = {name: localaws.client(name) for name in ("dynamodb", "s3", "sns", "stepfunctions")}
     desk = Desk(table("arrival_id", "asked_at"), topic, 900, **clients)
-    yield Depot(desk, localaws.client, machine["stateMachineArn"], queue)
+    yield Depot(desk, localaws.client, machine["stateMachineArn"], queue, eventually)
     states.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
     sqs.delete_queue(QueueUrl=queue)
     for stored in s3.list_objects_v2(Bucket="depot")["Contents"]:
@@ -120,7 +124,7 @@ def test_the_token_leaves_the_table_only_for_step_functions(depot: Depot, capsys
     ask(data(), token, desk=depot.desk, now=NOW)
     listed = waiting(desk=depot.desk, now=NOW)
     given = answer("a1", "neither", "anna", desk=depot.desk, now=NOW)
-    (told,) = sqs.receive_message(QueueUrl=seen, WaitTimeSeconds=10)["Messages"]
+    told = depot.message(seen)
     label = depot.desk.s3.get_object(Bucket="depot", Key="labels/a1.json")["Body"].read().decode()
     sqs.delete_queue(QueueUrl=seen)
     assert "arrivals/anna/1 gate.PNG" in told["Body"]
