@@ -20,9 +20,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.data import Images
-from scones.model import dataset
-from scones.model.dataset import Dataset
-from scones.model.scores import wilson
+from scones.model.evaluation.metrics import wilson
+from scones.model.inference import dataset
+from scones.model.inference.dataset import Dataset
 
 SIZE = 32
 FOLDS = 5

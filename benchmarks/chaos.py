@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.depot import Depot
-from scones.contract import ARRIVALS
+from scones.contract.layout import ARRIVALS
 from scones.items import from_item
-from scones.steps.package import function_zip
+from scones.steps.account.package import function_zip
 
 ARRIVED, AT_ONCE, ONE_IN, DOWN_SECONDS, SEED = 500, 16, 20, 5, 0
 FUNCTIONS = ("serialize", "classify", "filter", "dispatch", "review", "record")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scones.contract import DATA, NEGATIVES, TEST_NEGATIVES, Manifest
-from scones.steps.progress import Step
-from scones.steps.source import find_source, with_negatives
+from scones.contract.layout import DATA, NEGATIVES, TEST_NEGATIVES
+from scones.contract.release import Manifest
+from scones.progress import Step
+from scones.steps.dataset.source import find_source, with_negatives
 from scones.steps.stage import stage
 
 TRAINING: Final = ("train", "validation", NEGATIVES)

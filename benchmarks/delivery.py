@@ -27,8 +27,8 @@ from benchmarks.data import stage_images
 from benchmarks.delivery_table import figures, show
 from benchmarks.depot import Depot, megabytes, open_depot, spread
 from benchmarks.machine import machine
-from scones.steps.gather import lambda_runs
-from scones.steps.package import function_zip
+from scones.steps.account.package import function_zip
+from scones.steps.run.gather import lambda_runs
 from scones.steps.simulate import newest_evaluation, read_evaluation
 
 ALONE, SUSTAINED, AT_ONCE, OPEN_ORDERS = 100, 2000, 16, 400

@@ -16,18 +16,18 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from scones.contract import ARRIVALS, DECISIONS
-from scones.dispatch import Order
+from scones.contract.layout import ARRIVALS, DECISIONS
+from scones.dispatch_rule import Order
 from scones.errors import ReviewError
 from scones.laptop import laptop
+from scones.progress import Reporter, Step
 from scones.settings import Settings
+from scones.steps.account.inventory import Client
+from scones.steps.dataset.source import find_source
 from scones.steps.deploy import deploy
-from scones.steps.inventory import Client
 from scones.steps.orders import Placed, add_orders
-from scones.steps.progress import Reporter, Step
 from scones.steps.release import release, release_input
 from scones.steps.review import answer_review, list_reviews
-from scones.steps.source import find_source
 from scones.steps.stage import stage
 
 # A model that tells the classes apart well enough, trained in half a minute.

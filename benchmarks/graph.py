@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from scones.model import dataset
+from scones.model.inference import dataset
 
 CALIBRATION_IMAGES = 256
 

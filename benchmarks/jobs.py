@@ -21,7 +21,7 @@ import psutil
 from benchmarks.data import TRAINING, Images, link
 from benchmarks.graph import multiply_adds
 from benchmarks.memory import pss
-from scones.contract import ML_ROOT_VARIABLE
+from scones.contract.layout import ML_ROOT_VARIABLE
 from scones.steps.evaluate import run as run_evaluate
 
 # A look takes 30 ms of the CPUs that the job works on.

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scones.model.classifier import Classifier
 from scones.model.container import cpus
+from scones.model.inference.classifier import Classifier
 
 BATCHES = (1, 4, 8, 16, 32)
 

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scones.model import dataset
-from scones.model.fit import Images, fast_arithmetic, logits, measure
-from scones.model.scores import wilson
+from scones.model.evaluation.metrics import wilson
+from scones.model.inference import dataset
+from scones.model.training.fit import Images, fast_arithmetic, logits, measure
 
 SIZE, UNITS, WIDTHS = 32, (3, 8, 36, 3), (256, 512, 1024, 2048)
 EPOCHS, BATCH, RATE, MOMENTUM, DECAY = 30, 32, 0.1, 0.9, 1e-4

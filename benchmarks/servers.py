@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from scones.contract import JSON, ML_ROOT_VARIABLE
+from scones.contract.layout import JSON, ML_ROOT_VARIABLE
 
 APPS = Path(__file__).parent / "peers"
 SAME = ("numpy==2.4.6", "onnxruntime==1.32.0", "pillow==13.0.0")

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scones.dispatch import Rules
-from scones.results import Evaluation
+from scones.contract.release import Evaluation
+from scones.dispatch_rule import Rules
+from scones.progress import Step
 from scones.simulation.policies import HARD_THRESHOLD
-from scones.steps.progress import Step
 from scones.steps.simulate import read_evaluation, simulate
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from scones.model.scores import wilson
-from scones.results import Interval
+from scones.contract.release import Interval
+from scones.model.evaluation.metrics import wilson
 
 Run = dict[str, Any]
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from rich.console import Console
 
-from scones.contract import INFERENCE_JSON
+from scones.contract.layout import INFERENCE_JSON
 from scones.laptop import laptop
-from scones.steps.inventory import Client
-from scones.steps.progress import Reporter
+from scones.progress import Reporter
+from scones.steps.account.inventory import Client
 
 CLIENTS = 8
 BUCKET, NAME = "benchmark", "benchmark"

@@ -24,7 +24,7 @@ settings.load_profile("untimed")
 set_hypothesis_home_dir(".pytest_cache/hypothesis")
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-TOY_IMAGE = Path(__file__).parent / "localaws" / "sagemaker" / "toy_image.py"
+TOY_IMAGE = Path(__file__).parent / "localaws" / "services" / "sagemaker" / "toy_image.py"
 # Only a hang takes this long, on the slowest machine too.
 PATIENCE_SECONDS = 60
 READ_SECONDS = 240

@@ -14,22 +14,21 @@ STDLIB = set(sys.stdlib_module_names) | {"__future__"}
 MAY_LOAD = {
     "scones.contract": set(),
     "scones.errors": set(),
-    "scones.results": {"scones.contract"},
     "scones.items": {"botocore", "scones.contract"},
-    "scones.dispatch": {"scones.contract", "scones.errors"},
+    "scones.dispatch_rule": {"scones.contract", "scones.errors"},
     "scones.workflow": {
         "boto3", "botocore",
-        "scones.contract", "scones.dispatch", "scones.errors", "scones.items", "scones.results",
+        "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items",
     },
     "scones.model": {
         "torch", "onnx", "onnxruntime", "numpy", "PIL", "httptools", "uvloop",
-        "scones.contract", "scones.errors", "scones.results",
+        "scones.contract", "scones.errors",
     },
-    "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract", "scones.results"},
-    "scones.simulation": {"simpy", "numpy", "scones.dispatch", "scones.errors", "scones.results"},
+    "scones.report": {"jinja2", "markupsafe", "matplotlib", "numpy", "scones.contract"},
+    "scones.simulation": {"simpy", "numpy", "scones.contract", "scones.dispatch_rule", "scones.errors"},
     "scones.steps": {
         "boto3", "botocore", "numpy", "PIL", "pyarrow", "rich", "typer",
-        "scones.contract", "scones.dispatch", "scones.errors", "scones.items", "scones.report", "scones.results",
+        "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items", "scones.progress", "scones.report",
         "scones.settings", "scones.simulation",
     },
     "localaws": {"ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "typer", "rich"},
@@ -93,6 +92,12 @@ def reached(*modules: str) -> set[str]:
     return found
 
 
+def test_torch_is_loaded_in_model_train_and_model_training_alone() -> None:
+    homes = {module for module in MODULES if is_in(module, "scones") and "torch" in imports(module)}
+    assert "scones.model.train" in homes
+    assert {m for m in homes if m != "scones.model.train" and not is_in(m, "scones.model.training")} == set()
+
+
 def test_serving_never_reaches_torch() -> None:
     serving = reached("scones.model.serve")
     assert len(serving) > 3
@@ -104,7 +109,7 @@ def test_the_image_copies_all_that_the_model_loads() -> None:
     dockerfile = (SOURCE.parent / "infra" / "image" / "Dockerfile").read_text()
     copied = [word for line in dockerfile.splitlines() if line.startswith("COPY src/") for word in line.split()[1:-1]]
     needed = reached(*(module for module in MODULES if is_in(module, "scones.model")), "scones")
-    assert "scones.contract" in needed
+    assert "scones.contract.layout" in needed
     for module in needed:
         path = MODULES[module].relative_to(SOURCE.parent).as_posix()
         assert any(path == source or path.startswith(f"{source.rstrip('/')}/") for source in copied), (

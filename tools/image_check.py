@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-from scones.steps.sketches import draw, png
+from scones.steps.dataset.sketches import draw, png
 
 REPOSITORY = Path(__file__).parents[1]
 MIRROR = "http://deb.debian.org/debian"

@@ -26,10 +26,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scones.model.augment import augment
-from scones.model.backbone import save
-from scones.model.dataset import MEAN, STD
-from scones.model.network import WIDTH, Network
+from scones.model.inference.dataset import MEAN, STD
+from scones.model.training.augment import augment
+from scones.model.training.backbone import save
+from scones.model.training.network import WIDTH, Network
 
 CLASSES = 100
 BATCH = 256
@@ -136,7 +136,7 @@ def measure(network: nn.Module, pixels: Tensor, labels: Tensor) -> float:
 
 
 def normalised(pixels: Tensor) -> Tensor:
-    """uint8 [n, 3, side, side] -> float32, as `scones.model.images` hands pictures to the network."""
+    """uint8 [n, 3, side, side] -> float32, as `scones.model.inference.images` hands pictures to the network."""
     mean, std = (torch.tensor(values, device=pixels.device)[:, None, None] for values in (MEAN, STD))
     return (pixels.float() / 255 - mean) / std
 

@@ -10,9 +10,9 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from localaws import background
-from localaws.environment import client_environment
 from localaws.errors import LocalAwsError, ServerError
+from localaws.server import background
+from localaws.server.environment import client_environment
 
 State = Annotated[Path, typer.Option(help="Folder for everything that the server writes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -126,7 +126,7 @@ def serve(
 
     Example: localaws serve --state state --port 4566
     """
-    from localaws.server import serve as run
+    from localaws.server.server import serve as run
 
     run(state.absolute(), host, port, image or [], until_eof)
 

@@ -15,22 +15,23 @@ from typing import Any
 
 from rich.console import Console
 
-from scones.contract import ARRIVALS, DATA, Manifest
+from scones.contract.layout import ARRIVALS, DATA
+from scones.contract.release import Manifest
 from scones.errors import LeftBehindError
 from scones.laptop import CACHE, laptop, one_at_a_time
-from scones.report.run import Run
+from scones.progress import Reporter, Step
+from scones.report.types import Run
 from scones.settings import Settings, load_settings
 from scones.simulation.evening import sample_orders
+from scones.steps.account.inventory import Client
 from scones.steps.cleanup import cleanup
+from scones.steps.dataset.source import find_source, with_negatives
 from scones.steps.deliver import deliver
 from scones.steps.deploy import deploy
-from scones.steps.inventory import Client
 from scones.steps.orders import Placed, add_orders
-from scones.steps.progress import Reporter, Step
 from scones.steps.release import release, release_input
 from scones.steps.report import SERVICES, collect, write
 from scones.steps.review import answer_review, list_reviews
-from scones.steps.source import find_source, with_negatives
 from scones.steps.stage import stage
 
 RUNS = Path("runs")

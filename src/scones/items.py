@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import BY_STATE
+from scones.contract.layout import BY_STATE
 
 Item = dict[str, dict[str, Any]]
 

@@ -17,8 +17,8 @@ import boto3
 from botocore.config import Config
 
 from scones.errors import AlreadyRunningError, LocalAwsError
-from scones.steps.inventory import Client
-from scones.steps.progress import Reporter
+from scones.progress import Reporter
+from scones.steps.account.inventory import Client
 
 HOME = Path(".scones")
 CACHE = HOME / "cache"

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from scones.contract import TAG
-from scones.dispatch import Rules
+from scones.contract.layout import TAG
+from scones.dispatch_rule import Rules
 from scones.errors import UsageError
 
 FILE = "scones.toml"

@@ -16,7 +16,7 @@ import cfnlint.decode.cfn_yaml  # noqa: F401 - cfn-lint's API needs it loaded fi
 import pytest
 from cfnlint.api import lint
 
-from scones.steps.package import function_zip
+from scones.steps.account.package import function_zip
 
 COURSE = Path(__file__).parents[2] / "examples" / "course"
 SHAPES = sorted(path.name.removesuffix(".asl.json") for path in COURSE.glob("*.asl.json"))

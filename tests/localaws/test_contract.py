@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import pytest
 
-from localaws.stepfunctions.timing import _ENGINE_HEAD_START
+from localaws.services.stepfunctions.timing import _ENGINE_HEAD_START
 
 PARAMETERS = {
     "app._get_module": ["name"],

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from scones.contract import Channel, ReleaseInput
+from scones.contract.release import Channel, ReleaseInput
 from scones.errors import ReleaseError
+from scones.progress import Step
 from scones.settings import Settings
 from scones.steps.cleanup import cleanup
 from scones.steps.deploy import deploy
-from scones.steps.progress import Step
 from scones.steps.release import release
 
 DATA = "0" * 64

@@ -15,25 +15,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scones.contract import Manifest
-from scones.dispatch import Order
+from scones.contract.release import Manifest
+from scones.dispatch_rule import Order
 from scones.errors import ReleaseError
+from scones.progress import Step
 from scones.report import efficiency
 from scones.settings import Settings
-from scones.steps import gather, orders
+from scones.steps import orders
 from scones.steps.classify import Work, classify
 from scones.steps.cleanup import cleanup
+from scones.steps.dataset.labels import with_labels
+from scones.steps.dataset.sketches import draw, png
+from scones.steps.dataset.source import find_source
 from scones.steps.deliver import deliver
 from scones.steps.deliveries import failed_deliveries, redrive
 from scones.steps.deploy import deploy
-from scones.steps.labels import with_labels
 from scones.steps.orders import Placed
-from scones.steps.progress import Step
 from scones.steps.release import release, release_input, upload_backbone
 from scones.steps.report import SERVICES, collect, write
 from scones.steps.review import answer_review, list_reviews
-from scones.steps.sketches import draw, png
-from scones.steps.source import find_source
+from scones.steps.run import gather
 from scones.steps.stage import stage
 
 SETTINGS = Settings(project="tiny")

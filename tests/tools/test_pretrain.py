@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from scones.model import backbone
-from scones.model.network import Network
+from scones.model.training import backbone
+from scones.model.training.network import Network
 
 ROOT = Path(__file__).parents[2]
 IMAGES = 300

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scones.contract import ML_ROOT, ML_ROOT_VARIABLE
+from scones.contract.layout import ML_ROOT, ML_ROOT_VARIABLE
 from scones.model.container import Container
 
 PROGRAMS = ("train", "evaluate", "serve")

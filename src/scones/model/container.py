@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from scones.contract import TEST_NEGATIVES
+from scones.contract.layout import TEST_NEGATIVES
 from scones.errors import DataNotFoundError, HyperparameterError
 
 FAILURE_CHARACTERS = 1024

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scones.contract.release import ClassScore, Evaluation, Prediction
 from scones.errors import ModelArtifactError
-from scones.model import attention, dataset, scores, trust
-from scones.model.classifier import Classifier, accepted
 from scones.model.container import Container, cpus, write_json
-from scones.model.dataset import Dataset
-from scones.results import ClassScore, Evaluation, Prediction
+from scones.model.evaluation import activation_maps, metrics, reliability
+from scones.model.inference import dataset
+from scones.model.inference.classifier import Classifier, accepted
+from scones.model.inference.dataset import Dataset
 
 UNPACKED_BYTES = 2 * 1024**3
 
@@ -37,8 +38,8 @@ def main(container: Container) -> None:
     for one, passed in zip(evaluation["predictions"], accepted(answer, about), strict=True):
         one["decision"] = "accept" if passed else "review"
     others = container.other_images if container.other_images.is_dir() else None
-    attention.add_maps(evaluation["predictions"], classifier, test.pixels)
-    evaluation["trust"] = trust.measure(classifier, test, answer, others)
+    activation_maps.add_maps(evaluation["predictions"], classifier, test.pixels)
+    evaluation["trust"] = reliability.measure(classifier, test, answer, others)
     evaluation["seconds"] = round(time.monotonic() - started, 3)
     write_json(container.evaluation, evaluation)
     accuracy = evaluation["accuracy"]
@@ -49,11 +50,11 @@ def score(test: Dataset, classes: list[str], probabilities: NDArray[np.float64],
     """Every figure of the evaluation, from probabilities [n, classes]; `seconds` is left at 0."""
     predicted = probabilities.argmax(axis=1)
     correct = predicted == test.labels
-    counts = scores.confusion(test.labels, predicted, len(classes))
+    counts = metrics.confusion(test.labels, predicted, len(classes))
     per_class = {
         name: ClassScore(
-            recall=scores.wilson(int(counts[label, label]), int(counts[label].sum())),
-            precision=scores.precision(counts, label),
+            recall=metrics.wilson(int(counts[label, label]), int(counts[label].sum())),
+            precision=metrics.precision(counts, label),
         )
         for label, name in enumerate(classes)
     }
@@ -63,10 +64,10 @@ def score(test: Dataset, classes: list[str], probabilities: NDArray[np.float64],
     ]
     return Evaluation(
         classes=classes,
-        accuracy=scores.wilson(int(correct.sum()), len(correct)),
+        accuracy=metrics.wilson(int(correct.sum()), len(correct)),
         per_class=per_class,
         confusion=counts.tolist(),
-        calibration_error=scores.expected_calibration_error(probabilities.max(axis=1), correct),
+        calibration_error=metrics.expected_calibration_error(probabilities.max(axis=1), correct),
         predictions=predictions,
         model=model,
         seconds=0.0,

@@ -13,10 +13,10 @@ import socket
 from contextlib import suppress
 from functools import partial
 
-from scones.model import worker
-from scones.model.classifier import Classifier
 from scones.model.container import Container, cpus
-from scones.model.supervisor import Supervisor
+from scones.model.inference.classifier import Classifier
+from scones.model.serving import worker
+from scones.model.serving.supervisor import Supervisor
 
 _BACKLOG = 2048
 

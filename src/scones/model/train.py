@@ -24,21 +24,23 @@ import numpy as np
 import torch
 
 from scones import __version__
-from scones.contract import BACKBONE, NEGATIVES
+from scones.contract.layout import BACKBONE, NEGATIVES
+from scones.contract.release import Metrics, ModelDescription
 from scones.errors import DataError
-from scones.model import backbone, dataset, hyperparameters, novelty
-from scones.model.audit import audit
-from scones.model.calibrate import fit_temperature
-from scones.model.classifier import softmax
 from scones.model.container import Container, cpus, write_json
-from scones.model.crossfit import OutOfFold, crossfit
-from scones.model.dataset import Dataset
-from scones.model.export import export_onnx
-from scones.model.fit import Images, fit
-from scones.model.gate import certify_classes
-from scones.model.hyperparameters import Hyperparameters
-from scones.model.network import Network
-from scones.results import Metrics, ModelDescription
+from scones.model.inference import dataset
+from scones.model.inference.classifier import softmax
+from scones.model.inference.dataset import Dataset
+from scones.model.training import backbone, hyperparameters
+from scones.model.training.audit import audit
+from scones.model.training.crossfit import OutOfFold, crossfit
+from scones.model.training.export import export_onnx
+from scones.model.training.fit import Images, fit
+from scones.model.training.hyperparameters import Hyperparameters
+from scones.model.training.network import Network
+from scones.model.uncertainty import novelty
+from scones.model.uncertainty.acceptance import certify_classes
+from scones.model.uncertainty.temperature import fit_temperature
 
 
 def main(container: Container) -> None:

@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from scones.contract import SPLITS
-from scones.report.run import CostLine, LambdaRun, MachineRun, Run
+from scones.contract.layout import SPLITS
+from scones.report.types import CostLine, LambdaRun, MachineRun, Run
 
 # Not measured, so assumed generously.
 LOG_BYTES_PER_INVOCATION = 4096

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict, get_args
 
 from scones.report import asl, cost
-from scones.report.figures import percentile
-from scones.report.run import Invocation, LambdaRun, MachineRun, TimedState
+from scones.report.formatting import percentile
+from scones.report.types import Invocation, LambdaRun, MachineRun, TimedState
 
 # Lambda's least, in megabytes: nothing can be saved below.
 LEAST_MEMORY = 128

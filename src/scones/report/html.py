@@ -12,12 +12,12 @@ from typing import TypedDict
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scones.contract import ARRIVALS, SPLITS
-from scones.report import cost, efficiency, figures, layout, machine, plots
-from scones.report.figures import percentile
-from scones.report.run import CostLine, Run, verdict
+from scones.contract.layout import ARRIVALS, SPLITS
+from scones.contract.release import Corruption, Trust
+from scones.report import cost, efficiency, formatting, graph_layout, plots, state_machine_svg
+from scones.report.formatting import percentile
 from scones.report.summary import workflow
-from scones.results import Corruption, Trust
+from scones.report.types import CostLine, Run, verdict
 
 
 class Tile(TypedDict):
@@ -44,7 +44,9 @@ def render(run: Run) -> str:
         "spoilt": _spoilt(trusted) if trusted else [],
         "confidences": plots.confidences(scored) if scored else None,
         "machines": [
-            (title, ran, machine.draw(ran), efficiency.states(ran, run["lambdas"])) if ran else (title, None, None, [])
+            (title, ran, state_machine_svg.draw(ran), efficiency.states(ran, run["lambdas"]))
+            if ran
+            else (title, None, None, [])
             for title, ran in (("The release", run["release"]), ("The deliveries", run["delivery"]))
         ],
         "lambdas": efficiency.lambdas(run["lambdas"]),
@@ -64,11 +66,11 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "verdict": verdict,
-        "duration": figures.duration,
-        "percent": figures.percent,
-        "dollars": figures.dollars,
-        "price": figures.price,
-        "quantity": figures.quantity,
+        "duration": formatting.duration,
+        "percent": formatting.percent,
+        "dollars": formatting.dollars,
+        "price": formatting.price,
+        "quantity": formatting.quantity,
         "working": efficiency.working,
     }
     environment.globals |= {
@@ -76,8 +78,8 @@ def _environment() -> Environment:
         "no_price": cost.NO_PRICE,
         "parts": efficiency.PARTS,
         "arrivals": ARRIVALS,
-        "box_width": layout.WIDTH,
-        "box_height": layout.HEIGHT,
+        "box_width": graph_layout.WIDTH,
+        "box_height": graph_layout.HEIGHT,
     }
     return environment
 
@@ -85,21 +87,26 @@ def _environment() -> Environment:
 def _tiles(run: Run, lines: list[CostLine], executions: list[float]) -> list[Tile]:
     ended = workflow(run)
     images = sum(sum(split.values()) for split in run["manifest"]["counts"].values())
-    tiles = [Tile(name="images", value=f"{images:,}", detail=figures.listed(run["manifest"]["classes"]))]
+    tiles = [Tile(name="images", value=f"{images:,}", detail=formatting.listed(run["manifest"]["classes"]))]
     if run["evaluation"]:
         accuracy = run["evaluation"]["accuracy"]
-        span = (
-            f"{figures.percent(accuracy['low'])} to {figures.percent(accuracy['high'])}, n\u00a0=\u00a0{accuracy['n']}"
-        )
-        tiles.append(Tile(name="accuracy", value=figures.percent(accuracy["value"]), detail=span))
+        low, high = formatting.percent(accuracy["low"]), formatting.percent(accuracy["high"])
+        span = f"{low} to {high}, n\u00a0=\u00a0{accuracy['n']}"
+        tiles.append(Tile(name="accuracy", value=formatting.percent(accuracy["value"]), detail=span))
     others = f"{ended['review']} to review, {ended['rejected']} rejected, {ended['failed']} failed"
     tiles.append(Tile(name="accepted", value=f"{ended['accepted']} of {ended['executions']}", detail=others))
     if executions:
         half, most = percentile(executions, 50), percentile(executions, 95)
-        tiles.append(Tile(name="delivery", value=figures.duration(half), detail=f"p50; p95 {figures.duration(most)}"))
+        tiles.append(
+            Tile(name="delivery", value=formatting.duration(half), detail=f"p50; p95 {formatting.duration(most)}")
+        )
     if run["seconds"]:
-        tiles.append(Tile(name="whole run", value=figures.duration(sum(run["seconds"].values())), detail=run["where"]))
-    tiles.append(Tile(name="on AWS", value=figures.dollars(cost.total(lines)), detail="estimate, prices unconfirmed"))
+        tiles.append(
+            Tile(name="whole run", value=formatting.duration(sum(run["seconds"].values())), detail=run["where"])
+        )
+    tiles.append(
+        Tile(name="on AWS", value=formatting.dollars(cost.total(lines)), detail="estimate, prices unconfirmed")
+    )
     return tiles
 
 

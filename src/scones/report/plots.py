@@ -14,9 +14,10 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scones.contract import Decision
-from scones.report.run import Verdict, verdict
-from scones.results import Metrics, NoveltyScore, Simulation, Trust
+from scones.contract.delivery import Decision
+from scones.contract.release import Metrics, NoveltyScore, Trust
+from scones.contract.simulation import Simulation
+from scones.report.types import Verdict, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from scones.report.efficiency import lambdas, states
-from scones.report.figures import percentile
-from scones.report.run import Run, verdict
+from scones.report.formatting import percentile
+from scones.report.types import Run, verdict
 
 
 def summarise(run: Run, left: list[str] | None) -> dict[str, object]:

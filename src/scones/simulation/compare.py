@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scones.dispatch import Rules
-from scones.results import Estimate
+from scones.contract.simulation import Estimate
+from scones.dispatch_rule import Rules
 from scones.simulation.depot import Depot, Outcome
 from scones.simulation.evening import Evening, Picture, Script, draw
 from scones.simulation.policies import ORACLE, OURS, POLICIES

@@ -10,7 +10,7 @@ from typing import Any
 
 import simpy
 
-from scones.dispatch import Rules, in_doubt
+from scones.dispatch_rule import Rules, in_doubt
 from scones.simulation.evening import OPENING, Driver, Evening, Picture, Placed, Script
 from scones.simulation.policies import Belief, Policy, Unsure
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from scones.dispatch import Order, Rules
+from scones.contract.release import Evaluation, Prediction
+from scones.dispatch_rule import Order, Rules
 from scones.errors import DataError
-from scones.results import Evaluation, Prediction
 
 OPENING = datetime(2026, 5, 1, 17, tzinfo=UTC)
 # More pictures of one driver than an evening can hold.

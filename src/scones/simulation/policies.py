@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from scones.dispatch import Order, Rules, choose
+from scones.dispatch_rule import Order, Rules, choose
 from scones.simulation.evening import Picture
 
 # The course's.

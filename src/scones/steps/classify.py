@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scones.contract import CLASSIFICATIONS, JSON_LINES, BatchAnswer, BatchError
+from scones.contract.delivery import BatchAnswer, BatchError
+from scones.contract.layout import CLASSIFICATIONS, JSON_LINES
 from scones.errors import ClassificationError
-from scones.steps.progress import Step
-from scones.steps.shards import LARGEST, Picture, Shard, find_pictures, pack, plan
-from scones.steps.tables import Row, check_writable, row, write_table
-from scones.steps.threads import in_threads
+from scones.progress import Step
+from scones.steps.batch.shards import LARGEST, Picture, Shard, find_pictures, pack, plan
+from scones.steps.batch.tables import Row, check_writable, row, write_table
+from scones.steps.storage.threads import in_threads
 
 _POLL_SECONDS = 1.0
 # The container takes requests of 25 MB; of all at once SageMaker takes 100 MB.

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scones.contract import TAG
+from scones.contract.layout import TAG
 from scones.errors import LeftBehindError
+from scones.progress import Step
 from scones.settings import Settings
-from scones.steps.inventory import Client, Resource, inventory
-from scones.steps.progress import Step
-from scones.steps.stacks import delete_stack, find_stack, stack_outputs
+from scones.steps.account.inventory import Client, Resource, inventory
+from scones.steps.account.stacks import delete_stack, find_stack, stack_outputs
 
 # Listings lag behind deletions; this is how long we wait for them before we call something left behind.
 _SETTLE_SECONDS = 60

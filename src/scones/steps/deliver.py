@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from os.path import commonprefix
 from typing import Any
 
-from scones.contract import ARRIVALS, DECISIONS, Decision
+from scones.contract.delivery import Decision
+from scones.contract.layout import ARRIVALS, DECISIONS
 from scones.errors import DeliveryError
-from scones.steps.gather import read_json
-from scones.steps.progress import Step
+from scones.progress import Step
+from scones.steps.run.gather import read_json
 
 _POLL_SECONDS, _LOOK_SECONDS = 0.25, 1.0
 

@@ -17,7 +17,7 @@ from typing import Any, TypedDict
 from botocore.exceptions import ClientError
 
 from scones.items import if_it_holds, to_item
-from scones.steps.progress import Step
+from scones.progress import Step
 
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 MOST = 1000

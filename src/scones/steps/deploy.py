@@ -6,11 +6,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import CODE, KEPT_SECONDS, TABLES
+from scones.contract.layout import CODE, KEPT_SECONDS, TABLES
+from scones.progress import Step
 from scones.settings import Settings
-from scones.steps.package import function_zip, hashed_key, image_zip, state_machine, template
-from scones.steps.progress import Step
-from scones.steps.stacks import Change, Stack, deploy_stack, find_stack, plan_stack, stack_outputs
+from scones.steps.account.package import function_zip, hashed_key, image_zip, state_machine, template
+from scones.steps.account.stacks import Change, Stack, deploy_stack, find_stack, plan_stack, stack_outputs
 
 
 def deploy(settings: Settings, *, cloudformation: Any, s3: Any, step: Step) -> dict[str, str]:

@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scones.contract import ML_ROOT_VARIABLE, MODELS, TEST_NEGATIVES
+from scones.contract.layout import ML_ROOT_VARIABLE, MODELS, TEST_NEGATIVES
+from scones.contract.release import Evaluation
 from scones.errors import JobError
-from scones.results import Evaluation
-from scones.steps import gather
+from scones.steps.run import gather
 
 
 def evaluate(

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scones.contract import KEPT_SECONDS
-from scones.dispatch import Order
+from scones.contract.layout import KEPT_SECONDS
+from scones.dispatch_rule import Order
 from scones.errors import OrderError
 from scones.items import from_item, if_it_holds, to_item
+from scones.progress import Step
 from scones.settings import Depot
-from scones.steps.progress import Step
 
 MOST_BYTES, MOST_KM, MOST_ID = 16 * 1024 * 1024, 500, 64
 STATES = ("OPEN", "ASSIGNED")

@@ -14,10 +14,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES, Channel, Manifest, ReleaseInput
+from scones.contract.layout import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES
+from scones.contract.release import Channel, Manifest, ReleaseInput
 from scones.errors import ReleaseError
+from scones.progress import Step
 from scones.settings import Settings
-from scones.steps.progress import Step
 
 MOST_BACKBONE_BYTES = 16 * 2**20
 _TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"

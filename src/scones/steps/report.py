@@ -9,11 +9,11 @@ from typing import Any
 
 from scones.errors import ReleaseError
 from scones.report import render
-from scones.report.run import Run
 from scones.report.summary import summarise
+from scones.report.types import Run
 from scones.settings import Settings
-from scones.steps import gather
-from scones.steps.pictures import pictures
+from scones.steps.run import gather
+from scones.steps.run.thumbnails import pictures
 
 # What `collect` asks: it takes a client of each.
 SERVICES = ("s3", "sagemaker", "stepfunctions", "logs")

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from scones import errors
-from scones.contract import Review, ReviewAnswer
+from scones.contract.delivery import Review, ReviewAnswer
 from scones.errors import EventError, ReviewError
 
 

@@ -9,15 +9,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scones.dispatch import Rules
+from scones.contract.release import Evaluation
+from scones.contract.simulation import Estimate, Load, Simulation
+from scones.dispatch_rule import Rules
 from scones.errors import DataError, ReleaseError
+from scones.progress import Step
 from scones.report import plots
-from scones.results import Estimate, Evaluation, Load, Simulation
 from scones.simulation import compare
 from scones.simulation.evening import Evening, pictures
 from scones.simulation.policies import ORACLE, OURS
-from scones.steps import gather
-from scones.steps.progress import Step
+from scones.steps.run import gather
 
 # How the result depends on how busy the depot is: this many times the orders, in evenings of which there are fewer.
 LOADS = (0.7, 0.85, 1.0, 1.15, 1.3)

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scones.contract import DATA, JSON, NEGATIVES, SPLITS, TEST_NEGATIVES, Manifest, ManifestImage
+from scones.contract.layout import DATA, JSON, NEGATIVES, SPLITS, TEST_NEGATIVES
+from scones.contract.release import Manifest, ManifestImage
 from scones.errors import DataError
-from scones.steps.duplicates import duplicate_groups
-from scones.steps.images import CheckedImage, check, read
-from scones.steps.progress import Step
-from scones.steps.source import LABELLED, Source
-from scones.steps.splits import Assignment, Group, assign, labels_apart, set_apart
-from scones.steps.threads import in_threads
+from scones.progress import Step
+from scones.steps.dataset.duplicates import duplicate_groups
+from scones.steps.dataset.source import LABELLED, Source
+from scones.steps.dataset.splits import Assignment, Group, assign, labels_apart, set_apart
+from scones.steps.dataset.validate import CheckedImage, check, read
+from scones.steps.storage.threads import in_threads
 
 _PLACES: Final = (*SPLITS, NEGATIVES, TEST_NEGATIVES)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import IMAGE_BYTES, ImageData
+from scones.contract.delivery import ImageData
+from scones.contract.layout import IMAGE_BYTES
 from scones.errors import ImageNotFoundError, ImageRejectedError
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import CAPTURES, JSON, Capture
+from scones.contract.delivery import Capture
+from scones.contract.layout import CAPTURES, JSON
 
 
 def capture_key(capture: Capture) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 
-from scones.contract import INFERENCE_JSON, Capture, Envelope, ImageData, Inference
+from scones.contract.delivery import Capture, Envelope, ImageData, Inference
+from scones.contract.layout import INFERENCE_JSON
 from scones.errors import EndpointUnavailableError, ImageRejectedError
 from scones.workflow.arrivals import open_picture
 from scones.workflow.captures import write

@@ -1,6 +1,6 @@
 """Dispatch: gives an arrival the order that suits it best, exactly once. Runs in Lambda.
 
-Which order suits is `scones.dispatch`'s to say. An order and an arrival find each other in one transaction whose
+Which order suits is `scones.dispatch_rule`'s to say. An order and an arrival find each other in one transaction whose
 conditions hold for one of each alone; whoever asks again, after a crash too, gets the first answer.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import Assignment
-from scones.dispatch import Choice, Order, Rules, choose, in_doubt
+from scones.contract.delivery import Assignment
+from scones.dispatch_rule import Choice, Order, Rules, choose, in_doubt
 from scones.errors import DispatchConflictError, EventError, NoOrderAvailable, VehicleInDoubt
 from scones.items import from_item, in_state, to_attribute, to_item
 from scones.workflow.clients import client

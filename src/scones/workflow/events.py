@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from scones.contract import Envelope, ImageData
+from scones.contract.delivery import Envelope, ImageData
 from scones.errors import EventError
 
 _TEXTS: Final = ("version_id", "etag", "arrival", "model", "decision")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 
-from scones.contract import Envelope, ImageData
+from scones.contract.delivery import Envelope, ImageData
 from scones.errors import EventError, ThresholdConfidenceNotMet
 from scones.workflow.events import envelope, parse_image_data
 

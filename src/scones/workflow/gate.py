@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from scones.contract.release import Evaluation
 from scones.errors import ModelBelowGateError
-from scones.results import Evaluation
 from scones.workflow.clients import client
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from scones.contract import ARRIVALS, DECISIONS, JSON, KEPT_SECONDS, Decision
+from scones.contract.delivery import Decision
+from scones.contract.layout import ARRIVALS, DECISIONS, JSON, KEPT_SECONDS
 from scones.items import if_it_holds, to_item
 from scones.workflow.arrivals import arrival_id
 from scones.workflow.clients import client

@@ -17,7 +17,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract import JSON, KEPT_SECONDS, LABELS, NEITHER, ImageData, Label, Review, ReviewAnswer
+from scones.contract.delivery import ImageData, Label, Review, ReviewAnswer
+from scones.contract.layout import JSON, KEPT_SECONDS, LABELS, NEITHER
 from scones.errors import EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import from_item, if_it_holds, in_state, to_item
 from scones.workflow.clients import client

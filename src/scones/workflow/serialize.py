@@ -6,7 +6,8 @@ import base64
 import os
 from typing import Any
 
-from scones.contract import IMAGE_BYTES, INLINE_IMAGE_BYTES, Envelope, ImageData
+from scones.contract.delivery import Envelope, ImageData
+from scones.contract.layout import IMAGE_BYTES, INLINE_IMAGE_BYTES
 from scones.workflow.arrivals import arrival_id, open_picture
 from scones.workflow.clients import client
 from scones.workflow.events import envelope, parse_image_data

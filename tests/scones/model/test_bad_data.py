@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from scones.model import backbone
 from scones.model.__main__ import main
-from scones.model.network import Network
+from scones.model.training import backbone
+from scones.model.training.network import Network
 
 Job = Callable[..., Path]
 TINY = {"epochs": "1", "batch_size": "8", "size": "16", "width": "2", "folds": "2", "backbone": "none"}

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.errors import ModelArtifactError
-from scones.model.corruptions import CORRUPTIONS, STRENGTHS
-from scones.model.dataset import Dataset
 from scones.model.evaluate import score, unpack
+from scones.model.evaluation.corruptions import CORRUPTIONS, STRENGTHS
+from scones.model.inference.dataset import Dataset
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

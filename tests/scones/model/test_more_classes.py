@@ -11,9 +11,9 @@ from PIL import Image
 
 from scones.errors import ImageRejectedError
 from scones.model import evaluate, train
-from scones.model.classifier import Classifier
 from scones.model.container import Container
-from scones.model.predictions import Picture, predict
+from scones.model.inference.classifier import Classifier
+from scones.model.serving.predictions import Picture, predict
 
 QUICK = {
     "epochs": "6",

@@ -20,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from scones.contract import IMAGE_BYTES, IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES
-from scones.model.application import Application, media_type, wants_inference
-from scones.model.classifier import Classifier
-from scones.model.messages import Request, Response
-from scones.model.prediction_log import pieces
-from scones.model.predictions import Picture, predict
+from scones.contract.layout import IMAGE_BYTES, IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES
+from scones.model.inference.classifier import Classifier
+from scones.model.serving.application import Application, media_type, wants_inference
+from scones.model.serving.messages import Request, Response
+from scones.model.serving.prediction_log import pieces
+from scones.model.serving.predictions import Picture, predict
 
 Start = Callable[..., subprocess.Popen[str]]
 Shape = Callable[..., bytes]

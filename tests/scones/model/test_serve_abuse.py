@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from scones.model.application import Application
-from scones.model.classifier import Classifier
-from scones.model.connection import HEAD_BYTES
-from scones.model.messages import HttpError
-from scones.model.worker import WAITING_BYTES, WAITING_REQUESTS, Worker
+from scones.model.inference.classifier import Classifier
+from scones.model.serving.application import Application
+from scones.model.serving.connection import HEAD_BYTES
+from scones.model.serving.messages import HttpError
+from scones.model.serving.worker import WAITING_BYTES, WAITING_REQUESTS, Worker
 
 Shape = Callable[..., bytes]
 Ask = Callable[..., tuple[int, Mapping[str, str], Any]]

@@ -11,11 +11,11 @@ import onnxruntime
 import pytest
 
 from scones.errors import DataError
-from scones.model import backbone
 from scones.model.container import Container
-from scones.model.crossfit import line
-from scones.model.network import Network
 from scones.model.train import main
+from scones.model.training import backbone
+from scones.model.training.crossfit import line
+from scones.model.training.network import Network
 
 from ..processes import children, is_gone
 

@@ -10,8 +10,22 @@ from typing import Any, Literal
 
 import pytest
 
-from scones.contract import Assignment, Certificate, Decision, Manifest, Outcome, ReviewAnswer
-from scones.report.run import (
+from scones.contract.delivery import Assignment, Decision, Outcome, ReviewAnswer
+from scones.contract.release import (
+    Acceptance,
+    Certificate,
+    ClassScore,
+    Corruption,
+    Epoch,
+    Evaluation,
+    Interval,
+    Manifest,
+    Metrics,
+    NoveltyScore,
+    ReliabilityBin,
+    Trust,
+)
+from scones.report.types import (
     ExecutionRun,
     Invocation,
     LambdaRun,
@@ -20,18 +34,6 @@ from scones.report.run import (
     SampleImage,
     TimedState,
     TransformRun,
-)
-from scones.results import (
-    Acceptance,
-    ClassScore,
-    Corruption,
-    Epoch,
-    Evaluation,
-    Interval,
-    Metrics,
-    NoveltyScore,
-    ReliabilityBin,
-    Trust,
 )
 
 INVOKE = "arn:aws:states:::lambda:invoke"

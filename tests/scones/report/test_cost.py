@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import scones
 from scones.report import cost
-from scones.report.run import LambdaRun, Run, never
+from scones.report.types import LambdaRun, Run, never
 
 from .conftest import invocation
 

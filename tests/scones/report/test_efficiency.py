@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.report import efficiency
-from scones.report.run import ExecutionRun, Invocation, LambdaRun, MachineRun, Run, TimedState, never
+from scones.report.types import ExecutionRun, Invocation, LambdaRun, MachineRun, Run, TimedState, never
 
 from .conftest import invocation
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scones.contract import Decision, ReviewAnswer
+from scones.contract.delivery import Decision, ReviewAnswer
 from scones.report import render
-from scones.report.run import Run, SampleImage, never
+from scones.report.types import Run, SampleImage, never
 
 from .conftest import invocation
 

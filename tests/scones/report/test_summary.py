@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 
-from scones.report.run import ExecutionRun, Run
 from scones.report.summary import summarise, workflow
+from scones.report.types import ExecutionRun, Run
 
 
 def test_the_summary_has_the_shape_that_machines_were_promised(run: Run) -> None:

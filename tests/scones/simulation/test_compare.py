@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from scones.dispatch import Rules
+from scones.dispatch_rule import Rules
 from scones.simulation.compare import Played, busier, estimates, play, saved, to_oracle
 from scones.simulation.evening import Evening, Picture
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.dispatch import Order, Rules
+from scones.dispatch_rule import Order, Rules
 from scones.simulation.depot import Depot, Outcome
 from scones.simulation.evening import OPENING, Driver, Evening, Picture, Placed, Script, draw
 from scones.simulation.policies import FIRST_COME, HARD_THRESHOLD, ORACLE, OURS, POLICIES, Policy

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.dispatch import Rules
+from scones.contract.release import Evaluation, Prediction
+from scones.dispatch_rule import Rules
 from scones.errors import DataError
-from scones.results import Evaluation, Prediction
 from scones.simulation.evening import OPENING, Evening, Picture, draw, pictures
 
 BICYCLE, MOTORCYCLE = (

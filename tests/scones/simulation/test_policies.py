@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from scones.dispatch import Order, Rules
+from scones.dispatch_rule import Order, Rules
 from scones.simulation.evening import OPENING, Picture
 from scones.simulation.policies import FIRST_COME, HARD_THRESHOLD, ORACLE, OURS, Unsure
 

@@ -15,8 +15,8 @@ import pytest
 from moto import mock_aws
 from PIL import Image
 
-from scones.steps.download import Archive
-from scones.steps.progress import Step
+from scones.progress import Step
+from scones.steps.dataset.download import Archive
 
 Noise = Callable[..., bytes]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from scones.contract import TAG
+from scones.contract.layout import TAG
 from scones.errors import ClassificationError, UsageError
+from scones.progress import Step
+from scones.steps.batch.shards import LARGEST
 from scones.steps.classify import Work, classify, summary
-from scones.steps.progress import Step
-from scones.steps.shards import LARGEST
 
 BUCKET = "batches"
 # One such picture fills a shard.

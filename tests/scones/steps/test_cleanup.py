@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from scones.contract import TAG
+from scones.contract.layout import TAG
 from scones.errors import LeftBehindError
+from scones.progress import Step
 from scones.settings import Settings
+from scones.steps.account.inventory import inventory
 from scones.steps.cleanup import cleanup
 from scones.steps.deploy import deploy
-from scones.steps.inventory import inventory
-from scones.steps.progress import Step
 
 SETTINGS = Settings(project="tidy")
 OURS = [{"Key": TAG, "Value": "tidy"}]

@@ -6,8 +6,8 @@ import pytest
 from moto import mock_aws
 
 from scones.errors import DeliveryError
+from scones.progress import Step
 from scones.steps.deliver import deliver
-from scones.steps.progress import Step
 
 
 def test_arrivals_that_nobody_decides_on_are_named() -> None:

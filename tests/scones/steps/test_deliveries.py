@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.items import from_item, to_item
+from scones.progress import Step
+from scones.steps.account.package import state_machine
 from scones.steps.deliveries import FAILED, failed_deliveries, list_deliveries, next_name, redrive
-from scones.steps.package import state_machine
-from scones.steps.progress import Step
 
 NAMES = st.text("abc-r0123456789_", min_size=1, max_size=80) | st.from_regex(r"a{70,75}-r\d{1,4}", fullmatch=True)
 NUMBERS = itertools.count()

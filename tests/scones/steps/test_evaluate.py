@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from scones.errors import JobError, ReleaseError
+from scones.steps.dataset.sketches import draw, png
 from scones.steps.evaluate import evaluate, summary
-from scones.steps.sketches import draw, png
 
 TINY = {"epochs": "1", "size": "16", "width": "2", "folds": "2", "backbone": "none"}
 

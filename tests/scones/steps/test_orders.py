@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.dispatch import Order
+from scones.dispatch_rule import Order
 from scones.errors import OrderError
 from scones.items import from_item, to_item
+from scones.progress import Step
 from scones.settings import Depot
-from scones.steps.orders import (
+from scones.steps.orders import (  # fmt: skip
     MOST_BYTES,
     MOST_ID,
     MOST_KM,
@@ -28,8 +29,7 @@ from scones.steps.orders import (
     parse_order,
     read_orders,
     write_orders,
-)  # fmt: skip
-from scones.steps.progress import Step
+)
 
 BERLIN, PARIS = Place(52.5200, 13.4050), Place(48.8566, 2.3522)
 DEPOT = Depot(latitude=BERLIN.latitude, longitude=BERLIN.longitude, detour=1.3)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scones import errors
-from scones.contract import Review
+from scones.contract.delivery import Review
 from scones.steps.review import answer_review, list_reviews, shown
 
 REVIEW = Review(

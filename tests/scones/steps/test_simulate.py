@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from scones.dispatch import Rules
+from scones.dispatch_rule import Rules
 from scones.errors import DataError, ReleaseError
-from scones.steps.progress import Step
+from scones.progress import Step
 from scones.steps.simulate import LOADS, draw, newest_evaluation, read_evaluation, simulate, summary
 
 CLASSES = ["bicycle", "motorcycle"]

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.contract import ManifestImage
+from scones.contract.release import ManifestImage
 from scones.errors import DataError, TooManyBadImagesError
-from scones.steps.progress import Step
-from scones.steps.source import Source, find_source, with_negatives
+from scones.progress import Step
+from scones.steps.dataset.source import Source, find_source, with_negatives
 from scones.steps.stage import digest, stage
 
 from .conftest import Notes

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scones.contract import Assignment
-from scones.dispatch import Rules
+from scones.contract.delivery import Assignment
+from scones.dispatch_rule import Rules
 from scones.errors import DispatchConflictError, DispatchRulesError, EventError, NoOrderAvailable, VehicleInDoubt
 from scones.items import from_item, to_item
 from scones.workflow.dispatch import Depot, dispatch, probabilities

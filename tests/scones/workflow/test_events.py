@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.contract import ImageData
+from scones.contract.delivery import ImageData
 from scones.errors import EventError
 from scones.workflow.events import envelope, parse_image_data
 

@@ -10,7 +10,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.contract import INLINE_IMAGE_BYTES, ImageData
+from scones.contract.delivery import ImageData
+from scones.contract.layout import INLINE_IMAGE_BYTES
+from scones.contract.release import Interval
 from scones.errors import (
     EndpointUnavailableError,
     EventError,
@@ -19,7 +21,6 @@ from scones.errors import (
     ModelBelowGateError,
     ThresholdConfidenceNotMet,
 )
-from scones.results import Interval
 from scones.workflow.classify import classify
 from scones.workflow.filter import require_confidence
 from scones.workflow.gate import require_accuracy

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scones.contract import ImageData
+from scones.contract.delivery import ImageData
 from scones.errors import EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import from_item
 from scones.workflow.review import Desk, answer, ask, oldest, waiting

@@ -11,9 +11,10 @@ import pytest
 from cfnlint.api import lint
 
 from scones import errors
-from scones.contract import IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES, Outcome
+from scones.contract.delivery import Outcome
+from scones.contract.layout import IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES
 from scones.settings import Settings
-from scones.steps.package import state_machine, template
+from scones.steps.account.package import state_machine, template
 
 MACHINES = ("delivery", "release")
 # Errors that Step Functions, Lambda's integration and boto3 raise themselves.

@@ -1,0 +1,1 @@
+"""AWS services, each a module or a package, as extensions of ministack."""

@@ -1,0 +1,85 @@
+"""One invocation of a Python function: a sandbox from the pool, the event through it, its lines in CloudWatch Logs.
+
+Runs on the thread of whoever invokes. Retries, dead letters and concurrency limits are ministack's.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.core.lambda_runtime import acquire_worker, release_worker
+from ministack.services import cloudwatch_logs, lambda_svc
+
+from localaws.services.awslambda.code import log_group
+from localaws.services.awslambda.sandbox import Result, Sandbox
+
+_LINE_BYTES = 262_118
+
+
+def is_ours(config: Mapping[str, Any]) -> bool:
+    """Whether a function of this configuration runs in a sandbox."""
+    return config.get("PackageType", "Zip") == "Zip" and str(config.get("Runtime", "")).startswith("python")
+
+
+def execute(function: Mapping[str, Any], event: object, request_id: str) -> dict[str, Any]:
+    """Stands in for `lambda_svc._execute_function_warm` and answers in its form, with the request's id."""
+    config = function["config"]
+    lambda_svc._ensure_reaper_thread()
+    sandbox, _ = acquire_worker(
+        config["FunctionName"], config, function["code_zip"], qualifier=config.get("Version", "$LATEST")
+    )
+    try:
+        trace_id = lambda_svc._xray_trace_id_for_invocation(config)
+        result = sandbox.invoke(json.dumps(event).encode(), request_id, config["FunctionArn"], trace_id)
+    finally:
+        release_worker(sandbox)
+    lines = log_lines(result, request_id, config)
+    _put_log(sandbox, lines)
+    is_error = result.error_type is not None
+    return {"body": _parsed(result.body), "error": is_error, "log": "\n".join(lines), "request_id": request_id}
+
+
+def _parsed(body: bytes) -> object:
+    """A JSON object or array as ministack's other services expect it; anything else stays as the function sent it."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return body
+    return value if isinstance(value, dict | list) else body
+
+
+def log_lines(result: Result, request_id: str, config: Mapping[str, Any]) -> list[str]:
+    """What Lambda writes for one invocation, in its own words; times in milliseconds, rounded up for billing."""
+    version = config.get("Version", "$LATEST")
+    report = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {result.duration_ms:.2f} ms",
+        f"Billed Duration: {math.ceil(result.duration_ms + (result.init_ms or 0))} ms",
+        f"Memory Size: {config['MemorySize']} MB",
+        f"Max Memory Used: {result.memory_mb} MB",
+    ]
+    if result.init_ms is not None:
+        report.append(f"Init Duration: {result.init_ms:.2f} ms")
+    if result.error_type == "Sandbox.Timedout":
+        report.append("Status: timeout")
+    elif result.error_type is not None:
+        report += ["Status: error", f"Error Type: {result.error_type}"]
+    printed = [line for line in result.printed.split("\n") if line]
+    start = f"START RequestId: {request_id} Version: {version}"
+    return [start, *printed, f"END RequestId: {request_id}", "\t".join(report) + "\t"]
+
+
+def _put_log(sandbox: Sandbox, lines: list[str]) -> None:
+    where = {"logGroupName": log_group(sandbox.config), "logStreamName": sandbox.log_stream}
+    group = cloudwatch_logs._log_groups.get(where["logGroupName"])
+    if group is None:
+        cloudwatch_logs._create_log_group({"logGroupName": where["logGroupName"]})
+    if group is None or sandbox.log_stream not in group["streams"]:
+        cloudwatch_logs._create_log_stream(where)
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": line[:_LINE_BYTES]} for line in lines]
+    cloudwatch_logs._put_log_events({**where, "logEvents": events})

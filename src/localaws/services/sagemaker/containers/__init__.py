@@ -1,0 +1,1 @@
+"""Containers as processes: their folders, their logs and their S3 objects."""

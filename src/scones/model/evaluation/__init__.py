@@ -1,0 +1,1 @@
+"""How good a model is: metrics, reliability, corruptions and activation maps."""

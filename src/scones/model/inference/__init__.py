@@ -1,0 +1,1 @@
+"""From an image file to probabilities: ONNX Runtime, without torch."""

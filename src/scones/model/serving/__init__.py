@@ -1,0 +1,1 @@
+"""The endpoint's HTTP server: a supervisor and its worker processes."""

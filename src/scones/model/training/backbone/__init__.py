@@ -1,0 +1,42 @@
+"""Weights to start from: the convolutions of a network that was pre-trained on other pictures, in one npz file.
+
+`weights.npz` here is our own (see README.md); `tools/pretrain.py` makes such a file. Half precision is enough: the
+rounding is a thousandth of what fine-tuning changes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+
+from scones.errors import HyperparameterError
+from scones.model.training.network import Network
+
+DEFAULT = Path(__file__).with_name("weights.npz")
+
+
+def save(network: Network, path: Path) -> None:
+    """Write the weights of `network.features`, as float16."""
+    state = network.features.state_dict()
+    kept = {name: value.cpu() for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    with path.open("wb") as file:
+        np.savez(file, **{name: value.to(torch.float16).contiguous().numpy() for name, value in kept.items()})
+
+
+def load(network: Network, path: Path) -> None:
+    """Put a file's weights into `network.features`; raises HyperparameterError where the file does not fit it."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            state = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
+        network.features.load_state_dict(state, strict=False)
+        missing = [name for name, _ in network.features.named_parameters() if name not in state]
+    except (OSError, EOFError, TypeError, ValueError, BadZipFile, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise HyperparameterError(
+            f"the backbone {path} cannot be used ({reason}); make it with tools/pretrain.py"
+        ) from error
+    if missing:
+        raise HyperparameterError(f"the backbone {path} lacks {missing[0]}; make it with tools/pretrain.py")

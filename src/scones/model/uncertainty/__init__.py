@@ -1,0 +1,1 @@
+"""When an answer is accepted: temperature, acceptance thresholds and the novelty score."""

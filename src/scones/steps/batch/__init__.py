@@ -1,0 +1,1 @@
+"""The input shards and the output tables of `scones classify`."""

@@ -1,0 +1,32 @@
+import subprocess
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localaws.services.sagemaker.containers.logs import Metrics, follow
+
+
+def _lines_of(program):
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    lines = []
+    follow(process, lines.extend)
+    process.wait()
+    return lines
+
+
+def test_lines_come_whole_even_the_last_one():
+    assert _lines_of("print('one\\r\\ntwo'); print('three', end='')") == ["one", "two", "three"]
+
+
+def test_output_without_lines_or_without_sense_is_cut_and_kept():
+    lines = _lines_of("import os; os.write(1, b'\\xff' * 600_000)")
+    assert sum(map(len, lines)) == 600_000
+    assert len(lines) > 1
+
+
+@given(st.lists(st.text(max_size=20), max_size=10))
+def test_metrics_read_any_line(lines):
+    metrics = Metrics([{"Name": "loss", "Regex": "loss=(.*)"}, {"Name": "groupless", "Regex": "x"}])
+    metrics.read([*lines, "loss=fish", "loss=1e-3"])
+    assert [(metric["MetricName"], metric["Value"]) for metric in metrics.final] == [("loss", 0.001)]

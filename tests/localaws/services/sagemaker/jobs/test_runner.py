@@ -1,0 +1,48 @@
+import subprocess
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localaws.server import processes
+from localaws.services.sagemaker.jobs.runner import Job, failure_reason
+
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+)
+
+
+def _spawn(tmp_path, program):
+    argv = [sys.executable, "-c", program]
+    return processes.spawn(argv, env={}, cwd=tmp_path, stdout=subprocess.PIPE)
+
+
+def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
+    job = Job(grace_seconds=0.2)
+
+    def stop_when_up(lines):
+        if "up" in lines:
+            job.stop()
+
+    ended = job.run(_spawn(tmp_path, STUBBORN), stop_when_up, 60)
+    assert ended.exit_code == 128 + 9
+    assert job.stopping.is_set()
+
+
+def test_a_container_that_takes_too_long_is_ended(tmp_path):
+    ended = Job(grace_seconds=0.1).run(_spawn(tmp_path, STUBBORN), lambda _: None, 0.3)
+    assert ended.timed_out
+
+
+def test_a_job_that_was_stopped_before_its_container_began_ends_it(tmp_path):
+    job = Job(grace_seconds=60)
+    job.stop()
+    assert job.run(_spawn(tmp_path, "import time; time.sleep(600)"), lambda _: None, 60).exit_code == 128 + 15
+
+
+@given(st.text(max_size=3000), st.integers(0, 255))
+def test_a_reason_fits_and_ends_with_the_exit_code(text, code):
+    reason = failure_reason(text, code)
+    assert len(reason) <= 1024
+    assert reason.startswith("AlgorithmError: ")
+    assert reason.endswith(f", exit code: {code}")

@@ -1,0 +1,71 @@
+import http.client
+import json
+
+import boto3
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from localaws.services.sagemaker import api
+from localaws.services.sagemaker.errors import SageMakerError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=10,
+)
+CREATING = sorted(name for name in api.operations() if name.startswith("Create"))
+
+
+def _post(url, target, body):
+    connection = http.client.HTTPConnection(url.removeprefix("http://"))
+    headers = {"X-Amz-Target": f"SageMaker.{target}", "Content-Type": "application/x-amz-json-1.1"}
+    connection.request("POST", "/", body, headers)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def test_an_operation_that_is_not_there_is_named(account):
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match=r"UnknownOperationException.*ListPipelines"):
+        account.sagemaker.list_pipelines()
+
+
+def test_a_path_of_the_runtime_that_is_not_there_is_named(account):
+    with pytest.raises(account.runtime.exceptions.ClientError, match=r"UnknownOperation.*async-invocations"):
+        account.runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://b/k")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, b'{"TrainingJobName": 3}'])
+def test_a_body_that_is_no_request_is_a_serialization_error(account, body):
+    status, answer = _post(account.server.url, "DescribeTrainingJob", body)
+    assert status == 400
+    assert answer["__type"] == "SerializationException"
+
+
+def test_names_are_checked_in_the_words_of_aws(account):
+    status, answer = _post(account.server.url, "CreateModel", json.dumps({"ModelName": "not a name"}))
+    assert status == 400
+    assert answer["__type"] == "ValidationException"
+    assert answer["message"].startswith(
+        "1 validation error detected: Value 'not a name' at 'modelName' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern: "
+    )
+
+
+def test_regions_do_not_see_each_other(account, name):
+    account.sagemaker.create_model_package_group(ModelPackageGroupName=name)
+    elsewhere = boto3.client(
+        "sagemaker",
+        endpoint_url=account.server.url,
+        region_name="eu-west-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    assert not elsewhere.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(operation=st.sampled_from(CREATING), request=st.dictionaries(st.text(max_size=20), JSON, max_size=4))
+def test_whatever_is_asked_the_answer_is_an_error_of_sagemaker(operation, request):
+    with pytest.raises(SageMakerError):
+        api.call(operation, request)

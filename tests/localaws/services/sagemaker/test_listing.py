@@ -1,0 +1,58 @@
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localaws.services.sagemaker.errors import ValidationException
+from localaws.services.sagemaker.listing import page
+
+
+def _records(count):
+    return [{"Name": f"n{index}", "CreationTime": float(index), "Status": "ab"[index % 2]} for index in range(count)]
+
+
+def _list(records, **request):
+    found, token = [], None
+    while True:
+        answer = page(
+            records, {**request, **({"NextToken": token} if token else {})}, "All", name="Name", status="Status"
+        )
+        found += answer["All"]
+        token = answer.get("NextToken")
+        if token is None:
+            return found
+
+
+@given(st.integers(0, 30), st.integers(1, 40), st.sampled_from(["Ascending", "Descending"]))
+def test_pages_hold_every_record_once_and_in_order(count, size, order):
+    records = _records(count)
+    times = [record["CreationTime"] for record in _list(records, MaxResults=size, SortOrder=order)]
+    assert times == sorted(times, reverse=order == "Descending")
+    assert len(times) == count
+
+
+@given(st.text(max_size=30).filter(lambda text: text and not _is_number(text)))
+def test_a_token_that_is_not_ours_is_refused(token):
+    with pytest.raises(ValidationException, match="Invalid NextToken"):
+        page(_records(3), {"NextToken": token}, "All", name="Name")
+
+
+def _is_number(token):
+    try:
+        return int(base64.urlsafe_b64decode(token.encode())) is not None
+    except ValueError:
+        return False
+
+
+def test_filters_narrow_the_list():
+    records = _records(10)
+    assert [found["Name"] for found in _list(records, NameContains="N3")] == ["n3"]
+    assert {found["Status"] for found in _list(records, StatusEquals="a")} == {"a"}
+    assert [found["CreationTime"] for found in _list(records, CreationTimeAfter=8.0)] == [9.0, 8.0]
+    assert not _list(records, WarmPoolStatusEquals="Available")
+
+
+def test_a_time_that_is_none_is_refused():
+    with pytest.raises(ValidationException, match="not a timestamp"):
+        page(_records(1), {"CreationTimeAfter": "yesterday"}, "All", name="Name")

@@ -1,0 +1,89 @@
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.errors import HyperparameterError
+from scones.model.training.hyperparameters import RANGES, Hyperparameters, parse
+
+
+def test_nothing_gives_the_defaults() -> None:
+    assert parse({}) == Hyperparameters()
+
+
+def test_strings_become_numbers() -> None:
+    parsed = parse({"epochs": "7", "learning_rate": "1e-3", "manifest": "0af"})
+    assert parsed == Hyperparameters(epochs=7, learning_rate=0.001, manifest="0af")
+    assert type(parsed.epochs) is int
+
+
+@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("value", ["", "x", "nan", "inf", "-1", "1e300", 3, None, ["1"]])
+def test_a_value_out_of_range_is_named_with_what_is_allowed(name: str, value: object) -> None:
+    with pytest.raises(HyperparameterError, match=rf"^{name} is .* from .* to ") as caught:
+        parse({name: value})
+    assert f"{RANGES[name][1]:g}" in str(caught.value)
+
+
+def test_whole_numbers_are_not_rounded() -> None:
+    with pytest.raises(HyperparameterError, match="whole number"):
+        parse({"epochs": "2.5"})
+
+
+def test_an_unknown_name_is_named_beside_the_known_ones() -> None:
+    with pytest.raises(HyperparameterError, match=r"'epoch' is no hyperparameter; the known ones are epochs"):
+        parse({"epoch": "3"})
+
+
+@pytest.mark.parametrize("value", ["xyz", "../..", "a" * 65, 5])
+def test_a_manifest_that_is_no_digest_is_refused(value: object) -> None:
+    with pytest.raises(HyperparameterError, match=r"^manifest is"):
+        parse({"manifest": value})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*RANGES, "manifest", "alpha", "backbone"]) | st.text(), st.text() | st.none() | st.integers()
+    )
+)
+def test_anything_is_parsed_within_range_or_refused_by_name(values: dict[str, object]) -> None:
+    try:
+        parsed = asdict(parse(values))
+    except HyperparameterError:
+        return
+    assert all(low <= parsed[name] <= high for name, (low, high) in RANGES.items())
+
+
+@pytest.mark.parametrize(
+    ("alpha", "expected"),
+    [
+        ("0.02", [0.02, 0.02]),
+        ("bicycle:0.05,motorcycle:0.01", [0.05, 0.01]),
+        (" motorcycle:.5, bicycle:.1 ", [0.1, 0.5]),
+    ],
+)
+def test_alpha_is_for_all_classes_or_for_each(alpha: str, expected: list[float]) -> None:
+    assert parse({"alpha": alpha}).alphas(["bicycle", "motorcycle"]) == expected
+
+
+@pytest.mark.parametrize("alpha", ["bicycle:0.05", "bicycle:0.05,car:0.01", "0.1,bicycle:0.1"])
+def test_alphas_of_other_classes_are_refused(alpha: str) -> None:
+    with pytest.raises(HyperparameterError, match="give one number, or one for each"):
+        parse({"alpha": alpha}).alphas(["bicycle", "motorcycle"])
+
+
+@pytest.mark.parametrize("alpha", ["", "0", "0.6", "1e-2", "nan", "-0.1", "bicycle", "bicycle:"])
+def test_an_alpha_that_is_no_share_is_refused(alpha: str) -> None:
+    with pytest.raises(HyperparameterError, match="it must be a share"):
+        parse({"alpha": alpha})
+
+
+def test_an_unknown_backbone_is_refused() -> None:
+    with pytest.raises(HyperparameterError, match="default or none"):
+        parse({"backbone": "resnet152"})
+
+
+@given(st.builds(Hyperparameters, **{name: st.integers(2, 10) for name in ("epochs", "batch_size", "folds")}))
+def test_what_is_written_as_strings_is_read_back(parameters: Hyperparameters) -> None:
+    assert parse({name: str(value) for name, value in asdict(parameters).items()}) == parameters

@@ -1,0 +1,214 @@
+"""What people answered in review becomes training data, and nothing else does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.contract.release import Manifest
+from scones.progress import Step
+from scones.steps.dataset.labels import MOST_LABELS, BadLabelError, parse_label, with_labels
+from scones.steps.dataset.source import Source, find_source
+from scones.steps.stage import stage
+
+from ..conftest import Notes
+
+Folder = Callable[..., Path]
+Noise = Callable[..., bytes]
+CLASSES = ("bicycle", "motorcycle")
+KEY = f"labels/{'a' * 32}.json"
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from([*CLASSES, "neither", KEY, KEY[:-5]]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["picture", "answer"]) | st.text(), inner),
+    max_leaves=8,
+)
+
+
+def arrival(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()[:32]
+
+
+@pytest.fixture
+def answer(s3: Any, bucket: str) -> Callable[..., str]:
+    """Puts what `review` puts for one answer; returns the picture's name."""
+
+    def put(number: int, answer: object, content: bytes, **changed: object) -> str:
+        name = f"{arrival(number)}.jpg"
+        label = {
+            "answer": answer,
+            "reviewer": "anna.smith",
+            "answered_at": "2026-11-25T19:30:00+00:00",
+            "arrival": arrival(number),
+            "s3_key": "arrivals/ben.jones/gate.jpg",
+            "picture": f"labels/{name}",
+            "model": "m1",
+            "inferences": [0.5, 0.5],
+        }
+        s3.put_object(Bucket=bucket, Key=f"labels/{name}", Body=content)
+        s3.put_object(Bucket=bucket, Key=f"labels/{arrival(number)}.json", Body=json.dumps(label | changed).encode())
+        return name
+
+    return put
+
+
+@pytest.fixture
+def staged(s3: Any, bucket: str, tmp_path: Path) -> Callable[..., Manifest]:
+    """Stages a folder with the bucket's labels."""
+
+    def run(root: Path, seed: int = 0, step: Step | None = None) -> Manifest:
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        source = with_labels(found(root), bucket, tmp_path / "labels", s3=s3, step=step or Step())
+        return stage(source, s3=s3, bucket=bucket, seed=seed).manifest
+
+    return run
+
+
+def found(root: Path) -> Source:
+    return find_source(str(root), {}, root, Step())
+
+
+def test_an_answer_is_training_data_under_its_class_and_neither_is_a_negative(
+    s3: Any, bucket: str, folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
+) -> None:
+    root = folder("bicycle", "motorcycle")
+    before = stage(found(root), s3=s3, bucket=bucket).manifest
+    keys = {
+        f"train/bicycle/{answer(1, 'bicycle', noise(7001, kind='JPEG'))}",
+        f"train/motorcycle/{answer(2, 'motorcycle', noise(7002))}",
+        f"negatives/neither/{answer(3, 'neither', noise(7003))}",
+    }
+    manifest = staged(root)
+    assert manifest["digest"] != before["digest"]
+    assert [i for i in manifest["images"] if i["key"] not in keys] == before["images"]
+    assert {i["key"] for i in manifest["images"]} - {i["key"] for i in before["images"]} == keys
+    assert manifest["source"] == f"{before['source']}, 3 labelled in review"
+    assert manifest["counts"] == before["counts"] | {"train": {"bicycle": 8, "motorcycle": 8}}
+    assert manifest["negatives"] == {"negatives": 1, "test-negatives": 0}
+    for key in keys:
+        body = s3.get_object(Bucket=bucket, Key=f"data/{manifest['digest']}/{key}")["Body"].read()
+        assert {"key": key, "sha256": hashlib.sha256(body).hexdigest()} in manifest["images"]
+    assert not any(name in json.dumps(manifest) for name in ("anna", "smith", "ben", "jones"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_label_is_never_in_validation_or_test(
+    folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest], seed: int
+) -> None:
+    names = [answer(n, ("bicycle", "neither")[n % 2], noise(7000 + n)) for n in range(8)]
+    keys = [image["key"] for image in staged(folder("bicycle", "motorcycle"), seed)["images"]]
+    assert sum(key.endswith(tuple(names)) for key in keys) == 8
+    assert {key.partition("/")[0] for key in keys if key.endswith(tuple(names))} == {"train", "negatives"}
+
+
+def test_a_label_of_a_picture_that_the_source_has_is_left_out_and_changes_nothing(
+    s3: Any, bucket: str, folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
+) -> None:
+    root = folder("train/bicycle", "train/motorcycle", "test/bicycle", "test/motorcycle")
+    before = stage(found(root), s3=s3, bucket=bucket).manifest
+    for number in range(4):
+        answer(number, "motorcycle", noise(1000 * number, mirror=True))
+    manifest = staged(root)
+    assert (manifest["digest"], manifest["source"]) == (before["digest"], before["source"])
+    reasons = {manifest["left_out"][f"labels/motorcycle/{arrival(number)}.jpg"] for number in range(4)}
+    assert reasons == {f"shows the same as {split}/{label}/000.png" for split in ("train", "test") for label in CLASSES}
+
+
+def test_each_label_that_teaches_nothing_has_its_reason_and_stops_nobody(
+    s3: Any, bucket: str, folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
+) -> None:
+    unreadable = answer(1, "bicycle", b"no picture")
+    answer(2, "scooter", noise(7002))
+    answer(3, "bicycle", noise(7003), picture="data/secret.png")
+    answer(4, "bicycle", noise(7004), padding="x" * 64 * 1024)
+    s3.delete_object(Bucket=bucket, Key=f"labels/{answer(5, 'bicycle', noise(7005))}")
+    twice = {f"labels/{said}/{answer(n, said, noise(7006))}" for n, said in ((6, "motorcycle"), (7, "bicycle"))}
+    s3.put_object(Bucket=bucket, Key="labels/notes.json", Body=b'{"picture": "labels/notes.png", "answer": "bicycle"}')
+    s3.put_object(Bucket=bucket, Key="labels/broken.json", Body=b"[" * 9000)
+    s3.put_object(Bucket=bucket, Key="labels/README.txt", Body=b"not mine")
+    manifest = staged(folder("bicycle", "motorcycle"))
+    contradiction = "shows the same as an image of another class: "
+    contradiction += ", ".join(sorted(twice, key=lambda key: Path(key).name))
+    assert manifest["left_out"] == {
+        f"labels/bicycle/{unreadable}": "it cannot be decoded as PNG, JPEG or WebP",
+        f"labels/{arrival(2)}.json": "its answer is none of bicycle, motorcycle, neither",
+        f"labels/{arrival(3)}.json": "its picture is not the copy beside it",
+        f"labels/{arrival(4)}.json": f"labels/{arrival(4)}.json is larger than 64 KiB",
+        f"labels/{arrival(5)}.json": f"labels/{arrival(5)}.jpg is not there",
+        **dict.fromkeys(twice, contradiction),
+        "labels/notes.json": "its name is no arrival's id",
+        "labels/broken.json": "it is no label: JSON with a picture and an answer",
+    }
+    assert "review" not in manifest["source"].rpartition("/")[2]
+
+
+def test_without_labels_yet_the_source_is_staged_as_it_is(
+    s3: Any, bucket: str, folder: Folder, staged: Callable[..., Manifest]
+) -> None:
+    root, step = folder("bicycle", "motorcycle"), Notes()
+    manifest = staged(root, step=step)
+    assert manifest == stage(found(root), s3=s3, bucket=bucket).manifest
+    assert step.noted == ["no labels yet: the answers that people give to `scones review` become labels"]
+
+
+def test_a_data_set_that_was_staged_with_labels_and_downloaded_can_be_staged_with_them_again(
+    folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
+) -> None:
+    root, picture = folder("bicycle", "motorcycle"), noise(7001)
+    name = answer(1, "bicycle", picture)
+    (root / "bicycle" / name).write_bytes(picture)
+    manifest = staged(root)
+    assert manifest["left_out"] == {f"labels/{arrival(1)}.json": "the source has a picture of its name"}
+    assert len({image["key"] for image in manifest["images"]}) == len(manifest["images"]) == 21
+
+
+class Shelf:
+    """S3 with any number of labels that are not there when they are asked for."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def get_paginator(self, operation: str) -> Shelf:
+        return self
+
+    def paginate(self, **arguments: str) -> list[dict[str, Any]]:
+        return [{"Contents": [{"Key": f"labels/{n:032x}.json", "LastModified": -n} for n in range(self.count)]}]
+
+    def get_object(self, Bucket: str, Key: str) -> Any:
+        raise BadLabelError(f"{Key} is not there")
+
+
+def test_of_too_many_labels_the_newest_are_taken(folder: Folder, tmp_path: Path) -> None:
+    step = Notes()
+    source = with_labels(found(folder("a", "b")), "b", tmp_path, s3=Shelf(MOST_LABELS + 2), step=step)
+    assert sorted(source.left_out) == [f"labels/{n:032x}.json" for n in range(MOST_LABELS)]
+    assert step.noted == ["the newest 20,000 of 20,002 labels are taken"]
+
+
+@given(body=st.binary() | ANYTHING.map(lambda value: json.dumps(value).encode()), key=st.text() | st.just(KEY))
+def test_whatever_lies_there_is_a_label_or_has_a_reason(body: bytes, key: str) -> None:
+    try:
+        label = parse_label(body, key, CLASSES)
+    except BadLabelError:
+        return
+    assert label["answer"] in (*CLASSES, "neither")
+    assert label["picture"].startswith(key.removesuffix(".json"))
+
+
+@given(answer=st.sampled_from([*CLASSES, "neither"]), suffix=st.sampled_from(["", ".jpg", ".png", ".webp"]))
+def test_what_review_writes_is_read_back(answer: str, suffix: str) -> None:
+    body = json.dumps({"picture": KEY.removesuffix(".json") + suffix, "answer": answer, "reviewer": "anna"})
+    assert parse_label(body.encode(), KEY, CLASSES) == {"picture": f"labels/{'a' * 32}{suffix}", "answer": answer}
+
+
+@pytest.mark.parametrize("suffix", ["/../x.png", ".png/..", "x.png", ".", "." + "a" * 300, ".p\u00e9"])
+def test_a_picture_that_could_lie_elsewhere_is_refused(suffix: str) -> None:
+    body = json.dumps({"picture": KEY.removesuffix(".json") + suffix, "answer": "bicycle"}).encode()
+    with pytest.raises(BadLabelError, match="not the copy beside it"):
+        parse_label(body, KEY, CLASSES)
