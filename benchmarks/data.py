@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from scones.contract.layout import DATA, NEGATIVES, TEST_NEGATIVES
 from scones.contract.release import Manifest
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.source import find_source, with_negatives
 from scones.steps.stage import stage
 
@@ -53,7 +53,7 @@ class Images:
 
 def stage_images(data: Path, folder: Path) -> Images:
     """Stage `data`'s official CIFAR-100 split with its negatives into `folder`; raises DataError."""
-    source = find_source(str(data / "cifar100_bikes"), {}, folder / "cache", Step())
+    source = find_source(str(data / "cifar100_bikes"), {}, folder / "cache", Progress())
     source = with_negatives(source, str(data / "cifar100_other"), {})
     manifest = stage(source, s3=FolderBucket(folder), bucket="benchmark").manifest
     for name in manifest["classes"]:

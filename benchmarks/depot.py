@@ -20,7 +20,7 @@ from scones.contract.layout import ARRIVALS, DECISIONS
 from scones.dispatch_rule import Order
 from scones.errors import ReviewError
 from scones.laptop import laptop
-from scones.progress import Reporter, Step
+from scones.progress import Progress, Reporter
 from scones.settings import Settings
 from scones.steps.account.inventory import Client
 from scones.steps.dataset.source import find_source
@@ -47,7 +47,7 @@ class Depot:
     def with_threshold(self, threshold: float) -> None:
         """From this confidence on no person is asked."""
         settings = self.settings.model_copy(update={"threshold": threshold})
-        deploy(settings, cloudformation=self.client("cloudformation"), s3=self.client("s3"), step=Step())
+        deploy(settings, cloudformation=self.client("cloudformation"), s3=self.client("s3"), progress=Progress())
 
     def add_orders(self, n: int, name: str) -> None:
         """As many near as far ones."""
@@ -57,7 +57,9 @@ class Depot:
         table, dynamodb = self.outputs["OrdersTable"], self.client("dynamodb")
         with ThreadPoolExecutor(4) as threads:
             for part in range(4):
-                threads.submit(add_orders, orders[part::4], table=table, dynamodb=dynamodb, step=Step(), now=now)
+                threads.submit(
+                    add_orders, orders[part::4], table=table, dynamodb=dynamodb, progress=Progress(), now=now
+                )
 
     def arrive(self, name: str, image: bytes, poll_seconds: float = _POLL_SECONDS) -> float:
         """Upload one picture and wait for its decision; returns the seconds from the one to the other.
@@ -114,11 +116,11 @@ def open_depot(images: Path, folder: Path) -> Iterator[Depot]:
     folder.mkdir()
     settings = Settings(hyperparameters=QUICK, minimum_accuracy=0)
     with chdir(folder), laptop(Reporter(Console(quiet=True)), keep=False) as client:
-        outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=Step())
-        staged = stage(find_source(str(images), {}, folder, Step()), s3=client("s3"), bucket=outputs["Bucket"])
+        outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), progress=Progress())
+        staged = stage(find_source(str(images), {}, folder, Progress()), s3=client("s3"), bucket=outputs["Bucket"])
         request = release_input(settings, staged.manifest)
         states = client("stepfunctions")
-        release(outputs["ReleaseMachine"], request, stepfunctions=states, logs=client("logs"), step=Step())
+        release(outputs["ReleaseMachine"], request, stepfunctions=states, logs=client("logs"), progress=Progress())
         yield Depot(client, outputs, settings)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from scones.contract.release import Evaluation
 from scones.dispatch_rule import Rules
-from scones.progress import Step
+from scones.progress import Progress
 from scones.simulation.policies import HARD_THRESHOLD
 from scones.steps.simulate import read_evaluation, simulate
 
@@ -28,7 +28,7 @@ def main() -> None:
 
 def measure(evaluation: Evaluation, evenings: int = 200, seed: int = 0) -> dict[str, Any]:
     started = time.monotonic()
-    found = simulate(evaluation, Rules(), evenings=evenings, seed=seed, step=Step())
+    found = simulate(evaluation, Rules(), evenings=evenings, seed=seed, progress=Progress())
     return {
         "seconds": round(time.monotonic() - started, 2),
         "n": evenings,

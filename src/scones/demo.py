@@ -19,7 +19,7 @@ from scones.contract.layout import ARRIVALS, DATA
 from scones.contract.release import Manifest
 from scones.errors import LeftBehindError
 from scones.laptop import CACHE, laptop, one_at_a_time
-from scones.progress import Reporter, Step
+from scones.progress import Progress, Reporter
 from scones.report.types import Run
 from scones.settings import Settings, load_settings
 from scones.simulation.evening import sample_orders
@@ -46,20 +46,22 @@ def run_demo(
     settings, reporter = _settings(epochs), Reporter(console)
     folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     with one_at_a_time(), ExitStack() as running:
-        with reporter.step("find", "images to work with") as step:
-            source = with_negatives(find_source(data, os.environ, CACHE, step), negatives, os.environ)
+        with reporter.step("find", "images to work with") as progress:
+            source = with_negatives(find_source(data, os.environ, CACHE, progress), negatives, os.environ)
         client = running.enter_context(laptop(reporter, keep=keep))
-        with reporter.step("deploy", "bucket, functions, roles, state machines and the rule between them") as step:
-            outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=step)
-        with reporter.step("stage", "check, deduplicate, split and upload the images") as step:
-            staged = stage(source, s3=client("s3"), bucket=outputs["Bucket"], seed=settings.seed, step=step)
-        with reporter.step("release", "train, evaluate, gate, register, deploy") as step:
+        with reporter.step("deploy", "bucket, functions, roles, state machines and the rule between them") as progress:
+            outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), progress=progress)
+        with reporter.step("stage", "check, deduplicate, split and upload the images") as progress:
+            staged = stage(source, s3=client("s3"), bucket=outputs["Bucket"], seed=settings.seed, progress=progress)
+        with reporter.step("release", "train, evaluate, gate, register, deploy") as progress:
             request, machine = release_input(settings, staged.manifest), outputs["ReleaseMachine"]
-            release(machine, request, stepfunctions=client("stepfunctions"), logs=client("logs"), step=step)
-        with reporter.step("orders", "an evening's orders come in") as step:
-            _take_orders(settings, outputs, client, step)
-        with reporter.step("deliver", f"{arrivals} drivers arrive, get their orders, and a person looks on") as step:
-            _drivers_arrive(staged.manifest, arrivals, outputs, client, step)
+            release(machine, request, stepfunctions=client("stepfunctions"), logs=client("logs"), progress=progress)
+        with reporter.step("orders", "an evening's orders come in") as progress:
+            _take_orders(settings, outputs, client, progress)
+        with reporter.step(
+            "deliver", f"{arrivals} drivers arrive, get their orders, and a person looks on"
+        ) as progress:
+            _drivers_arrive(staged.manifest, arrivals, outputs, client, progress)
         with reporter.step("report", "gather what happened and draw it"):
             run = _collect(settings, outputs, folder.name, client)
             page = write(run | {"seconds": reporter.seconds}, folder)
@@ -79,19 +81,19 @@ def _settings(epochs: int | None) -> Settings:
     return settings.model_copy(update={"hyperparameters": settings.hyperparameters | shorter})
 
 
-def _take_orders(settings: Settings, outputs: dict[str, str], client: Client, step: Step) -> None:
+def _take_orders(settings: Settings, outputs: dict[str, str], client: Client, progress: Progress) -> None:
     now = datetime.now(UTC)
     evening = [Placed(order) for order in sample_orders(settings.dispatch, settings.seed, now)]
-    add_orders(evening, table=outputs["OrdersTable"], dynamodb=client("dynamodb"), step=step, now=now)
+    add_orders(evening, table=outputs["OrdersTable"], dynamodb=client("dynamodb"), progress=progress, now=now)
 
 
-def _drivers_arrive(manifest: Manifest, n: int, outputs: dict[str, str], client: Client, step: Step) -> None:
+def _drivers_arrive(manifest: Manifest, n: int, outputs: dict[str, str], client: Client, progress: Progress) -> None:
     pictures = _test_pictures(manifest, n, outputs["Bucket"], client("s3"))
     deliver(
         [(name, image) for name, image, _ in pictures],
         bucket=outputs["Bucket"],
         s3=client("s3"),
-        step=step,
+        progress=progress,
         interval=ARRIVAL_SECONDS,
         meanwhile=_person({ARRIVALS + name: label for name, _, label in pictures}, outputs, client),
     )
@@ -134,8 +136,8 @@ def _clean_up(settings: Settings, run: Run, folder: Path, client: Client, report
     """Delete everything, and write the report again now that it is known what is left and how long all of it took."""
     left: list[str] | None = None
     try:
-        with reporter.step("cleanup", "delete everything, then list every service again") as step:
-            cleanup(settings, client=client, step=step)
+        with reporter.step("cleanup", "delete everything, then list every service again") as progress:
+            cleanup(settings, client=client, progress=progress)
         left = []
     except LeftBehindError as error:
         left = error.left

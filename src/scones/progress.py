@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 
-class Step:
+class Progress:
     """What a running step may say: how far it is, and a line worth keeping. Says nothing by itself."""
 
     def update(self, done: int, total: int | None = None, detail: str = "") -> None:
@@ -29,8 +30,8 @@ class _KnownBar(BarColumn):
         return super().render(task) if task.total is not None else Text("")
 
 
-class _ConsoleStep(Step):
-    def __init__(self, name: str, console: Console, bar: Progress | None) -> None:
+class _ConsoleProgress(Progress):
+    def __init__(self, name: str, console: Console, bar: Bars | None) -> None:
         self._name, self._console, self._bar = name, console, bar
         self._task = bar.add_task(name, total=None, detail="") if bar else None
         self._said = ""
@@ -54,15 +55,15 @@ class Reporter:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def step(self, name: str, doing: str) -> Iterator[Step]:
+    def step(self, name: str, doing: str) -> Iterator[Progress]:
         started = time.monotonic()
         if self._console.is_terminal:
             name_column, detail = TextColumn("[bold]{task.description:10}"), TextColumn("{task.fields[detail]}")
             columns = (SpinnerColumn(), name_column, TimeElapsedColumn(), _KnownBar(24), detail)
-            with Progress(*columns, console=self._console, transient=True) as bar:
-                yield _ConsoleStep(name, self._console, bar)
+            with Bars(*columns, console=self._console, transient=True) as bar:
+                yield _ConsoleProgress(name, self._console, bar)
         else:
             self._console.print(f"{name}: {doing}", highlight=False, markup=False)
-            yield _ConsoleStep(name, self._console, None)
+            yield _ConsoleProgress(name, self._console, None)
         self.seconds[name] = round(time.monotonic() - started, 2)
         self._console.print(f"[green]✓[/] {name:10} {self.seconds[name]:6.1f} s  {doing}", highlight=False)

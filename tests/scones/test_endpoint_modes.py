@@ -12,7 +12,7 @@ import pytest
 
 from scones.contract.release import Channel, ReleaseInput
 from scones.errors import ReleaseError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.cleanup import cleanup
 from scones.steps.deploy import deploy
@@ -35,7 +35,7 @@ class Project:
     def release(self, hyperparameters: dict[str, str] | None = None, **settings: Any) -> dict[str, Any]:
         """Give the endpoint as it is after a release."""
         services = {name: self.client(name) for name in ("cloudformation", "s3")}
-        outputs = deploy(Settings(project="modes", **settings), step=Step(), **services)
+        outputs = deploy(Settings(project="modes", **settings), progress=Progress(), **services)
         for split in ("train", "validation", "test"):
             self.client("s3").put_object(Bucket=outputs["Bucket"], Key=f"data/{DATA}/{split}/one.png", Body=b"one")
         self.released += 1
@@ -44,7 +44,7 @@ class Project:
             test_channels=[channel("test")], hyperparameters=hyperparameters or {}, minimum_accuracy=0.0,
         )  # fmt: skip
         states, logs = self.client("stepfunctions"), self.client("logs")
-        release(outputs["ReleaseMachine"], request, stepfunctions=states, logs=logs, step=Step())
+        release(outputs["ReleaseMachine"], request, stepfunctions=states, logs=logs, progress=Progress())
         return self.endpoint()
 
     def endpoint(self) -> dict[str, Any]:
@@ -99,6 +99,6 @@ def test_a_failed_update_leaves_a_real_time_endpoint_scaled_and_cleanup_leaves_n
         "SageMakerVariantInvocationsPerInstance"
     ]
 
-    deleted = cleanup(Settings(project="modes"), client=project.client, step=Step())
+    deleted = cleanup(Settings(project="modes"), client=project.client, progress=Progress())
     assert "scalable target" in {resource.kind for resource in deleted}
     assert project.scaled() == []

@@ -18,7 +18,7 @@ import pytest
 from scones.contract.release import Manifest
 from scones.dispatch_rule import Order
 from scones.errors import ReleaseError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.report import efficiency
 from scones.settings import Settings
 from scones.steps import orders
@@ -56,7 +56,7 @@ class Deployed:
             "minimum_accuracy": minimum,
         }
         machine, states = self.outputs["ReleaseMachine"], self.client("stepfunctions")
-        return release(machine, request, stepfunctions=states, logs=self.client("logs"), step=Step())
+        return release(machine, request, stepfunctions=states, logs=self.client("logs"), progress=Progress())
 
     def endpoints(self) -> list[str]:
         return [e["EndpointName"] for e in self.client("sagemaker").list_endpoints()["Endpoints"]]
@@ -68,15 +68,15 @@ def deployed(localaws: Any, folder: Path) -> Deployed:
         for seed in range(40):
             (folder / label / f"{seed}.png").write_bytes(png(draw(label, seed, 32)))
     cloudformation, s3 = localaws.client("cloudformation"), localaws.client("s3")
-    outputs = deploy(SETTINGS, cloudformation=cloudformation, s3=s3, step=Step())
-    staged = stage(find_source(str(folder), {}, folder, Step()), s3=s3, bucket=outputs["Bucket"])
+    outputs = deploy(SETTINGS, cloudformation=cloudformation, s3=s3, progress=Progress())
+    staged = stage(find_source(str(folder), {}, folder, Progress()), s3=s3, bucket=outputs["Bucket"])
     return Deployed(outputs, staged.manifest, localaws.client)
 
 
 @pytest.fixture(scope="module")
 def project(localaws: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     yield deployed(localaws, tmp_path_factory.mktemp("sketches"))
-    cleanup(SETTINGS, client=localaws.client, step=Step())
+    cleanup(SETTINGS, client=localaws.client, progress=Progress())
 
 
 def test_a_training_job_that_fails_gives_its_own_reason(project: Deployed) -> None:
@@ -131,7 +131,7 @@ def add_orders(deployed: Deployed, n: int = 40) -> None:
     promised = datetime.now(UTC) + timedelta(hours=1)
     found = [Placed(Order(f"order-{k}", 1.0 if k % 2 else 8.0, promised)) for k in range(n)]
     table, dynamodb = deployed.outputs["OrdersTable"], deployed.client("dynamodb")
-    orders.add_orders(found, table=table, dynamodb=dynamodb, step=Step(), now=datetime.now(UTC))
+    orders.add_orders(found, table=table, dynamodb=dynamodb, progress=Progress(), now=datetime.now(UTC))
 
 
 def send(deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, **pictures: bytes) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def send(deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, **pic
         [(f"anna/{name}.png", image) for name, image in pictures.items()],
         bucket=deployed.outputs["Bucket"],
         s3=deployed.client("s3"),
-        step=Step(),
+        progress=Progress(),
         timeout=120,
         meanwhile=meanwhile,
     )
@@ -181,7 +181,7 @@ assert len(PHOTO) > 20_000_000
 
 def with_settings(deployed: Deployed, **changed: Any) -> None:
     settings = SETTINGS.model_copy(update=changed)
-    deploy(settings, cloudformation=deployed.client("cloudformation"), s3=deployed.client("s3"), step=Step())
+    deploy(settings, cloudformation=deployed.client("cloudformation"), s3=deployed.client("s3"), progress=Progress())
 
 
 def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
@@ -235,8 +235,8 @@ def test_a_person_s_word_is_training_data_for_the_next_data_set(released: Deploy
     with_settings(released, threshold=1.0)
     picture = png(draw("bicycle", 1003, 32))
     (decision,) = send(released, meanwhile=answering(released, "motorcycle"), taught=picture).values()
-    sketches = find_source("sketches", {}, tmp_path, Step())
-    found = with_labels(sketches, released.outputs["Bucket"], tmp_path, s3=released.client("s3"), step=Step())
+    sketches = find_source("sketches", {}, tmp_path, Progress())
+    found = with_labels(sketches, released.outputs["Bucket"], tmp_path, s3=released.client("s3"), progress=Progress())
     assert found.left_out == {}
     (label,) = [image for image in found.labels if image.name == f"{decision['arrival']}.png"]
     assert (label.label, (tmp_path / label.name).read_bytes()) == ("motorcycle", picture)
@@ -303,7 +303,7 @@ def test_a_folder_is_classified_by_the_released_model(released: Deployed, tmp_pa
     ]
     work = Work(release, str(tmp_path), released.outputs["Bucket"], SETTINGS.classify_instance_type, SETTINGS.tags)
     services = {name: released.client(name) for name in ("s3", "sagemaker")}
-    rows = {row["key"]: row for row in classify(work, tmp_path / "out.csv", step=Step(), **services)}
+    rows = {row["key"]: row for row in classify(work, tmp_path / "out.csv", progress=Progress(), **services)}
     assert len(rows) == 21
     assert rows.pop("broken.png")["error"].startswith("ImageRejectedError: ")
     for row in rows.values():
@@ -360,7 +360,7 @@ def test_a_failed_delivery_is_found_and_started_again(released: Deployed) -> Non
     assert (failed["picture"], failed["error"]) == ("arrivals/anna/late.png", "EndpointUnavailableError")
     released.release("tiny-20260101-000006")
     table, dynamodb = released.outputs["ArrivalsTable"], released.client("dynamodb")
-    redrive(*where, table=table, dynamodb=dynamodb, step=Step(), **services)
+    redrive(*where, table=table, dynamodb=dynamodb, progress=Progress(), **services)
     assert failed_deliveries(*where, **services) == []
     execution = execution_arn(released, f"{failed['name']}-r1")
     assert json.loads(wait_for(released, execution)["output"])["outcome"] == "DISPATCHED"

@@ -65,20 +65,24 @@ def demo(
 def deploy(plan: Plan = False, as_json: Json = False) -> None:
     """Bring the two stacks and the container image to what `infra/` says."""
     from scones.settings import load_settings
-    from scones.steps import deploy as step
+    from scones.steps import deploy as deploy_step
     from scones.steps.account.container_image import build_image
 
     settings, client = load_settings(), clients()
     if plan:
-        changes = step.plan(settings, cloudformation=client("cloudformation"))
+        changes = deploy_step.plan(settings, cloudformation=client("cloudformation"))
         columns = ("stack", "action", "resource", "type", "replacement")
         print_rows([vars(change) for change in changes], columns, as_json, empty="nothing to change")
         return
     reporter = reporter_for(as_json)
     with reporter.step("deploy", "the two stacks") as progress:
-        outputs = step.deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), step=progress)
+        outputs = deploy_step.deploy(
+            settings, cloudformation=client("cloudformation"), s3=client("s3"), progress=progress
+        )
     with reporter.step("image", "the container image, built in the account") as progress:
-        build_image(settings, outputs["ImageBuild"], codebuild=client("codebuild"), ecr=client("ecr"), step=progress)
+        build_image(
+            settings, outputs["ImageBuild"], codebuild=client("codebuild"), ecr=client("ecr"), progress=progress
+        )
     print_rows([{"output": key, "value": value} for key, value in outputs.items()], ("output", "value"), as_json)
 
 
@@ -95,7 +99,7 @@ def stage(
     from scones.settings import load_settings
     from scones.steps.dataset.labels import with_labels
     from scones.steps.dataset.source import find_source, with_negatives
-    from scones.steps.stage import stage as step
+    from scones.steps.stage import stage as stage_step
 
     settings, client = load_settings(), clients()
     bucket = outputs_of(client, settings.storage_stack)["Bucket"]
@@ -103,8 +107,10 @@ def stage(
     with TemporaryDirectory() as folder, reporter_for(as_json).step("stage", doing) as progress:
         found = with_negatives(find_source(source, os.environ, CACHE, progress), negatives, os.environ)
         if labels:
-            found = with_labels(found, bucket, Path(folder), s3=client("s3"), step=progress)
-        staged = step(found, s3=client("s3"), bucket=bucket, seed=settings.seed, allow_bad=allow_bad, step=progress)
+            found = with_labels(found, bucket, Path(folder), s3=client("s3"), progress=progress)
+        staged = stage_step(
+            found, s3=client("s3"), bucket=bucket, seed=settings.seed, allow_bad=allow_bad, progress=progress
+        )
     manifest = staged.manifest
     row = {"data": manifest["digest"], "uploaded": staged.uploaded, "unchanged": staged.unchanged} | {
         f"{split} {name}": n for split, counts in manifest["counts"].items() for name, n in counts.items()
@@ -126,7 +132,7 @@ def release(
     if backbone and from_scratch:
         raise typer.BadParameter("--backbone starts from weights and --from-scratch from none; give one of them")
     from scones.settings import load_settings
-    from scones.steps import release as step
+    from scones.steps import release as release_step
     from scones.steps.run.gather import manifest as read_manifest
 
     settings, client = load_settings(), clients()
@@ -136,15 +142,15 @@ def release(
     manifest = read_manifest(outputs["Bucket"], data, s3=client("s3"))
     if manifest is None:
         raise DataNotFoundError(f"no data set {data} is staged; run `scones stage` and take the digest that it prints")
-    weights = step.upload_backbone(backbone, bucket=outputs["Bucket"], s3=client("s3")) if backbone else None
-    request = step.release_input(settings, manifest, backbone=weights)
+    weights = release_step.upload_backbone(backbone, bucket=outputs["Bucket"], s3=client("s3")) if backbone else None
+    request = release_step.release_input(settings, manifest, backbone=weights)
     with reporter_for(as_json).step("release", request["name"]) as progress:
-        execution = step.release(
+        execution = release_step.release(
             outputs["ReleaseMachine"],
             request,
             stepfunctions=client("stepfunctions"),
             logs=client("logs"),
-            step=progress,
+            progress=progress,
         )
     print_rows([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
 
@@ -159,13 +165,13 @@ def evaluate(
 ) -> None:
     """Measure the newest release's model on any labelled images."""
     from scones.settings import load_settings
-    from scones.steps.evaluate import evaluate as step
+    from scones.steps.evaluate import evaluate as evaluate_step
     from scones.steps.evaluate import summary
 
     settings, client = load_settings(), clients()
     outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
     with reporter_for(as_json).step("evaluate", str(data)):
-        measured = step(
+        measured = evaluate_step(
             data,
             others,
             machine=outputs["ReleaseMachine"],
@@ -184,16 +190,18 @@ def classify(
 ) -> None:
     """Classify thousands of images with the newest release's model; run it again to go on where it broke off."""
     from scones.settings import load_settings
-    from scones.steps import classify as step
+    from scones.steps import classify as classify_step
     from scones.steps.run.gather import released
 
     settings, client = load_settings(), clients()
     outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
     release = released(outputs["ReleaseMachine"], stepfunctions=client("stepfunctions"))["name"]
-    work = step.Work(release, source, outputs["Bucket"], settings.classify_instance_type, settings.tags)
+    work = classify_step.Work(release, source, outputs["Bucket"], settings.classify_instance_type, settings.tags)
     with reporter_for(as_json).step("classify", source) as progress:
-        rows = step.classify(work, out, s3=client("s3"), sagemaker=client("sagemaker"), step=progress)
-    print_rows([step.summary(rows) | {"file": str(out)}], ("file", "images", "accept", "review", "error"), as_json)
+        rows = classify_step.classify(work, out, s3=client("s3"), sagemaker=client("sagemaker"), progress=progress)
+    print_rows(
+        [classify_step.summary(rows) | {"file": str(out)}], ("file", "images", "accept", "review", "error"), as_json
+    )
 
 
 @app.command(epilog="Example: `scones report --out runs/today`")
@@ -203,20 +211,20 @@ def report(
 ) -> None:
     """Write the report of the newest release and all deliveries."""
     from scones.settings import load_settings
-    from scones.steps import report as step
+    from scones.steps import report as report_step
 
     settings, client = load_settings(), clients()
     outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
     reporter = reporter_for(as_json)
     with reporter.step("report", str(out)):
-        run = step.collect(
+        run = report_step.collect(
             settings,
             outputs,
             run_id=out.name,
             where=client("s3").meta.region_name,
-            **{name: client(name) for name in step.SERVICES},
+            **{name: client(name) for name in report_step.SERVICES},
         )
-        page = step.write(run | {"seconds": reporter.seconds}, out)
+        page = report_step.write(run | {"seconds": reporter.seconds}, out)
     print_rows([{"report": str(page)}], ("report",), as_json)
 
 
@@ -225,14 +233,14 @@ def cleanup(plan: Plan = False, as_json: Json = False) -> None:
     """Delete all that carries the project's tag or name, and prove that nothing is left."""
     from scones.settings import load_settings
     from scones.steps.account.inventory import inventory
-    from scones.steps.cleanup import cleanup as step
+    from scones.steps.cleanup import cleanup as cleanup_step
 
     settings, client = load_settings(), clients()
     if plan:
         found = list(inventory(settings, client=client))
     else:
         with reporter_for(as_json).step("cleanup", f"everything of {settings.project}") as progress:
-            found = step(settings, client=client, step=progress)
+            found = cleanup_step(settings, client=client, progress=progress)
     print_rows([vars(resource) for resource in found], ("kind", "id"), as_json, empty="nothing there")
 
 

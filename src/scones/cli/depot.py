@@ -27,7 +27,7 @@ def deliver(
 ) -> None:
     """Upload pictures as arrivals and wait for their decisions, a person's among them."""
     from scones.settings import load_settings
-    from scones.steps.deliver import deliver as step
+    from scones.steps.deliver import deliver as deliver_step
     from scones.steps.review import list_reviews
 
     settings, client = load_settings(), clients()
@@ -42,11 +42,11 @@ def deliver(
                 progress.note(f"{len(waiting)} wait for a person; answer with `scones review`")
             told.update(waiting)
 
-        decisions = step(
+        decisions = deliver_step(
             pictures,
             bucket=outputs["Bucket"],
             s3=client("s3"),
-            step=progress,
+            progress=progress,
             meanwhile=look,
             timeout=(settings.review_minutes + 1) * 60,
         )
@@ -66,7 +66,7 @@ def deliveries(
 ) -> None:
     """List deliveries, find those that failed, and start them again."""
     from scones.settings import load_settings
-    from scones.steps import deliveries as step
+    from scones.steps import deliveries as deliveries_step
 
     settings, client = load_settings(), clients()
     outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
@@ -74,18 +74,18 @@ def deliveries(
     queue = {"queue": outputs["DeadLetters"], "sqs": client("sqs")}
     if redrive:
         with reporter_for(as_json).step("redrive", "what failed") as progress:
-            rows = step.redrive(
+            rows = deliveries_step.redrive(
                 machine,
                 **queue,
                 table=outputs["ArrivalsTable"],
                 stepfunctions=states,
                 dynamodb=client("dynamodb"),
-                step=progress,
+                progress=progress,
             )
     elif failed:
-        rows = step.failed_deliveries(machine, **queue, stepfunctions=states)
+        rows = deliveries_step.failed_deliveries(machine, **queue, stepfunctions=states)
     else:
-        rows = step.list_deliveries(machine, stepfunctions=states)
+        rows = deliveries_step.list_deliveries(machine, stepfunctions=states)
     columns = ("name", "status", "started_at") + (("picture", "error", "cause") if failed or redrive else ())
     print_rows([dict(row) for row in rows], columns, as_json, empty="none")
 
@@ -127,25 +127,25 @@ def simulate(
 ) -> None:
     """Play evenings at a depot with the model's real answers, under four ways to give orders to drivers."""
     from scones.settings import load_settings
-    from scones.steps import simulate as step
+    from scones.steps import simulate as simulate_step
 
     if out.suffix != ".svg":
         raise UsageError(f"--out {out} must end in .svg: the picture is drawn as one")
     settings = load_settings()
     if evaluation:
-        answers = step.read_evaluation(evaluation)
+        answers = simulate_step.read_evaluation(evaluation)
     else:
         client = clients()
         outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
-        answers = step.newest_evaluation(
+        answers = simulate_step.newest_evaluation(
             outputs["ReleaseMachine"], outputs["Bucket"], stepfunctions=client("stepfunctions"), s3=client("s3")
         )
     with reporter_for(as_json).step(
         "simulate", f"{evenings} evenings with the answers of {answers['model']}"
     ) as progress:
-        found = step.simulate(answers, settings.dispatch, evenings=evenings, seed=seed, step=progress)
-        progress.note(f"picture: {step.draw(found, out)}")
-    rows = [dict(found)] if as_json else step.summary(found)
+        found = simulate_step.simulate(answers, settings.dispatch, evenings=evenings, seed=seed, progress=progress)
+        progress.note(f"picture: {simulate_step.draw(found, out)}")
+    rows = [dict(found)] if as_json else simulate_step.summary(found)
     print_rows(rows, ("an evening", *found["policies"]), as_json)
 
 
@@ -167,7 +167,7 @@ def import_orders(
     found = read_orders(file, depot=settings.depot)
     table = outputs_of(client, settings.storage_stack)["OrdersTable"]
     with reporter_for(as_json).step("orders", str(file)) as progress:
-        added = add_orders(found, table=table, dynamodb=client("dynamodb"), step=progress, now=datetime.now(UTC))
+        added = add_orders(found, table=table, dynamodb=client("dynamodb"), progress=progress, now=datetime.now(UTC))
     row = {"orders": len(found), "added": len(added), "known": len(found) - len(added)}
     print_rows([row], tuple(row), as_json)
 
@@ -182,7 +182,7 @@ def add_order(
     as_json: Json = False,
 ) -> None:
     """Add one order."""
-    from scones.progress import Step
+    from scones.progress import Progress
     from scones.settings import load_settings
     from scones.steps.orders import add_orders, parse_order
 
@@ -191,7 +191,7 @@ def add_order(
     columns |= {"latitude": latitude, "longitude": longitude}
     placed = parse_order(columns, "scones orders add", depot=settings.depot)
     table = outputs_of(client, settings.storage_stack)["OrdersTable"]
-    added = add_orders([placed], table=table, dynamodb=client("dynamodb"), step=Step(), now=datetime.now(UTC))
+    added = add_orders([placed], table=table, dynamodb=client("dynamodb"), progress=Progress(), now=datetime.now(UTC))
     print_rows([{"order_id": order, "added": bool(added)}], ("order_id", "added"), as_json)
 
 

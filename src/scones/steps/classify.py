@@ -18,7 +18,7 @@ from typing import Any
 from scones.contract.delivery import BatchAnswer, BatchError
 from scones.contract.layout import CLASSIFICATIONS, JSON_LINES
 from scones.errors import ClassificationError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.batch.shards import LARGEST, Picture, Shard, find_pictures, pack, plan
 from scones.steps.batch.tables import Row, check_writable, row, write_table
 from scones.steps.storage.threads import in_threads
@@ -56,7 +56,7 @@ class Work:
 
 
 def classify(
-    work: Work, out: Path, *, s3: Any, sagemaker: Any, step: Step, sleep: Callable[[float], None] = time.sleep
+    work: Work, out: Path, *, s3: Any, sagemaker: Any, progress: Progress, sleep: Callable[[float], None] = time.sleep
 ) -> list[Row]:
     """Write a row for each picture of the source to `out`, in the order of their keys, and return the rows.
 
@@ -68,13 +68,13 @@ def classify(
     pictures = find_pictures(work.source, s3=s3)
     shards = plan([one for one in pictures if one.size <= LARGEST])
     if job := _running(work, sagemaker):
-        _follow(job, work, shards, s3=s3, sagemaker=sagemaker, step=step, sleep=sleep)
+        _follow(job, work, shards, s3=s3, sagemaker=sagemaker, progress=progress, sleep=sleep)
     there = _outputs(work, s3)
     if missing := [shard for shard in shards if shard.name not in there]:
-        _upload(missing, work, s3=s3, step=step)
+        _upload(missing, work, s3=s3, progress=progress)
         job = _start(work, sagemaker)
-        _require_completed(_follow(job, work, shards, s3=s3, sagemaker=sagemaker, step=step, sleep=sleep))
-    answers = _answers(shards, work, s3=s3, step=step)
+        _require_completed(_follow(job, work, shards, s3=s3, sagemaker=sagemaker, progress=progress, sleep=sleep))
+    answers = _answers(shards, work, s3=s3, progress=progress)
     rows = [row(one.key, answers.get(one.key) or _unanswered(one)) for one in pictures]
     write_table(rows, out)
     _keep_inputs((), work, s3)
@@ -98,7 +98,7 @@ def _jobs(work: Work, sagemaker: Any) -> list[tuple[str, str]]:
     return [(job["TransformJobName"], job["TransformJobStatus"]) for job in found]
 
 
-def _upload(shards: Sequence[Shard], work: Work, *, s3: Any, step: Step) -> None:
+def _upload(shards: Sequence[Shard], work: Work, *, s3: Any, progress: Progress) -> None:
     """Put into `in/` what is to be classified, and nothing else: the job reads all that lies there."""
     there = _keep_inputs([shard.name for shard in shards], work, s3)
 
@@ -106,7 +106,7 @@ def _upload(shards: Sequence[Shard], work: Work, *, s3: Any, step: Step) -> None
         if shard.name not in there:
             s3.put_object(Bucket=work.bucket, Key=_input(work, shard.name), Body=pack(shard, s3=s3))
 
-    in_threads(put, shards, step, f"uploading {sum(len(shard.pictures) for shard in shards):,} pictures")
+    in_threads(put, shards, progress, f"uploading {sum(len(shard.pictures) for shard in shards):,} pictures")
 
 
 def _keep_inputs(names: Collection[str], work: Work, s3: Any) -> set[str]:
@@ -146,7 +146,7 @@ def _follow(
     *,
     s3: Any,
     sagemaker: Any,
-    step: Step,
+    progress: Progress,
     sleep: Callable[[float], None],
 ) -> dict[str, Any]:
     """The description of the job once it has ended. Ctrl-C leaves it going, because its answers are paid for."""
@@ -156,12 +156,12 @@ def _follow(
             described = dict(sagemaker.describe_transform_job(TransformJobName=job))
             there = _outputs(work, s3)
             done = sum(len(shard.pictures) for shard in shards if shard.name in there)
-            step.update(done, total, f"{done:,} of {total:,} answered, {job} is {described['TransformJobStatus']}")
+            progress.update(done, total, f"{done:,} of {total:,} answered, {job} is {described['TransformJobStatus']}")
             if described["TransformJobStatus"] not in ("InProgress", "Stopping"):
                 return described
             sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
-        step.note(f"{job} goes on; run the same command again for its answers")
+        progress.note(f"{job} goes on; run the same command again for its answers")
         raise
 
 
@@ -174,7 +174,9 @@ def _require_completed(job: dict[str, Any]) -> None:
         )
 
 
-def _answers(shards: Sequence[Shard], work: Work, *, s3: Any, step: Step) -> dict[str, BatchAnswer | BatchError]:
+def _answers(
+    shards: Sequence[Shard], work: Work, *, s3: Any, progress: Progress
+) -> dict[str, BatchAnswer | BatchError]:
     """Every answer by its picture's key."""
     keys = _outputs(work, s3)
 
@@ -182,7 +184,7 @@ def _answers(shards: Sequence[Shard], work: Work, *, s3: Any, step: Step) -> dic
         body = s3.get_object(Bucket=work.bucket, Key=keys[shard.name])["Body"].read()
         return [json.loads(line) for line in body.splitlines()]
 
-    found = in_threads(read, [shard for shard in shards if shard.name in keys], step, "reading the answers")
+    found = in_threads(read, [shard for shard in shards if shard.name in keys], progress, "reading the answers")
     return {answer["id"]: answer for answers in found for answer in answers if "id" in answer}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from scones.contract.layout import TAG
 from scones.errors import LeftBehindError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.inventory import Client, Resource, inventory
 from scones.steps.account.stacks import delete_stack, find_stack, stack_outputs
@@ -18,17 +18,17 @@ _SETTLE_SECONDS = 60
 
 
 def cleanup(
-    settings: Settings, *, client: Client, step: Step, sleep: Callable[[float], None] = time.sleep
+    settings: Settings, *, client: Client, progress: Progress, sleep: Callable[[float], None] = time.sleep
 ) -> list[Resource]:
     """Delete the project's resources and return them. Raises LeftBehindError naming what is still there afterwards."""
     _stop_executions(settings, client=client)
     deleted: list[Resource] = []
     for resource in inventory(settings, client=client):
         if delete := _DELETE.get(resource.kind):
-            step.update(len(deleted), detail=f"{resource.kind} {resource.id}")
+            progress.update(len(deleted), detail=f"{resource.kind} {resource.id}")
             delete(resource.id, client)
             deleted.append(resource)
-    step.update(len(deleted), len(deleted), "listing every service again")
+    progress.update(len(deleted), len(deleted), "listing every service again")
     left = _settled(settings, client=client, sleep=sleep)
     if left:
         names = [f"{resource.kind} {resource.id}" for resource in left]

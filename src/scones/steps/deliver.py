@@ -10,7 +10,7 @@ from typing import Any
 from scones.contract.delivery import Decision
 from scones.contract.layout import ARRIVALS, DECISIONS
 from scones.errors import DeliveryError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.run.gather import read_json
 
 _POLL_SECONDS, _LOOK_SECONDS = 0.25, 1.0
@@ -21,7 +21,7 @@ def deliver(
     *,
     bucket: str,
     s3: Any,
-    step: Step,
+    progress: Progress,
     interval: float = 0,
     meanwhile: Callable[[], None] = lambda: None,
     timeout: float = 300,
@@ -40,7 +40,7 @@ def deliver(
     before = _etags(bucket, prefix, s3=s3)
     for arrived, (name, image) in enumerate(waiting.items(), start=1):
         s3.put_object(Bucket=bucket, Key=ARRIVALS + name, Body=image)
-        step.update(0, len(waiting), f"{arrived} of {len(waiting)} arrived")
+        progress.update(0, len(waiting), f"{arrived} of {len(waiting)} arrived")
         look()
         sleep(interval)
     decisions: dict[str, Decision] = {}
@@ -49,7 +49,7 @@ def deliver(
         after = _etags(bucket, prefix, s3=s3)
         fresh = [name for name in missing if after.get(name) != before.get(name)]
         decisions |= {name: read_json(bucket, _decision_key(name), s3=s3) for name in fresh}
-        step.update(len(decisions), len(waiting), f"{len(decisions)} of {len(waiting)} decided")
+        progress.update(len(decisions), len(waiting), f"{len(decisions)} of {len(waiting)} decided")
         if fresh:
             deadline = clock() + timeout
         elif clock() > deadline:

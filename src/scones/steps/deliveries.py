@@ -17,7 +17,7 @@ from typing import Any, TypedDict
 from botocore.exceptions import ClientError
 
 from scones.items import if_it_holds, to_item
-from scones.progress import Step
+from scones.progress import Progress
 
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 MOST = 1000
@@ -54,14 +54,16 @@ def failed_deliveries(machine: str, queue: str, *, stepfunctions: Any, sqs: Any)
 
 
 def redrive(
-    machine: str, queue: str, *, table: str, stepfunctions: Any, sqs: Any, dynamodb: Any, step: Step
+    machine: str, queue: str, *, table: str, stepfunctions: Any, sqs: Any, dynamodb: Any, progress: Progress
 ) -> list[Delivery]:
     """Start again what `failed_deliveries` lists, and return it; what is started twice at once runs once."""
     failed = _failed(machine, stepfunctions=stepfunctions)
-    started = [_replay(one, machine, table, stepfunctions, dynamodb, step) for one in failed]
+    started = [_replay(one, machine, table, stepfunctions, dynamodb, progress) for one in failed]
     for message in _dead_letters(queue, sqs=sqs):
         if _picture(message["Body"]) is None:
-            step.note(f"{message['MessageId']} names no picture and stays in {queue}; look at it, and delete it there")
+            progress.note(
+                f"{message['MessageId']} names no picture and stays in {queue}; look at it, and delete it there"
+            )
             continue
         # SQS may hand out a message twice, and its id is a name that Step Functions takes once.
         _start(machine, message["MessageId"], message["Body"], stepfunctions=stepfunctions)
@@ -80,12 +82,12 @@ def next_name(name: str) -> str:
 
 
 def _replay(
-    execution: dict[str, Any], machine: str, table: str, stepfunctions: Any, dynamodb: Any, step: Step
+    execution: dict[str, Any], machine: str, table: str, stepfunctions: Any, dynamodb: Any, progress: Progress
 ) -> Delivery:
     described = stepfunctions.describe_execution(executionArn=execution["executionArn"])
     _release_claim(execution["name"], table=table, dynamodb=dynamodb)
     _start(machine, next_name(execution["name"]), described["input"], stepfunctions=stepfunctions)
-    step.note(f"{execution['name']} started again")
+    progress.note(f"{execution['name']} started again")
     return _delivery(described)
 
 

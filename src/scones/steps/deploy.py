@@ -7,19 +7,19 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scones.contract.layout import CODE, KEPT_SECONDS, TABLES
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import function_zip, hashed_key, image_zip, state_machine, template
 from scones.steps.account.stacks import Change, Stack, deploy_stack, find_stack, plan_stack, stack_outputs
 
 
-def deploy(settings: Settings, *, cloudformation: Any, s3: Any, step: Step) -> dict[str, str]:
+def deploy(settings: Settings, *, cloudformation: Any, s3: Any, progress: Progress) -> dict[str, str]:
     """Deploy both stacks and return their outputs in one. Raises StackError."""
-    deploy_stack(_storage(settings), cloudformation=cloudformation, step=step)
+    deploy_stack(_storage(settings), cloudformation=cloudformation, progress=progress)
     storage = stack_outputs(settings.storage_stack, cloudformation=cloudformation)
     for key, content in _artifacts().items():
         _upload_once(storage["Bucket"], key, content, s3=s3)
-    deploy_stack(_workflow(settings, storage), cloudformation=cloudformation, step=step)
+    deploy_stack(_workflow(settings, storage), cloudformation=cloudformation, progress=progress)
     return storage | stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
 
 

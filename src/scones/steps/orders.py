@@ -17,7 +17,7 @@ from scones.contract.layout import KEPT_SECONDS
 from scones.dispatch_rule import Order
 from scones.errors import OrderError
 from scones.items import from_item, if_it_holds, to_item
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Depot
 
 MOST_BYTES, MOST_KM, MOST_ID = 16 * 1024 * 1024, 500, 64
@@ -87,13 +87,13 @@ def great_circle_km(one: Place, other: Place) -> float:
     return 2 * _EARTH_KM * math.asin(math.sqrt(min(1, half)))
 
 
-def add_orders(orders: Iterable[Placed], *, table: str, dynamodb: Any, step: Step, now: datetime) -> list[str]:
+def add_orders(orders: Iterable[Placed], *, table: str, dynamodb: Any, progress: Progress, now: datetime) -> list[str]:
     """Put orders into the table, open; return the ids of those that were not there yet."""
     added, waiting = [], list(orders)
     for done, placed in enumerate(waiting, start=1):
         if _add(placed, table=table, dynamodb=dynamodb, now=now):
             added.append(placed.order.order_id)
-        step.update(done, len(waiting), placed.order.order_id)
+        progress.update(done, len(waiting), placed.order.order_id)
     return added
 
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from scones.contract.layout import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES
 from scones.contract.release import Channel, Manifest, ReleaseInput
 from scones.errors import ReleaseError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Settings
 
 MOST_BACKBONE_BYTES = 16 * 2**20
@@ -69,7 +69,7 @@ def release(
     *,
     stepfunctions: Any,
     logs: Any,
-    step: Step,
+    progress: Progress,
     sleep: Callable[[float], None] = time.sleep,
 ) -> str:
     """Run one release on the state machine's ARN and return the execution's ARN.
@@ -79,7 +79,9 @@ def release(
     started = stepfunctions.start_execution(stateMachineArn=machine, name=request["name"], input=json.dumps(request))
     execution = str(started["executionArn"])
     try:
-        described = _follow(execution, request["name"], stepfunctions=stepfunctions, logs=logs, step=step, sleep=sleep)
+        described = _follow(
+            execution, request["name"], stepfunctions=stepfunctions, logs=logs, progress=progress, sleep=sleep
+        )
     except KeyboardInterrupt:
         stepfunctions.stop_execution(executionArn=execution, error="Interrupted", cause="the operator pressed Ctrl-C")
         raise
@@ -105,17 +107,17 @@ def failure_reason(cause: str) -> str:
 
 
 def _follow(
-    execution: str, job: str, *, stepfunctions: Any, logs: Any, step: Step, sleep: Callable[[float], None]
+    execution: str, job: str, *, stepfunctions: Any, logs: Any, progress: Progress, sleep: Callable[[float], None]
 ) -> dict[str, Any]:
     visited = 0
     while True:
         described = dict(stepfunctions.describe_execution(executionArn=execution))
         states = _entered_states(execution, stepfunctions=stepfunctions)
         for state in states[visited:-1]:
-            step.update(visited := visited + 1, detail=state)
+            progress.update(visited := visited + 1, detail=state)
         if states:
             line = _last_log_line(job, logs=logs) if states[-1] == "Train" else ""
-            step.update(len(states), detail=f"{states[-1]} {line}".rstrip())
+            progress.update(len(states), detail=f"{states[-1]} {line}".rstrip())
         if described["status"] != "RUNNING":
             return described
         sleep(1)

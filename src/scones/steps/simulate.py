@@ -13,7 +13,7 @@ from scones.contract.release import Evaluation
 from scones.contract.simulation import Estimate, Load, Simulation
 from scones.dispatch_rule import Rules
 from scones.errors import DataError, ReleaseError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.report import plots
 from scones.simulation import compare
 from scones.simulation.evening import Evening, pictures
@@ -45,7 +45,7 @@ def newest_evaluation(machine: str, bucket: str, *, stepfunctions: Any, s3: Any)
     return evaluation
 
 
-def simulate(evaluation: Evaluation, rules: Rules, *, evenings: int, seed: int, step: Step) -> Simulation:
+def simulate(evaluation: Evaluation, rules: Rules, *, evenings: int, seed: int, progress: Progress) -> Simulation:
     """Raises DataError where the evaluation does not hold what the depot's vehicles need."""
     answers, evening = pictures(evaluation), Evening()
     fewer = max(round(evenings * _SHARE_FOR_LOADS), 2)
@@ -53,7 +53,7 @@ def simulate(evaluation: Evaluation, rules: Rules, *, evenings: int, seed: int, 
 
     def play(evening: Evening, count: int, before: int) -> compare.Played:
         def show(done: int) -> None:
-            step.update(before + done, total, f"{before + done} of {total} evenings" if done == count else "")
+            progress.update(before + done, total, f"{before + done} of {total} evenings" if done == count else "")
 
         return compare.play(evening, answers, rules, evenings=count, seed=seed, played=show)
 

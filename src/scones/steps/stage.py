@@ -18,7 +18,7 @@ from typing import Any, Final
 from scones.contract.layout import DATA, JSON, NEGATIVES, SPLITS, TEST_NEGATIVES
 from scones.contract.release import Manifest, ManifestImage
 from scones.errors import DataError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.duplicates import duplicate_groups
 from scones.steps.dataset.source import LABELLED, Source
 from scones.steps.dataset.splits import Assignment, Group, assign, labels_apart, set_apart
@@ -48,25 +48,31 @@ class _Object:
 
 
 def stage(
-    source: Source, *, s3: Any, bucket: str, seed: int = 0, allow_bad: int | None = None, step: Step | None = None
+    source: Source,
+    *,
+    s3: Any,
+    bucket: str,
+    seed: int = 0,
+    allow_bad: int | None = None,
+    progress: Progress | None = None,
 ) -> Staged:
     """Check, deduplicate and split `source`, and upload what `bucket` does not hold yet.
 
     The same images and seed give the same data set. Raises TooManyBadImagesError for more than `allow_bad` unreadable
     files (None: 5 %), TooFewClassesError, TooFewImagesError, DataError for a file that the disk will not give.
     """
-    step = step or Step()
-    checked, bad = check(source.images + source.negatives, allow_bad, step)
-    labelled, unreadable = check(source.labels, len(source.labels), step)
+    progress = progress or Progress()
+    checked, bad = check(source.images + source.negatives, allow_bad, progress)
+    labelled, unreadable = check(source.labels, len(source.labels), progress)
     checked += labelled
     together = duplicate_groups([image.fingerprint for image in checked])
     duplicates = [[checked[index].image.key for index in group] for group in together]
     found = _assign(_with_singles(checked, together), source.classes, seed)
     left_out = source.left_out | bad | unreadable | found.left_out
     manifest = _manifest(source, found.splits, left_out, duplicates)
-    step.note(_summary(manifest))
+    progress.note(_summary(manifest))
     objects = [_image(split, image) for split, images in found.splits.items() for image in images]
-    return _upload(manifest, objects, s3=s3, bucket=bucket, step=step)
+    return _upload(manifest, objects, s3=s3, bucket=bucket, progress=progress)
 
 
 def _assign(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Assignment:
@@ -77,15 +83,17 @@ def _assign(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Assig
     return Assignment(splits, {key: reason for part in parts for key, reason in part.left_out.items()})
 
 
-def _upload(manifest: Manifest, images: list[_Object], *, s3: Any, bucket: str, step: Step) -> Staged:
+def _upload(manifest: Manifest, images: list[_Object], *, s3: Any, bucket: str, progress: Progress) -> Staged:
     prefix = f"{DATA}{manifest['digest']}/"
     there = _etags(s3, bucket, prefix)
     objects = images + [_listing(split, manifest) for split in manifest["counts"]]
-    sent = in_threads(lambda item: _put(item, s3, bucket, prefix, there), objects, step, "uploading")
+    sent = in_threads(lambda item: _put(item, s3, bucket, prefix, there), objects, progress, "uploading")
     last = _Object("manifest.json", JSON, json.dumps(manifest, indent=1).encode())
     sent.append(_put(last, s3, bucket, prefix, there))
     uploaded, total = sum(sent), len(sent)
-    step.note(f"{uploaded:,} objects uploaded" if uploaded else f"nothing to upload: all {total:,} objects are there")
+    progress.note(
+        f"{uploaded:,} objects uploaded" if uploaded else f"nothing to upload: all {total:,} objects are there"
+    )
     return Staged(manifest, uploaded, total - uploaded)
 
 

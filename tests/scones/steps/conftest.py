@@ -15,13 +15,13 @@ import pytest
 from moto import mock_aws
 from PIL import Image
 
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.download import Archive
 
 Noise = Callable[..., bytes]
 
 
-class Notes(Step):
+class Notes(Progress):
     """A step that keeps what it notes."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from scones.contract.layout import TAG
 from scones.errors import ClassificationError, UsageError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.batch.shards import LARGEST
 from scones.steps.classify import Work, classify, summary
 
@@ -38,7 +38,7 @@ class Uploads:
         return self.client.put_object(**arguments)
 
 
-class Notes(Step):
+class Notes(Progress):
     def __init__(self) -> None:
         self.said: list[tuple[int, int | None, str]] = []
         self.noted: list[str] = []
@@ -71,7 +71,7 @@ class Project:
     def classify(self, source: str | None = None, out: str = "out.jsonl", **options: Any) -> list[dict[str, Any]]:
         work = Work(self.release, source or str(self.folder), BUCKET, "ml.m5.large", [{"Key": TAG, "Value": "batch"}])
         path = self.folder / out
-        classify(work, path, s3=self.s3, sagemaker=self.sagemaker, step=self.step, **options)
+        classify(work, path, s3=self.s3, sagemaker=self.sagemaker, progress=self.step, **options)
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def jobs(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from scones.contract.layout import TAG
 from scones.errors import LeftBehindError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.inventory import inventory
 from scones.steps.cleanup import cleanup
@@ -24,9 +24,11 @@ ROLE = "arn:aws:iam::000000000000:role/sagemaker"
 
 @pytest.fixture
 def project(localaws: Any) -> Iterator[Any]:
-    outputs = deploy(SETTINGS, cloudformation=localaws.client("cloudformation"), s3=localaws.client("s3"), step=Step())
+    outputs = deploy(
+        SETTINGS, cloudformation=localaws.client("cloudformation"), s3=localaws.client("s3"), progress=Progress()
+    )
     yield outputs
-    cleanup(SETTINGS, client=localaws.client, step=Step())
+    cleanup(SETTINGS, client=localaws.client, progress=Progress())
 
 
 def serve(name: str, tags: list[dict[str, str]], bucket: str, localaws: Any) -> None:
@@ -71,7 +73,7 @@ def test_all_of_the_project_goes_and_the_neighbours_stay(project: dict[str, str]
     s3.create_multipart_upload(Bucket=project["Bucket"], Key="data/unfinished")
     planned = {resource.kind for resource in inventory(SETTINGS, client=localaws.client)}
 
-    deleted = cleanup(SETTINGS, client=localaws.client, step=Step())
+    deleted = cleanup(SETTINGS, client=localaws.client, progress=Progress())
 
     assert {"endpoint", "endpoint config", "model", "bucket", "stack", "function", "state machine", "role"} <= planned
     assert {"endpoint", "endpoint config", "model", "bucket", "stack"} <= {resource.kind for resource in deleted}
@@ -94,7 +96,7 @@ def test_a_transform_job_is_stopped_and_is_ours_no_more(project: dict[str, str],
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
         Tags=OURS,
     )
-    deleted = cleanup(SETTINGS, client=localaws.client, step=Step())
+    deleted = cleanup(SETTINGS, client=localaws.client, progress=Progress())
     assert {"transform job", "log stream"} <= {resource.kind for resource in deleted}
     job = sagemaker.describe_transform_job(TransformJobName="tidy-20260101-000001-01234567-1")
     assert job["TransformJobStatus"] == "Stopped"
@@ -109,11 +111,11 @@ def test_what_cannot_be_deleted_is_named(project: dict[str, str], localaws: Any)
     topic = localaws.client("sns").create_topic(Name="by-hand", Tags=OURS)["TopicArn"]
     try:
         with pytest.raises(LeftBehindError, match=topic) as caught:
-            cleanup(SETTINGS, client=localaws.client, step=Step(), sleep=lambda seconds: None)
+            cleanup(SETTINGS, client=localaws.client, progress=Progress(), sleep=lambda seconds: None)
         assert caught.value.left == [f"tagged {topic}"]
     finally:
         localaws.client("sns").delete_topic(TopicArn=topic)
 
 
 def test_an_account_without_the_project_is_clean_already(localaws: Any) -> None:
-    assert cleanup(Settings(project="never-there"), client=localaws.client, step=Step()) == []
+    assert cleanup(Settings(project="never-there"), client=localaws.client, progress=Progress()) == []

@@ -6,7 +6,7 @@ import pytest
 from moto import mock_aws
 
 from scones.errors import DeliveryError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.deliver import deliver
 
 
@@ -21,7 +21,7 @@ def test_arrivals_that_nobody_decides_on_are_named() -> None:
                 pictures,
                 bucket="depot",
                 s3=s3,
-                step=Step(),
+                progress=Progress(),
                 timeout=5,
                 clock=lambda: next(seconds),
                 sleep=lambda _: None,
@@ -55,7 +55,7 @@ def test_what_is_done_meanwhile_is_done_once_a_second_from_the_first_arrival_on(
                 [(f"anna/{n}.png", b"one") for n in range(6)],
                 bucket="depot",
                 s3=s3,
-                step=Step(),
+                progress=Progress(),
                 interval=0.5,
                 timeout=2,
                 meanwhile=lambda: looked.append(watch.seconds),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.items import from_item, to_item
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.account.package import state_machine
 from scones.steps.deliveries import FAILED, failed_deliveries, list_deliveries, next_name, redrive
 
@@ -75,7 +75,7 @@ class Depot:
             stepfunctions=self.client("stepfunctions"),
             sqs=self.client("sqs"),
             dynamodb=dynamodb or self.client("dynamodb"),
-            step=Step(),
+            progress=Progress(),
         )
         return [delivery["name"] for delivery in started]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scones.dispatch_rule import Order
 from scones.errors import OrderError
 from scones.items import from_item, to_item
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Depot
 from scones.steps.orders import (  # fmt: skip
     MOST_BYTES,
@@ -188,7 +188,7 @@ def test_importing_twice_keeps_what_is_there_and_what_is_assigned_stays_assigned
     localaws: Any, table: Callable[[str, str], str]
 ) -> None:
     dynamodb, name = localaws.client("dynamodb"), table("order_id", "promised_at")
-    add = {"table": name, "dynamodb": dynamodb, "step": Step(), "now": NOW}
+    add = {"table": name, "dynamodb": dynamodb, "step": Progress(), "now": NOW}
     orders = [Placed(Order(f"o-{n}", n, NOW + timedelta(minutes=9 - n))) for n in range(3)]
     orders[2] = Placed(orders[2].order, BERLIN)
     assert add_orders(orders[:2], **add) == ["o-0", "o-1"]
@@ -217,7 +217,7 @@ def test_a_row_holds_the_promised_time_in_utc_so_that_texts_sort_as_times(
     dynamodb, name = localaws.client("dynamodb"), table("order_id", "promised_at")
     late, early = "late,2026-11-25T19:00-02:00,1", "early,2026-11-25T20:00+01:00,1"
     placed = read_orders(written(HEAD, late, early), depot=DEPOT)
-    add_orders(placed, table=name, dynamodb=dynamodb, step=Step(), now=NOW)
+    add_orders(placed, table=name, dynamodb=dynamodb, progress=Progress(), now=NOW)
     assert [row["order_id"] for row in list_orders(table=name, dynamodb=dynamodb)] == ["early", "late"]
     item = dynamodb.get_item(TableName=name, Key=to_item({"order_id": "early"}))["Item"]
     assert from_item(item)["promised_at"] == "2026-11-25T19:00:00+00:00"

@@ -11,7 +11,7 @@ import pytest
 
 from scones.dispatch_rule import Rules
 from scones.errors import DataError, ReleaseError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.simulate import LOADS, draw, newest_evaluation, read_evaluation, simulate, summary
 
 CLASSES = ["bicycle", "motorcycle"]
@@ -44,7 +44,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-class Heard(Step):
+class Heard(Progress):
     def __init__(self) -> None:
         self.done: list[tuple[int, int | None]] = []
 
@@ -54,7 +54,7 @@ class Heard(Step):
 
 def test_a_simulation_compares_four_policies_and_says_how_far_it_is() -> None:
     heard = Heard()
-    found = simulate(evaluation(), Rules(), evenings=4, seed=3, step=heard)
+    found = simulate(evaluation(), Rules(), evenings=4, seed=3, progress=heard)
     assert list(found["policies"]) == ["first come first served", "hard threshold", "ours", "oracle"]
     assert [load["times"] for load in found["loads"]] == list(LOADS)
     assert [load["in_use"] for load in found["loads"]] == sorted(load["in_use"] for load in found["loads"])
@@ -63,7 +63,7 @@ def test_a_simulation_compares_four_policies_and_says_how_far_it_is() -> None:
 
 
 def test_a_person_reads_every_measure_of_every_policy() -> None:
-    found = simulate(evaluation(), Rules(), evenings=2, seed=0, step=Step())
+    found = simulate(evaluation(), Rules(), evenings=2, seed=0, progress=Progress())
     rows = {row["an evening"]: row for row in summary(found)}
     assert rows["late minutes"].keys() == {"an evening", *found["policies"]}
     assert rows["late minutes more than ours"].keys() == {"an evening", *found["saved"]}
@@ -71,7 +71,7 @@ def test_a_person_reads_every_measure_of_every_policy() -> None:
 
 
 def test_the_picture_is_a_file_of_its_own_that_names_the_policies(tmp_path: Path) -> None:
-    found = simulate(evaluation(), Rules(), evenings=2, seed=0, step=Step())
+    found = simulate(evaluation(), Rules(), evenings=2, seed=0, progress=Progress())
     picture = draw(found, tmp_path / "made" / "evenings.svg")
     text = "".join(ElementTree.parse(picture).getroot().itertext())  # noqa: S314 - we have just written it
     assert all(name in text for name in found["policies"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from scones.contract.release import ManifestImage
 from scones.errors import DataError, TooManyBadImagesError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.source import Source, find_source, with_negatives
 from scones.steps.stage import digest, stage
 
@@ -26,7 +26,7 @@ LINES = st.lists(st.tuples(st.text("abc/.", min_size=1), st.text("01")), max_siz
 
 
 def found(root: Path) -> Source:
-    return find_source(str(root), {}, root, Step())
+    return find_source(str(root), {}, root, Progress())
 
 
 def test_a_data_set_lies_in_s3_as_the_contract_says(s3: Any, bucket: str, folder: Folder) -> None:
@@ -65,11 +65,11 @@ def test_a_list_names_row_class_and_path_within_the_split(s3: Any, bucket: str, 
 
 
 def test_a_second_run_uploads_nothing_and_says_so(s3: Any, bucket: str, folder: Folder) -> None:
-    source, step = found(folder("bicycle", "motorcycle")), Notes()
+    source, progress = found(folder("bicycle", "motorcycle")), Notes()
     assert stage(source, s3=s3, bucket=bucket).uploaded == 24
-    again = stage(source, s3=s3, bucket=bucket, step=step)
+    again = stage(source, s3=s3, bucket=bucket, progress=progress)
     assert (again.uploaded, again.unchanged) == (0, 24)
-    assert step.noted[-1] == "nothing to upload: all 24 objects are there"
+    assert progress.noted[-1] == "nothing to upload: all 24 objects are there"
 
 
 def test_only_what_is_missing_or_different_is_uploaded_again(s3: Any, bucket: str, folder: Folder) -> None:
@@ -86,12 +86,12 @@ def test_the_manifest_is_written_after_everything_else(s3: Any, bucket: str, fol
     gone = source.images[3].content
     assert isinstance(gone, Path)
 
-    class Thief(Step):
+    class Thief(Progress):
         def note(self, text: str) -> None:
             gone.unlink(missing_ok=True)
 
     with pytest.raises(DataError, match="cannot read"):
-        stage(source, s3=s3, bucket=bucket, step=Thief())
+        stage(source, s3=s3, bucket=bucket, progress=Thief())
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
     assert not any(key.endswith("manifest.json") for key in keys)
 
@@ -101,12 +101,12 @@ def test_a_file_that_changes_while_it_is_staged_is_an_error(s3: Any, bucket: str
     changed = source.images[3].content
     assert isinstance(changed, Path)
 
-    class Editor(Step):
+    class Editor(Progress):
         def note(self, text: str) -> None:
             changed.write_bytes(b"another picture")
 
     with pytest.raises(DataError, match="changed while"):
-        stage(source, s3=s3, bucket=bucket, step=Editor())
+        stage(source, s3=s3, bucket=bucket, progress=Editor())
 
 
 def test_bad_files_are_listed_and_left_out(s3: Any, bucket: str, folder: Folder) -> None:
@@ -156,7 +156,7 @@ def test_the_digest_is_what_sha256sum_makes_of_the_lines() -> None:
 
 @pytest.mark.skipif(not os.environ.get("SCONES_DATA"), reason="real images are needed")
 def test_the_real_images_keep_their_test_set_and_their_mirror_pair_together(s3: Any, bucket: str) -> None:
-    staged = stage(find_source(None, os.environ, Path(), Step()), s3=s3, bucket=bucket)
+    staged = stage(find_source(None, os.environ, Path(), Progress()), s3=s3, bucket=bucket)
     manifest = staged.manifest
     assert manifest["counts"]["test"] == {"bicycle": 100, "motorcycle": 100}
     assert sum(map(len, (manifest["images"], manifest["left_out"]))) == 1200

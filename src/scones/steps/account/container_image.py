@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scones.errors import ImageBuildError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import content_tag, image_zip
 
@@ -20,17 +20,19 @@ def build_image(
     *,
     codebuild: Any,
     ecr: Any,
-    step: Step,
+    progress: Progress,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Build and push the image by the CodeBuild project of this name. Raises ImageBuildError. Ctrl-C stops it."""
     if content_tag(image_zip()) in _tags(settings, ecr=ecr):
-        step.note("image: nothing to build")
+        progress.note("image: nothing to build")
         return
-    build = _start(project, codebuild=codebuild, step=step)
+    build = _start(project, codebuild=codebuild, progress=progress)
     try:
         while build and not build["buildComplete"]:
-            step.update(len(build.get("phases", [])), detail=f"{build['id']} {build.get('currentPhase', '')}".rstrip())
+            progress.update(
+                len(build.get("phases", [])), detail=f"{build['id']} {build.get('currentPhase', '')}".rstrip()
+            )
             sleep(5)
             build = codebuild.batch_get_builds(ids=[build["id"]])["builds"][0]
     except KeyboardInterrupt:
@@ -51,14 +53,14 @@ def _tags(settings: Settings, *, ecr: Any) -> list[str]:
         raise
 
 
-def _start(project: str, *, codebuild: Any, step: Step) -> dict[str, Any]:
+def _start(project: str, *, codebuild: Any, progress: Progress) -> dict[str, Any]:
     """Start a build; gives an empty one where this AWS has no builds, as the laptop's, which needs no image."""
     try:
         return dict(codebuild.start_build(projectName=project)["build"])
     except ClientError as error:
         if error.response["Error"]["Code"] != "UnknownOperationException":
             raise
-        step.note(f"image: not built: {error.response['Error']['Message']}")
+        progress.note(f"image: not built: {error.response['Error']['Message']}")
         return {}
 
 

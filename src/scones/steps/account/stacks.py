@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scones.errors import StackError
-from scones.progress import Step
+from scones.progress import Progress
 
 # A stack in these states never held anything that worked; CloudFormation refuses to update it.
 _STILLBORN = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
@@ -57,7 +57,9 @@ def stack_outputs(name: str, *, cloudformation: Any) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
-def deploy_stack(stack: Stack, *, cloudformation: Any, step: Step, sleep: Callable[[float], None] = time.sleep) -> bool:
+def deploy_stack(
+    stack: Stack, *, cloudformation: Any, progress: Progress, sleep: Callable[[float], None] = time.sleep
+) -> bool:
     """Create or update a stack and wait for it. Returns False where nothing had to change.
 
     Raises StackError with the first resource that failed and CloudFormation's reason.
@@ -66,10 +68,10 @@ def deploy_stack(stack: Stack, *, cloudformation: Any, step: Step, sleep: Callab
     change_set = _create_change_set(stack, cloudformation=cloudformation, sleep=sleep)
     if not change_set["Changes"]:
         cloudformation.delete_change_set(ChangeSetName=change_set["ChangeSetId"])
-        step.note(f"{stack.name}: nothing to change")
+        progress.note(f"{stack.name}: nothing to change")
         return False
     cloudformation.execute_change_set(ChangeSetName=change_set["ChangeSetId"])
-    _wait(stack.name, len(change_set["Changes"]), cloudformation=cloudformation, step=step, sleep=sleep)
+    _wait(stack.name, len(change_set["Changes"]), cloudformation=cloudformation, progress=progress, sleep=sleep)
     return True
 
 
@@ -138,13 +140,13 @@ def _without_changes(name: str, change_set: dict[str, Any]) -> dict[str, Any]:
     raise StackError(f"stack {name}: CloudFormation refused the change set: {reason}")
 
 
-def _wait(name: str, total: int, *, cloudformation: Any, step: Step, sleep: Callable[[float], None]) -> None:
+def _wait(name: str, total: int, *, cloudformation: Any, progress: Progress, sleep: Callable[[float], None]) -> None:
     while True:
         found = find_stack(name, cloudformation=cloudformation)
         status = found["StackStatus"] if found else "DELETE_COMPLETE"
         resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"] if found else []
         done = sum(resource["ResourceStatus"].endswith("_COMPLETE") for resource in resources)
-        step.update(done, max(total, done), f"{name} {status}")
+        progress.update(done, max(total, done), f"{name} {status}")
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             return
         if not status.endswith(_BUSY):

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from scones.errors import DataError, DownloadError, ServerUnreachableError
-from scones.progress import Step
+from scones.progress import Progress
 
 CHUNK: Final = 1 << 20
 TIMEOUT: Final = 15.0
@@ -35,7 +35,7 @@ class Archive:
         return PurePosixPath(urlsplit(self.url).path).name
 
 
-def download(archive: Archive, cache: Path, step: Step) -> Path:
+def download(archive: Archive, cache: Path, progress: Progress) -> Path:
     """Return the archive's path in `cache`, fetching what is missing of it.
 
     Raises ServerUnreachableError when no byte could be asked for, DownloadError when the transfer broke off or the
@@ -47,7 +47,7 @@ def download(archive: Archive, cache: Path, step: Step) -> Path:
     part = cache / f"{archive.name}.part"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        _complete(archive, part, step)
+        _complete(archive, part, progress)
         _check(archive, part)
         part.replace(whole)
     except OSError as error:
@@ -55,7 +55,7 @@ def download(archive: Archive, cache: Path, step: Step) -> Path:
     return whole
 
 
-def _complete(archive: Archive, part: Path, step: Step) -> None:
+def _complete(archive: Archive, part: Path, progress: Progress) -> None:
     done = part.stat().st_size if part.exists() else 0
     if done >= archive.size:
         return
@@ -66,7 +66,7 @@ def _complete(archive: Archive, part: Path, step: Step) -> None:
             for chunk in _chunks(answer, archive):
                 # One byte too many is enough to fail the check, and a server cannot fill the disk.
                 done += file.write(chunk[: archive.size + 1 - done])
-                step.update(done // CHUNK, archive.size // CHUNK, f"MiB of {archive.name}")
+                progress.update(done // CHUNK, archive.size // CHUNK, f"MiB of {archive.name}")
                 if done > archive.size:
                     break
     if done < archive.size:

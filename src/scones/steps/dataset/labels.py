@@ -17,7 +17,7 @@ from typing import Any, Final, TypedDict
 from botocore.exceptions import ClientError
 
 from scones.contract.layout import IMAGE_BYTES, LABELS, NEITHER
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.source import LABELLED, Source, SourceImage
 from scones.steps.storage.threads import in_threads
 
@@ -38,17 +38,17 @@ class LabelledPicture(TypedDict):
     answer: str
 
 
-def with_labels(source: Source, bucket: str, folder: Path, *, s3: Any, step: Step) -> Source:
+def with_labels(source: Source, bucket: str, folder: Path, *, s3: Any, progress: Progress) -> Source:
     """Return the source with the labelled pictures of `bucket`, downloaded into `folder`.
 
     What is no label, or has no picture, is in the source's `left_out` with the reason.
     """
-    keys = _newest(bucket, s3=s3, step=step)
+    keys = _newest(bucket, s3=s3, progress=progress)
     if not keys:
-        step.note("no labels yet: the answers that people give to `scones review` become labels")
+        progress.note("no labels yet: the answers that people give to `scones review` become labels")
     names = {(image.label, image.name) for image in source.images + source.negatives}
     take = partial(_take, bucket=bucket, folder=folder, classes=source.classes, names=names, s3=s3)
-    found = dict(zip(keys, in_threads(take, keys, step, "taking in labels"), strict=True))
+    found = dict(zip(keys, in_threads(take, keys, progress, "taking in labels"), strict=True))
     return replace(
         source,
         labels=tuple(image for image in found.values() if isinstance(image, SourceImage)),
@@ -89,13 +89,13 @@ def _take(
         return str(error)
 
 
-def _newest(bucket: str, *, s3: Any, step: Step) -> list[str]:
+def _newest(bucket: str, *, s3: Any, progress: Progress) -> list[str]:
     """The keys of the labels, sorted; of too many the newest."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=LABELS)
     stored = [item for page in pages for item in page.get("Contents", ()) if item["Key"].endswith(".json")]
     stored.sort(key=lambda item: (item["LastModified"], item["Key"]))
     if len(stored) > MOST_LABELS:
-        step.note(f"the newest {MOST_LABELS:,} of {len(stored):,} labels are taken")
+        progress.note(f"the newest {MOST_LABELS:,} of {len(stored):,} labels are taken")
     return sorted(item["Key"] for item in stored[-MOST_LABELS:])
 
 

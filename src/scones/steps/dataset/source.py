@@ -12,7 +12,7 @@ from typing import Final
 
 from scones.contract.layout import NEGATIVES, TEST_NEGATIVES
 from scones.errors import DataError, DataNotFoundError, ServerUnreachableError, UsageError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.cifar import CIFAR_100, read_archive
 from scones.steps.dataset.download import Archive, download
 from scones.steps.dataset.sketches import sketches
@@ -60,7 +60,7 @@ class Source:
 
 
 def find_source(
-    data: str | None, environ: Mapping[str, str], cache: Path, step: Step, *, archive: Archive = CIFAR_100
+    data: str | None, environ: Mapping[str, str], cache: Path, progress: Progress, *, archive: Archive = CIFAR_100
 ) -> Source:
     """Return the images at `data`, else at $SCONES_DATA, else of `archive` (downloaded into `cache`), else sketches.
 
@@ -71,9 +71,11 @@ def find_source(
     if named := data or environ.get(VARIABLE):
         return _open(named, "" if data else f" (from ${VARIABLE})")
     try:
-        path = download(archive, cache, step)
+        path = download(archive, cache, progress)
     except ServerUnreachableError as error:
-        step.note(f"No photographs: {error}. Using sketches that Scones draws itself; --data PATH names real images.")
+        progress.note(
+            f"No photographs: {error}. Using sketches that Scones draws itself; --data PATH names real images."
+        )
         return _drawn()
     return _archive(path)
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from scones.contract.layout import IMAGE_BYTES, IMAGE_PIXELS, IMAGE_SUFFIXES
 from scones.errors import DataError, TooManyBadImagesError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.duplicates import Fingerprint, fingerprint
 from scones.steps.dataset.source import SourceImage
 from scones.steps.storage.threads import in_threads
@@ -41,14 +41,14 @@ class _BadImageError(Exception):
 
 
 def check(
-    images: Sequence[SourceImage], allow_bad: int | None, step: Step
+    images: Sequence[SourceImage], allow_bad: int | None, progress: Progress
 ) -> tuple[list[CheckedImage], dict[str, str]]:
     """Return the images that decode, and key -> reason for the others.
 
     Raises TooManyBadImagesError for more than `allow_bad` others (None: 5 %), DataError for a file that the disk will
     not give.
     """
-    results = in_threads(_check, images, step, "decoding every image")
+    results = in_threads(_check, images, progress, "decoding every image")
     checked = [result for result in results if isinstance(result, CheckedImage)]
     bad = {image.key: result for image, result in zip(images, results, strict=True) if isinstance(result, str)}
     allowed = int(BAD_SHARE * len(images)) if allow_bad is None else allow_bad

@@ -15,7 +15,7 @@ import yaml
 from botocore.stub import Stubber
 
 from scones.errors import ImageBuildError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.container_image import build_image
 from scones.steps.account.package import content_tag, image_zip, template
@@ -27,7 +27,7 @@ PROJECT, BUILD = "boxed-image", "boxed-image:1"
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 
 
-class Said(Step):
+class Said(Progress):
     """A step that keeps its notes."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ def building(codebuild: Stubber, *ends: dict[str, Any]) -> None:
 
 def build(codebuild: Stubber, ecr: Stubber, sleep: Any = lambda seconds: None) -> list[str]:
     said = Said()
-    build_image(SETTINGS, PROJECT, codebuild=codebuild.client, ecr=ecr.client, step=said, sleep=sleep)
+    build_image(SETTINGS, PROJECT, codebuild=codebuild.client, ecr=ecr.client, progress=said, sleep=sleep)
     return said.notes
 
 
@@ -113,16 +113,16 @@ def test_ctrl_c_stops_the_build(codebuild: Stubber, ecr: Stubber) -> None:
 
 def test_on_the_laptop_nothing_is_built_and_that_is_said(localaws: Any) -> None:
     said, client = Said(), localaws.client
-    outputs = deploy(SETTINGS, cloudformation=client("cloudformation"), s3=client("s3"), step=Step())
+    outputs = deploy(SETTINGS, cloudformation=client("cloudformation"), s3=client("s3"), progress=Progress())
     try:
-        build_image(SETTINGS, outputs["ImageBuild"], codebuild=client("codebuild"), ecr=client("ecr"), step=said)
+        build_image(SETTINGS, outputs["ImageBuild"], codebuild=client("codebuild"), ecr=client("ecr"), progress=said)
         assert len(said.notes) == 1
         assert said.notes[0].startswith("image: not built: localaws runs no builds")
         (project,) = client("codebuild").batch_get_projects(names=[outputs["ImageBuild"]])["projects"]
         bucket, _, key = project["source"]["location"].partition("/")
         assert client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == image_zip()
     finally:
-        cleanup(SETTINGS, client=client, step=Step())
+        cleanup(SETTINGS, client=client, progress=Progress())
 
 
 def test_builds_outlive_their_project_so_cleanup_deletes_them(codebuild: Stubber, localaws: Any) -> None:
@@ -139,7 +139,7 @@ def test_builds_outlive_their_project_so_cleanup_deletes_them(codebuild: Stubber
     def client(service: str) -> Any:
         return codebuild.client if service == "codebuild" else localaws.client(service)
 
-    deleted = cleanup(SETTINGS, client=client, step=Step(), sleep=lambda seconds: None)
+    deleted = cleanup(SETTINGS, client=client, progress=Progress(), sleep=lambda seconds: None)
     assert [(resource.kind, resource.id) for resource in deleted] == [("image build", BUILD)]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scones.errors import StackError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.stacks import Stack, delete_stack, deploy_stack, find_stack, plan_stack, stack_outputs
 from scones.steps.deploy import deploy, plan
@@ -54,9 +54,11 @@ def test_a_plan_shows_what_would_be_added_and_leaves_no_stack(cloudformation: An
 
 def test_a_stack_is_created_then_unchanged_then_updated_then_gone(cloudformation: Any) -> None:
     first = stack("lifecycle", QUEUE.format(name="first"))
-    assert deploy_stack(first, cloudformation=cloudformation, step=Step())
-    assert not deploy_stack(first, cloudformation=cloudformation, step=Step())
-    assert deploy_stack(stack("lifecycle", QUEUE.format(name="second")), cloudformation=cloudformation, step=Step())
+    assert deploy_stack(first, cloudformation=cloudformation, progress=Progress())
+    assert not deploy_stack(first, cloudformation=cloudformation, progress=Progress())
+    assert deploy_stack(
+        stack("lifecycle", QUEUE.format(name="second")), cloudformation=cloudformation, progress=Progress()
+    )
     assert stack_outputs("lifecycle", cloudformation=cloudformation) == {"Name": "second"}
     delete_stack("lifecycle", cloudformation=cloudformation)
     assert find_stack("lifecycle", cloudformation=cloudformation) is None
@@ -64,8 +66,10 @@ def test_a_stack_is_created_then_unchanged_then_updated_then_gone(cloudformation
 
 def test_a_broken_template_names_the_resource_and_the_next_run_does_not_trip_over_it(cloudformation: Any) -> None:
     with pytest.raises(StackError, match=r"Machine|Function"):
-        deploy_stack(stack("broken", BROKEN), cloudformation=cloudformation, step=Step())
-    assert deploy_stack(stack("broken", QUEUE.format(name="mended")), cloudformation=cloudformation, step=Step())
+        deploy_stack(stack("broken", BROKEN), cloudformation=cloudformation, progress=Progress())
+    assert deploy_stack(
+        stack("broken", QUEUE.format(name="mended")), cloudformation=cloudformation, progress=Progress()
+    )
     delete_stack("broken", cloudformation=cloudformation)
 
 
@@ -79,7 +83,7 @@ def test_both_stacks_deploy_once_and_a_plan_shows_what_a_changed_setting_touches
 ) -> None:
     settings, s3 = Settings(project="planner"), localaws.client("s3")
     assert {change.action for change in plan(settings, cloudformation=cloudformation)} == {"Add"}
-    outputs = deploy(settings, cloudformation=cloudformation, s3=s3, step=Step())
+    outputs = deploy(settings, cloudformation=cloudformation, s3=s3, progress=Progress())
     assert outputs["Bucket"] == "planner-000000000000-us-east-1"
     assert plan(settings, cloudformation=cloudformation) == []
     changes = plan(Settings(project="planner", threshold=0.5), cloudformation=cloudformation)

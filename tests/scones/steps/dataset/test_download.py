@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scones.errors import DataError, DownloadError, ServerUnreachableError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.download import Archive, download
 
 BODY = bytes(range(256)) * 20_000
@@ -55,63 +55,63 @@ def server() -> Iterator[Server]:
 
 
 def test_an_archive_is_fetched_once(server: Server, tmp_path: Path) -> None:
-    path = download(server.archive(), tmp_path / "cache", Step())
+    path = download(server.archive(), tmp_path / "cache", Progress())
     assert path.read_bytes() == BODY
-    assert download(server.archive(), tmp_path / "cache", Step()) == path
+    assert download(server.archive(), tmp_path / "cache", Progress()) == path
     assert server.asked == [None]
 
 
 def test_progress_ends_with_all_of_the_archive(server: Server, tmp_path: Path) -> None:
-    class Recorder(Step):
+    class Recorder(Progress):
         said: tuple[int, int | None] = (0, 0)
 
         def update(self, done: int, total: int | None = None, detail: str = "") -> None:
             self.said = done, total
 
-    step = Recorder()
-    download(server.archive(), tmp_path, step)
-    assert step.said == (len(BODY) >> 20, len(BODY) >> 20)
+    progress = Recorder()
+    download(server.archive(), tmp_path, progress)
+    assert progress.said == (len(BODY) >> 20, len(BODY) >> 20)
 
 
 def test_a_download_that_broke_off_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
     server.cut = 3_000_000
     with pytest.raises(DownloadError, match="run the command again"):
-        download(server.archive(), tmp_path, Step())
+        download(server.archive(), tmp_path, Progress())
     server.cut = None
-    assert download(server.archive(), tmp_path, Step()).read_bytes() == BODY
+    assert download(server.archive(), tmp_path, Progress()).read_bytes() == BODY
     assert server.asked == [None, "bytes=3000000-"]
 
 
 def test_a_server_without_ranges_sends_all_of_it_again(server: Server, tmp_path: Path) -> None:
     (tmp_path / "archive.tar.gz.part").write_bytes(b"x" * 1000)
     server.ranges = False
-    assert download(server.archive(), tmp_path, Step()).read_bytes() == BODY
+    assert download(server.archive(), tmp_path, Progress()).read_bytes() == BODY
 
 
 def test_a_wrong_md5_is_an_error_and_nothing_is_kept(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="MD5"):
-        download(server.archive(md5="0" * 32), tmp_path, Step())
+        download(server.archive(md5="0" * 32), tmp_path, Progress())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_more_bytes_than_were_published_are_not_written(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="MD5"):
-        download(server.archive(size=1000), tmp_path, Step())
+        download(server.archive(size=1000), tmp_path, Progress())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_refused_connection_is_told_from_a_broken_download(tmp_path: Path, refused: Archive) -> None:
     with pytest.raises(ServerUnreachableError, match="cannot be reached"):
-        download(refused, tmp_path, Step())
+        download(refused, tmp_path, Progress())
 
 
 def test_a_server_that_has_no_such_file_is_unreachable(server: Server, tmp_path: Path) -> None:
     server.status = 404
     with pytest.raises(ServerUnreachableError, match="404"):
-        download(server.archive(), tmp_path, Step())
+        download(server.archive(), tmp_path, Progress())
 
 
 def test_a_cache_that_cannot_be_written_is_named(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
     with pytest.raises(DataError, match="cache"):
-        download(server.archive(), tmp_path / "cache", Step())
+        download(server.archive(), tmp_path / "cache", Progress())

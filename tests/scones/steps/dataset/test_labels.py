@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.contract.release import Manifest
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.labels import MOST_LABELS, BadLabelError, parse_label, with_labels
 from scones.steps.dataset.source import Source, find_source
 from scones.steps.stage import stage
@@ -62,16 +62,16 @@ def answer(s3: Any, bucket: str) -> Callable[..., str]:
 def staged(s3: Any, bucket: str, tmp_path: Path) -> Callable[..., Manifest]:
     """Stages a folder with the bucket's labels."""
 
-    def run(root: Path, seed: int = 0, step: Step | None = None) -> Manifest:
+    def run(root: Path, seed: int = 0, progress: Progress | None = None) -> Manifest:
         (tmp_path / "labels").mkdir(exist_ok=True)
-        source = with_labels(found(root), bucket, tmp_path / "labels", s3=s3, step=step or Step())
+        source = with_labels(found(root), bucket, tmp_path / "labels", s3=s3, progress=progress or Progress())
         return stage(source, s3=s3, bucket=bucket, seed=seed).manifest
 
     return run
 
 
 def found(root: Path) -> Source:
-    return find_source(str(root), {}, root, Step())
+    return find_source(str(root), {}, root, Progress())
 
 
 def test_an_answer_is_training_data_under_its_class_and_neither_is_a_negative(
@@ -151,10 +151,10 @@ def test_each_label_that_teaches_nothing_has_its_reason_and_stops_nobody(
 def test_without_labels_yet_the_source_is_staged_as_it_is(
     s3: Any, bucket: str, folder: Folder, staged: Callable[..., Manifest]
 ) -> None:
-    root, step = folder("bicycle", "motorcycle"), Notes()
-    manifest = staged(root, step=step)
+    root, progress = folder("bicycle", "motorcycle"), Notes()
+    manifest = staged(root, progress=progress)
     assert manifest == stage(found(root), s3=s3, bucket=bucket).manifest
-    assert step.noted == ["no labels yet: the answers that people give to `scones review` become labels"]
+    assert progress.noted == ["no labels yet: the answers that people give to `scones review` become labels"]
 
 
 def test_a_data_set_that_was_staged_with_labels_and_downloaded_can_be_staged_with_them_again(
@@ -185,10 +185,10 @@ class Shelf:
 
 
 def test_of_too_many_labels_the_newest_are_taken(folder: Folder, tmp_path: Path) -> None:
-    step = Notes()
-    source = with_labels(found(folder("a", "b")), "b", tmp_path, s3=Shelf(MOST_LABELS + 2), step=step)
+    progress = Notes()
+    source = with_labels(found(folder("a", "b")), "b", tmp_path, s3=Shelf(MOST_LABELS + 2), progress=progress)
     assert sorted(source.left_out) == [f"labels/{n:032x}.json" for n in range(MOST_LABELS)]
-    assert step.noted == ["the newest 20,000 of 20,002 labels are taken"]
+    assert progress.noted == ["the newest 20,000 of 20,002 labels are taken"]
 
 
 @given(body=st.binary() | ANYTHING.map(lambda value: json.dumps(value).encode()), key=st.text() | st.just(KEY))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scones.errors import DataError, DataNotFoundError, UsageError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.download import Archive
 from scones.steps.dataset.source import find_source, with_negatives
 
@@ -27,7 +27,7 @@ def write(root: Path, classes: dict[str, set[str]]) -> None:
 
 
 def test_a_path_that_is_given_wins_over_the_variable(folder: Callable[..., Path], tmp_path: Path) -> None:
-    source = find_source(str(folder("a", "b", count=3)), {"SCONES_DATA": "/nowhere"}, tmp_path, Step())
+    source = find_source(str(folder("a", "b", count=3)), {"SCONES_DATA": "/nowhere"}, tmp_path, Progress())
     assert source.classes == ("a", "b")
     assert [image.key for image in source.images[:2]] == ["a/000.png", "a/001.png"]
     assert len(source.images) == 6
@@ -35,51 +35,51 @@ def test_a_path_that_is_given_wins_over_the_variable(folder: Callable[..., Path]
 
 
 def test_the_variable_is_used_where_no_path_is_given(folder: Callable[..., Path], tmp_path: Path) -> None:
-    source = find_source(None, {"SCONES_DATA": str(folder("a", "b"))}, tmp_path, Step())
+    source = find_source(None, {"SCONES_DATA": str(folder("a", "b"))}, tmp_path, Progress())
     assert len(source.images) == 20
 
 
 @pytest.mark.parametrize(("data", "environ"), [("gone", {}), (None, {"SCONES_DATA": "gone"})])
 def test_a_path_that_does_not_exist_is_named(data: str | None, environ: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError, match=r"gone.*name a folder of images"):
-        find_source(data, environ, tmp_path, Step())
+        find_source(data, environ, tmp_path, Progress())
 
 
 def test_a_path_that_the_disk_cannot_even_look_up_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="File name too long"):
-        find_source("x" * 5000, {}, tmp_path, Step())
+        find_source("x" * 5000, {}, tmp_path, Progress())
 
 
 def test_an_address_in_s3_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="copy it to a folder"):
-        find_source("s3://bucket/images", {}, tmp_path, Step())
+        find_source("s3://bucket/images", {}, tmp_path, Progress())
 
 
 def test_a_variable_that_is_set_to_nothing_is_as_good_as_none(tmp_path: Path, refused: Archive) -> None:
     nothing = {"SCONES_DATA": "", "SCONES_NEGATIVES": ""}
-    source = find_source(None, nothing, tmp_path, Step(), archive=refused)
+    source = find_source(None, nothing, tmp_path, Progress(), archive=refused)
     assert source.sketches
     assert with_negatives(replace(source, sketches=False), None, nothing).negatives == ()
 
 
 def test_sketches_can_be_asked_for_by_name(tmp_path: Path) -> None:
-    assert find_source("sketches", {}, tmp_path, Step()).sketches
+    assert find_source("sketches", {}, tmp_path, Progress()).sketches
 
 
 def test_without_network_there_are_sketches_and_a_notice(tmp_path: Path, refused: Archive) -> None:
-    class Recorder(Step):
+    class Recorder(Progress):
         noted = ""
 
         def note(self, text: str) -> None:
             self.noted += text
 
-    step = Recorder()
-    source = find_source(None, {}, tmp_path, step, archive=refused)
+    progress = Recorder()
+    source = find_source(None, {}, tmp_path, progress, archive=refused)
     assert source.sketches
     assert source.classes == ("bicycle", "motorcycle")
     assert len(source.images) == 1200
-    assert "cannot be reached" in step.noted
-    assert "sketches" in step.noted
+    assert "cannot be reached" in progress.noted
+    assert "sketches" in progress.noted
 
 
 @settings(max_examples=25, deadline=None)
@@ -88,7 +88,7 @@ def test_published_splits_are_read_from_their_folders(train: dict[str, set[str]]
     with tempfile.TemporaryDirectory() as root:
         write(Path(root) / "train", train)
         write(Path(root) / "test", test)
-        source = find_source(root, {}, Path(root), Step())
+        source = find_source(root, {}, Path(root), Progress())
     wanted = {("train", label, f"{n}.png") for label in train for n in train[label]}
     wanted |= {("test", label, f"{n}.png") for label in test for n in test[label]}
     assert {(image.split, image.label, image.name) for image in source.images} == wanted
@@ -100,7 +100,7 @@ def test_published_splits_are_read_from_their_folders(train: dict[str, set[str]]
 def test_folders_without_splits_are_classes(classes: dict[str, set[str]]) -> None:
     with tempfile.TemporaryDirectory() as root:
         write(Path(root), classes)
-        source = find_source(root, {}, Path(root), Step())
+        source = find_source(root, {}, Path(root), Progress())
     assert [image.key for image in source.images] == sorted(f"{c}/{n}.png" for c in classes for n in classes[c])
     assert {image.split for image in source.images} == {None}
 
@@ -110,7 +110,7 @@ def test_hidden_files_and_files_outside_the_classes_are_no_images(folder: Callab
     (root / "README.md").touch()
     (root / ".git").mkdir()
     (root / "a" / ".DS_Store").touch()
-    source = find_source(str(root), {}, tmp_path, Step())
+    source = find_source(str(root), {}, tmp_path, Progress())
     assert [image.key for image in source.images] == ["a/000.png", "a/001.png", "b/000.png", "b/001.png"]
 
 
@@ -120,29 +120,29 @@ def test_a_layout_that_could_mean_two_things_is_refused(
 ) -> None:
     root = folder("a", "b", "train") if strange == "train" else folder("train/a", "test/a", "validation/a")
     with pytest.raises(DataError, match="train/ and test/"):
-        find_source(str(root), {}, tmp_path, Step())
+        find_source(str(root), {}, tmp_path, Progress())
 
 
 def test_a_folder_without_images_says_how_it_should_look(tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError, match="train/<class>"):
-        find_source(str(tmp_path), {}, tmp_path, Step())
+        find_source(str(tmp_path), {}, tmp_path, Progress())
 
 
 def test_an_empty_class_folder_is_still_a_class(folder: Callable[..., Path], tmp_path: Path) -> None:
     root = folder("a", "b")
     (root / "c").mkdir()
-    assert find_source(str(root), {}, tmp_path, Step()).classes == ("a", "b", "c")
+    assert find_source(str(root), {}, tmp_path, Progress()).classes == ("a", "b", "c")
 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(DataError, match=r"cifar-100-python.tar.gz"):
-        find_source(str(tmp_path / "notes.txt"), {}, tmp_path, Step())
+        find_source(str(tmp_path / "notes.txt"), {}, tmp_path, Progress())
 
 
 @pytest.mark.skipif(not os.environ.get("SCONES_DATA"), reason="real images are needed")
 def test_the_real_folder_has_the_published_counts(tmp_path: Path) -> None:
-    source = find_source(None, os.environ, tmp_path, Step())
+    source = find_source(None, os.environ, tmp_path, Progress())
     counts = [
         sum(image.key.startswith(f"{split}/{label}/") for image in source.images)
         for split in ("train", "test")
@@ -152,7 +152,7 @@ def test_the_real_folder_has_the_published_counts(tmp_path: Path) -> None:
 
 
 def test_other_things_come_from_the_option_else_from_the_variable(folder: Callable[..., Path], tmp_path: Path) -> None:
-    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Step())
+    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Progress())
     cups = tmp_path / "other" / "cup"
     cups.mkdir(parents=True)
     (cups / "1.png").write_bytes(b"")
@@ -163,7 +163,7 @@ def test_other_things_come_from_the_option_else_from_the_variable(folder: Callab
 
 
 def test_other_things_may_come_split(folder: Callable[..., Path], tmp_path: Path) -> None:
-    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Step())
+    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Progress())
     for split in ("train", "test"):
         (tmp_path / "other" / split / "cup").mkdir(parents=True)
         (tmp_path / "other" / split / "cup" / "1.png").write_bytes(b"")
@@ -173,12 +173,12 @@ def test_other_things_may_come_split(folder: Callable[..., Path], tmp_path: Path
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
 def test_a_folder_without_other_things_is_named(name: str, folder: Callable[..., Path], tmp_path: Path) -> None:
-    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Step())
+    source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Progress())
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataNotFoundError, match=name):
         with_negatives(source, str(tmp_path / name), {})
 
 
 def test_sketches_take_no_photographs_of_other_things_unasked(tmp_path: Path) -> None:
-    source = find_source("sketches", {}, tmp_path, Step())
+    source = find_source("sketches", {}, tmp_path, Progress())
     assert with_negatives(source, None, {"SCONES_NEGATIVES": "nowhere"}) == source

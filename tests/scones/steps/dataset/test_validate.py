@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from scones.errors import DataError, TooManyBadImagesError
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.dataset.source import SourceImage
 from scones.steps.dataset.validate import check, read
 
@@ -21,7 +21,7 @@ Noise = Callable[..., bytes]
 
 def reason(content: Path | bytes, name: str = "a.png") -> str | None:
     """What `check` has against one image."""
-    _, bad = check([SourceImage(None, "bicycle", name, content)], 1, Step())
+    _, bad = check([SourceImage(None, "bicycle", name, content)], 1, Progress())
     return bad.get(f"bicycle/{name}")
 
 
@@ -34,7 +34,7 @@ def png(size: tuple[int, int], mode: str = "RGB") -> bytes:
 @pytest.mark.parametrize(("kind", "content_type"), [("PNG", "png"), ("JPEG", "jpeg"), ("WEBP", "webp")])
 def test_a_good_image_is_kept_with_its_content_type(noise: Noise, kind: str, content_type: str) -> None:
     image = SourceImage(None, "bicycle", "a.JPG", noise(1, kind=kind))
-    [checked], bad = check([image], None, Step())
+    [checked], bad = check([image], None, Progress())
     assert checked.content_type == f"image/{content_type}"
     assert bad == {}
 
@@ -80,7 +80,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
 @settings(max_examples=100, deadline=None)
 @given(body=st.binary(max_size=300) | st.binary(max_size=60).map(lambda end: png((16, 16))[:40] + end))
 def test_any_bytes_are_an_image_or_a_reason(body: bytes) -> None:
-    checked, bad = check([SourceImage(None, "bicycle", "a.png", body)], 1, Step())
+    checked, bad = check([SourceImage(None, "bicycle", "a.png", body)], 1, Progress())
     assert len(checked) + len(bad) == 1
 
 
@@ -91,9 +91,9 @@ def test_more_bad_files_than_allowed_are_an_error(good: int, bad: int, allowed: 
     images = [SourceImage(None, "bicycle", f"{i}.png", body) for i, body in enumerate(bodies)]
     if bad > (0.05 * (good + bad) if allowed is None else allowed):
         with pytest.raises(TooManyBadImagesError, match=rf"{bad} of {good + bad}.*bicycle/{good}\.png"):
-            check(images, allowed, Step())
+            check(images, allowed, Progress())
     else:
-        checked, left_out = check(images, allowed, Step())
+        checked, left_out = check(images, allowed, Progress())
         assert (len(checked), len(left_out)) == (good, bad)
 
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.progress import Step
+from scones.progress import Progress
 from scones.steps.storage.threads import THREADS, in_threads
 
 
 @given(st.lists(st.integers(), max_size=30))
 def test_results_come_in_the_order_of_the_items(items: list[int]) -> None:
-    assert in_threads(lambda item: item * 2, items, Step(), "doubling") == [item * 2 for item in items]
+    assert in_threads(lambda item: item * 2, items, Progress(), "doubling") == [item * 2 for item in items]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -21,7 +21,7 @@ def test_an_error_or_ctrl_c_cancels_what_has_not_begun(error: type[BaseException
     begun: list[int] = []
     stopped = threading.Event()
 
-    class Stopper(Step):
+    class Stopper(Progress):
         def update(self, done: int, total: int | None = None, detail: str = "") -> None:
             stopped.set()
             raise error
