@@ -71,8 +71,8 @@ def check(depot: Depot) -> dict[str, Any]:
         for row in orders
         if row["order_id"].startswith("chaos-") and "arrival_id" in row
     ]
-    recorded = {(d["assignment"]["order_id"], d["arrival"]) for d in decided if d["assignment"]}
-    arrived = {decision["arrival"] for decision in decided}
+    recorded = {(d["assignment"]["order_id"], d["arrival_id"]) for d in decided if d["assignment"]}
+    arrived = {decision["arrival_id"] for decision in decided}
     return {
         "outcomes": dict(Counter(decision["outcome"] for decision in decided)),
         "reviewed": sum(decision["review"] is not None for decision in decided),

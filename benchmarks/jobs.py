@@ -57,7 +57,7 @@ def measure(images: Images, variant: str, hyperparameters: dict[str, str], root:
 def train(images: Images, hyperparameters: dict[str, str], root: Path) -> Usage:
     config = root / "input/config/hyperparameters.json"
     config.parent.mkdir(parents=True)
-    config.write_text(json.dumps({"manifest": images.manifest["digest"]} | hyperparameters))
+    config.write_text(json.dumps({"digest": images.manifest["digest"]} | hyperparameters))
     for channel in TRAINING:
         link(root / "input/data" / channel, images.staged / channel)
     return _run_train(root)
@@ -78,9 +78,9 @@ def evaluate(model: Path, images: Path, others: Path, root: Path) -> dict[str, A
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(model, ".")
     evaluation = run_evaluate(root, images, others)
-    trust = evaluation["trust"]
+    reliability = evaluation["reliability"]
     figures = {name: evaluation[name] for name in ("accuracy", "calibration_error")}
-    return figures | {name: trust[name] for name in ("brier", "acceptance", "novelty", "milliseconds")}
+    return figures | {name: reliability[name] for name in ("brier", "acceptance", "novelty", "milliseconds")}
 
 
 def _run_train(root: Path) -> Usage:

@@ -13,6 +13,14 @@ from typer.testing import CliRunner
 from scones.cli import app
 
 ROOT = Path(__file__).parents[1]
+# Phrases that readers had to translate. What the code says is read like the documentation of AWS or PyTorch.
+DIALECT = re.compile(
+    r"\b(whoever|for want of|anew|spoil\w*|strange\w*|hand(?:s|ed)? on|broke off|its word|of its own accord|"
+    r"where there (?:is|are) none|(?:is|are|was|were) none\b|is no (?!longer)[a-z]+|knows nobody|held against|"
+    r"(?:told|set|labels) apart|no more of|goes on where|stands? in (?:the|its) place|as it stands|doomed|stillborn|"
+    r"by itself alone|in a person's words|odd ones?|picture\w*)\b",
+    re.IGNORECASE,
+)
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 
 
@@ -66,3 +74,9 @@ def test_the_readmes_commands_run_as_they_stand(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-e"], input=block, cwd=tmp_path, env=plain, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "localaws is down" in done.stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_code_is_written_in_plain_english(path: Path) -> None:
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    assert [f"{number}: {found[0]}" for number, line in lines if (found := DIALECT.search(line))] == []

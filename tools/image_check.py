@@ -28,7 +28,7 @@ PACKAGES = "python3-pip,python-is-python3"
 # What an image of Debian leaves out too.
 NEEDLESS = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-TINY = {"epochs": "3", "size": "16", "width": "8", "folds": "2", "backbone": "none", "manifest": "0" * 64}
+TINY = {"epochs": "3", "size": "16", "width": "8", "folds": "2", "backbone": "none", "digest": "0" * 64}
 READY_SECONDS = 60
 
 

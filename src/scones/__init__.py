@@ -1,3 +1,3 @@
 """Scones: tells a delivery rider's bicycle from a motorcycle, on AWS and on a laptop; start reading at `demo.py`."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from scones.errors import DispatchRulesError, EventError
+from scones.errors import DispatchRulesError, PredictionError
 
 _ROUNDING = 0.01
 
@@ -111,7 +111,7 @@ def choose(probabilities: Mapping[str, float], orders: Sequence[Order], rules: R
 
     An order is suitable where the chance that it is beyond the vehicle's range is at most `most_out_of_range`. Of equal
     ones the first promised goes, then the first id. Raises DispatchRulesError for a class that has no vehicle, and
-    EventError for probabilities that are none.
+    PredictionError if `probabilities` is not a distribution.
     """
     _require_probabilities(probabilities, rules)
     costs = [
@@ -164,7 +164,7 @@ def _require_probabilities(probabilities: Mapping[str, float], rules: Rules) -> 
         )
     shares = probabilities.values()
     if not all(0 <= share <= 1 + _ROUNDING for share in shares) or abs(math.fsum(shares) - 1) > _ROUNDING:
-        raise EventError(f"these are no probabilities: {dict(probabilities)}; Dispatch comes after Classify")
+        raise PredictionError(f"not probabilities: {dict(probabilities)}; run Classify before Dispatch")
 
 
 def _require_numbers(holder: Any, *, above_zero: Sequence[str], or_zero: Sequence[str] = ()) -> None:

@@ -1,213 +1,187 @@
-"""Every error that Scones raises on purpose. Only `cli.main` catches them: one line on stderr and an exit code.
+"""Every error that Scones raises on purpose; docs/errors.md draws the tree.
 
-SconesError                      exit code 1
-|-- UsageError                   exit code 2: the command was given wrongly
-|   `-- DispatchRulesError         [dispatch] in scones.toml: a wrong rule, or a class without a vehicle
-|-- DataError                    the images or the folder that holds them
-|   |-- DataNotFoundError          nothing there to stage
-|   |-- TooFewClassesError         one class, or none
-|   |-- TooFewImagesError          a class without enough images to split
-|   |-- TooManyBadImagesError      more unreadable files than allowed
-|   |-- BlankImagesError           a class whose every image is of one colour
-|   |-- ContradictingLabelsError   one picture in two classes
-|   `-- DownloadError              the archive could not be fetched whole
-|       `-- ServerUnreachableError   not even a first byte of it: no network, most likely
-|-- JobError                     raised inside a container; its text becomes the job's FailureReason
-|   |-- HyperparameterError        a hyperparameter that is unknown or out of range
-|   |-- TrainingDivergedError      the loss is not a number
-|   |-- TrainingKilledError        a process of the job was killed, most likely for want of memory
-|   `-- ModelArtifactError         model.tar.gz is not what `train` wrote
-|-- OrderError                   an order that cannot be read
-|-- ImageError                   an arrival's picture; state machines match these names
-|   |-- ImageNotFoundError         the object is gone
-|   `-- ImageRejectedError         it is no image that the model can read
-|-- EventError                   a Lambda event that holds no arrival
-|-- EndpointUnavailableError     the endpoint is missing, throttling or broken; worth a retry
-|-- ThresholdConfidenceNotMet    the model is not sure enough; a person decides
-|-- VehicleInDoubt               no order suits a vehicle that may be either; a person decides
-|-- NoOrderAvailable             no open order suits the vehicle; the driver waits in line
-|-- DispatchConflictError        others took every order that was tried; worth a retry
-|-- ReviewError                  an answer that a person gives
-|   |-- ReviewNotFoundError        nobody asked about this arrival
-|   |-- ReviewAnsweredError        somebody has answered already
-|   `-- ReviewClosedError          the delivery did not wait so long
-|-- ModelBelowGateError          the evaluation is below the release gate
-|-- CredentialsError             AWS does not know us
-|-- StackError                   CloudFormation could not do what the template says
-|-- ImageBuildError              CodeBuild could not build or push the container image
-|-- ReleaseError                 the release state machine did not end in SUCCEEDED
-|-- ClassificationError          the transform job that classifies pictures did not complete
-|-- DeliveryError                deliveries did not end, or ended without a decision
-|-- LocalAwsError                the laptop's AWS did not start or went away
-|-- AlreadyRunningError          another run holds the lock
-`-- LeftBehindError              cleanup found something still there
+Only `cli.main` catches them: it prints one line on stderr and exits with the class's `exit_code`.
 """
 
 
 class SconesError(Exception):
-    """Base of the tree; the message says what, why and what to do, in one line."""
+    """Base class; the message says in one line what went wrong, why, and what to do."""
 
     exit_code = 1
 
 
 class UsageError(SconesError):
+    """The command line or `scones.toml` is wrong; exit code 2."""
+
     exit_code = 2
 
 
 class DispatchRulesError(UsageError):
-    pass
+    """A rule under `[dispatch]` is invalid, or a class of the model has no vehicle there."""
 
 
 class DataError(SconesError):
-    pass
+    """The source images cannot be staged."""
 
 
 class DataNotFoundError(DataError):
-    pass
+    """The source, or the staged data set, does not exist."""
 
 
 class TooFewClassesError(DataError):
-    pass
+    """The source has fewer than two classes."""
 
 
 class TooFewImagesError(DataError):
-    pass
+    """A class has too few images to split."""
 
 
 class TooManyBadImagesError(DataError):
-    pass
+    """More files are unreadable than allowed."""
 
 
 class BlankImagesError(DataError):
-    pass
+    """Every image of a class has a single colour."""
 
 
 class ContradictingLabelsError(DataError):
-    pass
+    """The same image is in two classes."""
 
 
 class DownloadError(DataError):
-    pass
+    """The archive could not be downloaded completely."""
 
 
 class ServerUnreachableError(DownloadError):
-    pass
+    """The server sent no response; there is probably no network."""
 
 
 class JobError(SconesError):
-    pass
+    """A job failed; raised in the container, where the message becomes the job's FailureReason."""
 
 
 class HyperparameterError(JobError):
-    pass
+    """A hyperparameter is unknown or out of range."""
 
 
 class TrainingDivergedError(JobError):
-    pass
+    """The training loss is not a finite number."""
 
 
 class TrainingKilledError(JobError):
-    pass
+    """A process of the job was killed, most likely because it ran out of memory."""
 
 
 class ModelArtifactError(JobError):
-    pass
+    """`model.tar.gz` does not have the content that `train` writes."""
 
 
 class OrderError(SconesError):
-    pass
+    """An order cannot be parsed."""
 
 
 class ImageError(SconesError):
-    pass
+    """An arrival's image cannot be classified; state machines match its subclasses by name."""
 
 
 class ImageNotFoundError(ImageError):
-    pass
+    """The image no longer exists."""
 
 
 class ImageRejectedError(ImageError):
-    pass
+    """The object is not an image that the model accepts."""
 
 
 class EventError(SconesError):
-    pass
+    """A Lambda event does not have the form that its handler expects."""
+
+
+class PredictionError(SconesError):
+    """A data object has no probabilities, or they are not a distribution over the model's classes."""
 
 
 class EndpointUnavailableError(SconesError):
-    pass
+    """The endpoint is missing, throttled or failing; retry."""
 
 
 class ThresholdConfidenceNotMet(SconesError):
-    pass
+    """The model does not accept its own prediction; a person decides."""
 
 
 class VehicleInDoubt(SconesError):
-    pass
+    """No order suits all vehicles that the image may show; a person decides."""
 
 
 class NoOrderAvailable(SconesError):
-    pass
+    """No open order suits the vehicle; the driver waits."""
 
 
 class DispatchConflictError(SconesError):
-    pass
+    """Other arrivals took every order that was tried; retry."""
 
 
 class ReviewError(SconesError):
-    pass
+    """A review cannot be answered."""
 
 
 class ReviewNotFoundError(ReviewError):
-    pass
+    """The arrival has no review."""
 
 
 class ReviewAnsweredError(ReviewError):
-    pass
+    """The review has an answer already."""
 
 
 class ReviewClosedError(ReviewError):
-    pass
+    """The delivery no longer waits for the answer."""
+
+
+class BadAnswerError(ReviewError):
+    """The answer is neither a class of the model nor "neither"."""
 
 
 class ModelBelowGateError(SconesError):
-    pass
+    """The evaluation is below the release gate."""
 
 
 class CredentialsError(SconesError):
-    pass
+    """There are no AWS credentials, or no region."""
 
 
 class StackError(SconesError):
-    pass
+    """CloudFormation could not deploy a stack."""
 
 
 class ImageBuildError(SconesError):
-    pass
+    """CodeBuild could not build or push the container image."""
 
 
 class ReleaseError(SconesError):
-    pass
+    """The release state machine did not succeed."""
+
+
+class NotReleasedError(SconesError):
+    """No release has succeeded, or its results are no longer in the bucket."""
 
 
 class ClassificationError(SconesError):
-    pass
+    """The transform job of `scones classify` did not complete."""
 
 
 class DeliveryError(SconesError):
-    pass
+    """Deliveries did not end in time, or ended without a decision."""
 
 
-class LocalAwsError(SconesError):
-    pass
+class LocalServerError(SconesError):
+    """The local AWS did not start or has exited."""
 
 
 class AlreadyRunningError(SconesError):
-    pass
+    """Another run holds the lock."""
 
 
 class LeftBehindError(SconesError):
-    """Carries what is left, one name each, in `left`."""
+    """Cleanup found resources that still exist; `left` has their names."""
 
     def __init__(self, message: str, left: list[str]) -> None:
         super().__init__(message)

@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from scones.errors import AlreadyRunningError, LocalAwsError
+from scones.errors import AlreadyRunningError, LocalServerError
 from scones.progress import Reporter
 from scones.steps.account.inventory import Client
 
@@ -75,7 +75,7 @@ def _url_of(server: subprocess.Popen[str]) -> str:
             return line.rsplit(maxsplit=1)[-1]
     server.wait()
     lines = (_STATE / "localaws.log").read_text(errors="replace").strip().splitlines()
-    raise LocalAwsError(f"localaws did not start: {lines[-1] if lines else 'its log is empty'}")
+    raise LocalServerError(f"localaws did not start: {lines[-1] if lines else 'its log is empty'}")
 
 
 def _stop(server: subprocess.Popen[str]) -> None:
@@ -94,7 +94,7 @@ def _up() -> str:
         [sys.executable, "-m", "localaws", "up", "--state", str(_KEPT), "--port", "0"], capture_output=True, text=True
     )
     if done.returncode:
-        raise LocalAwsError(done.stderr.strip() or "localaws did not start")
+        raise LocalServerError(done.stderr.strip() or "localaws did not start")
     return str(json.loads((_KEPT / "server.json").read_text())["url"])
 
 

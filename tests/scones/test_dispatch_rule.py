@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.dispatch_rule import Order, Rules, Vehicle, choose, cost, in_doubt
-from scones.errors import DispatchRulesError, EventError
+from scones.errors import DispatchRulesError, PredictionError
 
 NOW = datetime(2026, 5, 1, 18, tzinfo=UTC)
 RULES = Rules()
@@ -202,5 +202,5 @@ def test_a_class_without_a_vehicle_is_an_error_that_names_it() -> None:
 
 @pytest.mark.parametrize("shares", [(0.5, 0.2), (math.nan, 1), (-0.5, 1.5), (1e308, 1e308), (0, 0)])
 def test_what_are_no_probabilities_is_refused(shares: tuple[float, float]) -> None:
-    with pytest.raises(EventError, match="no probabilities"):
+    with pytest.raises(PredictionError, match="not probabilities"):
         choose(dict(zip(("bicycle", "motorcycle"), shares, strict=True)), [NEAR], RULES, NOW)

@@ -40,7 +40,7 @@ class Project:
             self.client("s3").put_object(Bucket=outputs["Bucket"], Key=f"data/{DATA}/{split}/one.png", Body=b"one")
         self.released += 1
         request = ReleaseInput(
-            name=f"modes-20260101-{self.released:06}", data=DATA, channels=[channel("train"), channel("validation")],
+            name=f"modes-20260101-{self.released:06}", digest=DATA, channels=[channel("train"), channel("validation")],
             test_channels=[channel("test")], hyperparameters=hyperparameters or {}, minimum_accuracy=0.0,
         )  # fmt: skip
         states, logs = self.client("stepfunctions"), self.client("logs")

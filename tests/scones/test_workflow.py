@@ -226,7 +226,7 @@ def test_an_unsure_answer_goes_to_a_person_whose_word_counts(
     with_settings(released, threshold=1.0)
     picture = {f"unsure-{answer}": png(draw("bicycle", 1002, 32))}
     (decision,) = send(released, meanwhile=answering(released, answer), **picture).values()
-    assert (decision["outcome"], decision["gate"], decision["review"]["answer"]) == (outcome, "review", answer)
+    assert (decision["outcome"], decision["decided_by"], decision["review"]["answer"]) == (outcome, "review", answer)
     assert (decision["assignment"] or {}).get("distance_km") == kilometres
 
 
@@ -238,7 +238,7 @@ def test_a_person_s_word_is_training_data_for_the_next_data_set(released: Deploy
     sketches = find_source("sketches", {}, tmp_path, Progress())
     found = with_labels(sketches, released.outputs["Bucket"], tmp_path, s3=released.client("s3"), progress=Progress())
     assert found.left_out == {}
-    (label,) = [image for image in found.labels if image.name == f"{decision['arrival']}.png"]
+    (label,) = [image for image in found.labels if image.name == f"{decision['arrival_id']}.png"]
     assert (label.label, (tmp_path / label.name).read_bytes()) == ("motorcycle", picture)
 
 
@@ -260,7 +260,7 @@ def test_a_repeated_event_gets_the_first_answer_and_no_other_order(released: Dep
     (execution,) = [e for page in pages for e in page["executions"] if e["name"] == first["execution"]]
     event = states.describe_execution(executionArn=execution["executionArn"])["input"]
     repeated = json.loads(ended(released, event)["output"])
-    assert (repeated["outcome"], repeated["arrival"]) == ("REPEAT", first["arrival"])
+    assert (repeated["outcome"], repeated["arrival_id"]) == ("REPEAT", first["arrival_id"])
     assert (repeated["execution"], repeated["order_id"]) == (first["execution"], first["assignment"]["order_id"])
 
 

@@ -112,7 +112,7 @@ def stage(
             found, s3=client("s3"), bucket=bucket, seed=settings.seed, allow_bad=allow_bad, progress=progress
         )
     manifest = staged.manifest
-    row = {"data": manifest["digest"], "uploaded": staged.uploaded, "unchanged": staged.unchanged} | {
+    row = {"digest": manifest["digest"], "uploaded": staged.uploaded, "unchanged": staged.unchanged} | {
         f"{split} {name}": n for split, counts in manifest["counts"].items() for name, n in counts.items()
     }
     print_rows([row], tuple(row), as_json)
@@ -120,7 +120,7 @@ def stage(
 
 @app.command(epilog="Example: `scones release 3f2a... --backbone weights.npz`")
 def release(
-    data: Annotated[str, typer.Argument(help="Digest of a staged data set, as `scones stage` prints it.")],
+    digest: Annotated[str, typer.Argument(help="Digest of a staged data set, as `scones stage` prints it.")],
     backbone: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Weights to start from, of tools/pretrain.py; not our own."),
@@ -139,9 +139,11 @@ def release(
     if from_scratch:
         settings = settings.model_copy(update={"hyperparameters": {**settings.hyperparameters, "backbone": "none"}})
     outputs = outputs_of(client, settings.storage_stack, settings.workflow_stack)
-    manifest = read_manifest(outputs["Bucket"], data, s3=client("s3"))
+    manifest = read_manifest(outputs["Bucket"], digest, s3=client("s3"))
     if manifest is None:
-        raise DataNotFoundError(f"no data set {data} is staged; run `scones stage` and take the digest that it prints")
+        raise DataNotFoundError(
+            f"no data set {digest} is staged; run `scones stage` and take the digest that it prints"
+        )
     weights = release_step.upload_backbone(backbone, bucket=outputs["Bucket"], s3=client("s3")) if backbone else None
     request = release_step.release_input(settings, manifest, backbone=weights)
     with reporter_for(as_json).step("release", request["name"]) as progress:

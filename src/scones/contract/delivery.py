@@ -14,8 +14,8 @@ from scones.contract.release import Certificate
 class ImageData(TypedDict):
     """The data object that the delivery state machine carries; `s3_bucket`/`s3_key` are the truth.
 
-    Serialize adds the object's `version_id` (in a bucket that keeps versions) or `etag`, and with it the `arrival`'s
-    id. An endpoint's full answer adds the rest: the model's own decision, and the probability from which it accepts.
+    Serialize adds the object's `version_id` (in a bucket that keeps versions) or `etag`, and the `arrival_id`. An
+    endpoint's full answer adds the rest: the model's own decision, and the probability from which it accepts.
     """
 
     image_data: str
@@ -24,7 +24,7 @@ class ImageData(TypedDict):
     inferences: list[float]
     version_id: NotRequired[str]
     etag: NotRequired[str]
-    arrival: NotRequired[str]
+    arrival_id: NotRequired[str]
     labels: NotRequired[list[str]]
     novelty: NotRequired[float]
     model: NotRequired[str]
@@ -139,11 +139,11 @@ class ReviewAnswer(TypedDict):
 
 
 class Label(ReviewAnswer):
-    """One object under `LABELS`: an answer as training data; `picture` is the key of the picture's own copy there."""
+    """One object under `LABELS`: an answer as training data; `image_key` is the key of the image's copy there."""
 
-    arrival: str
+    arrival_id: str
     s3_key: str
-    picture: str
+    image_key: str
     model: str | None
     inferences: list[float]
 
@@ -151,18 +151,18 @@ class Label(ReviewAnswer):
 class Decision(TypedDict):
     """What became of one arrival; `label`, `confidence`: the best guess, whatever the outcome; `decided_at` in UTC.
 
-    `gate` is whether the model's word was enough, None where it was not asked.
+    `decided_by` is None if the model was not asked.
     """
 
     outcome: Outcome
-    arrival: str
+    arrival_id: str
     s3_bucket: str
     s3_key: str
     label: str | None
     confidence: float | None
     inferences: list[float]
     threshold: float | None
-    gate: Literal["accept", "review"] | None
+    decided_by: Literal["model", "review"] | None
     assignment: Assignment | None
     review: ReviewAnswer | None
     error: str | None

@@ -59,10 +59,10 @@ class Channel(TypedDict):
 
 
 class ReleaseInput(TypedDict):
-    """Input of the release state machine; `name` names all it creates, `data` is the digest of the data set."""
+    """Input of the release state machine; `name` names all it creates, `digest` names the data set."""
 
     name: str
-    data: str
+    digest: str
     channels: list[Channel]
     test_channels: list[Channel]
     hyperparameters: dict[str, str]
@@ -89,7 +89,7 @@ class Metrics(TypedDict):
     seed: int
 
 
-class Suspect(TypedDict):
+class LabelIssue(TypedDict):
     """A training image whose label the out-of-fold answer contradicts.
 
     `probability` is what the answer gave to `label`; `neither` stands for images of other things.
@@ -101,7 +101,7 @@ class Suspect(TypedDict):
     probability: float
 
 
-class OddOne(TypedDict):
+class Outlier(TypedDict):
     """A training image of a class that looks like none of them; `novelty` as in the endpoint's full answer."""
 
     key: str
@@ -110,10 +110,10 @@ class OddOne(TypedDict):
 
 
 class Audit(TypedDict):
-    """`audit.json`: `odd` has none of the `suspects`."""
+    """`audit.json`: `outliers` has none of the `label_issues`."""
 
-    suspects: list[Suspect]
-    odd: list[OddOne]
+    label_issues: list[LabelIssue]
+    outliers: list[Outlier]
 
 
 class ModelDescription(TypedDict):
@@ -130,7 +130,7 @@ class ModelDescription(TypedDict):
     thresholds: list[float]
     certificates: list[Certificate]
     novelty_cut: float
-    manifest: str
+    digest: str
     version: str
 
 
@@ -199,7 +199,7 @@ class NoveltyScore(TypedDict):
     curve: list[tuple[float, float]]
 
 
-class Trust(TypedDict):
+class Reliability(TypedDict):
     """How far the model's word can be taken; `brier` is the mean squared error of the probabilities (0 to 2).
 
     `risk_coverage` holds pairs (share of images accepted, most confident first; share of those that is wrong).
@@ -207,7 +207,7 @@ class Trust(TypedDict):
     """
 
     brier: float
-    reliability: list[ReliabilityBin]
+    bins: list[ReliabilityBin]
     risk_coverage: list[tuple[float, float]]
     certificates: list[Certificate]
     acceptance: Acceptance
@@ -224,7 +224,7 @@ class Evaluation(TypedDict):
     per_class: dict[str, ClassScore]
     confusion: list[list[int]]
     calibration_error: float
-    trust: NotRequired[Trust]
+    reliability: NotRequired[Reliability]
     predictions: list[Prediction]
     model: str
     seconds: float

@@ -39,7 +39,7 @@ def main(container: Container) -> None:
         one["decision"] = "accept" if passed else "review"
     others = container.other_images if container.other_images.is_dir() else None
     activation_maps.add_maps(evaluation["predictions"], classifier, test.pixels)
-    evaluation["trust"] = reliability.measure(classifier, test, answer, others)
+    evaluation["reliability"] = reliability.measure(classifier, test, answer, others)
     evaluation["seconds"] = round(time.monotonic() - started, 3)
     write_json(container.evaluation, evaluation)
     accuracy = evaluation["accuracy"]

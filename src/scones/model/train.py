@@ -131,6 +131,6 @@ def describe(
         thresholds=[certificate["threshold"] for certificate in certificates],
         certificates=certificates,
         novelty_cut=novelty_cut,
-        manifest=parameters.manifest,
+        digest=parameters.digest,
         version=__version__,
     )

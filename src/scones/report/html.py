@@ -13,7 +13,7 @@ from typing import TypedDict
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scones.contract.layout import ARRIVALS, SPLITS
-from scones.contract.release import Corruption, Trust
+from scones.contract.release import Corruption, Reliability
 from scones.report import cost, efficiency, formatting, graph_layout, plots, state_machine_svg
 from scones.report.formatting import percentile
 from scones.report.summary import workflow
@@ -34,13 +34,13 @@ def render(run: Run) -> str:
     scored = [decision for decision in run["decisions"] if decision["confidence"] is not None]
     executions = [one["seconds"] for one in run["delivery"]["executions"]] if run["delivery"] else []
     metrics = run["metrics"]
-    trusted = run["evaluation"].get("trust") if run["evaluation"] else None
+    trusted = run["evaluation"].get("reliability") if run["evaluation"] else None
     shown = {
         "run": run,
         "tiles": _tiles(run, lines, executions),
         "counts": _counts(run),
         "curve": plots.training_curve(metrics) if metrics and metrics["epochs"] else None,
-        "trust": plots.trust(trusted) if trusted else None,
+        "reliability": plots.reliability(trusted) if trusted else None,
         "spoilt": _spoilt(trusted) if trusted else [],
         "confidences": plots.confidences(scored) if scored else None,
         "machines": [
@@ -118,7 +118,7 @@ def _counts(run: Run) -> list[tuple[str, list[int]]]:
     ]
 
 
-def _spoilt(measured: Trust) -> list[tuple[str, list[Corruption]]]:
+def _spoilt(measured: Reliability) -> list[tuple[str, list[Corruption]]]:
     """Rows of the table of spoilt pictures: the kind, and what became of it at each strength."""
     names = list(dict.fromkeys(corruption["name"] for corruption in measured["corruptions"]))
     return [(name, [one for one in measured["corruptions"] if one["name"] == name]) for name in names]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scones.contract.delivery import Decision
-from scones.contract.release import Metrics, NoveltyScore, Trust
+from scones.contract.release import Metrics, NoveltyScore, Reliability
 from scones.contract.simulation import Simulation
 from scones.report.types import Verdict, verdict
 
@@ -88,7 +88,7 @@ def confidences(decisions: Sequence[Decision]) -> str:
     return _svg(figure, "confidence")
 
 
-def trust(measured: Trust) -> str:
+def reliability(measured: Reliability) -> str:
     """Reliability, risk against coverage, and, where there were other things, the ROC curve of telling them apart."""
     novelty = measured["novelty"]
     figure = _figure(8.8 if novelty else 7.6, 2.9)
@@ -97,7 +97,7 @@ def trust(measured: Trust) -> str:
     _risk(risk, measured)
     if novelty:
         _roc(rest[0], novelty)
-    return _svg(figure, "trust")
+    return _svg(figure, "reliability")
 
 
 def evenings(simulation: Simulation) -> str:
@@ -140,8 +140,8 @@ def standalone(svg: str) -> str:
     )
 
 
-def _reliability(axes: Axes, measured: Trust) -> None:
-    bins = measured["reliability"]
+def _reliability(axes: Axes, measured: Reliability) -> None:
+    bins = measured["bins"]
     confidence, accuracy = ([part[side] for part in bins] for side in ("confidence", "accuracy"))
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
     axes.plot(confidence, accuracy, "o-", color=FIRST, markersize=4)
@@ -152,7 +152,7 @@ def _reliability(axes: Axes, measured: Trust) -> None:
     _dress(axes, "share that is right")
 
 
-def _risk(axes: Axes, measured: Trust) -> None:
+def _risk(axes: Axes, measured: Reliability) -> None:
     shares, wrong = zip(*measured["risk_coverage"], strict=True)
     axes.plot([100 * share for share in shares], [100 * share for share in wrong], color=FIRST)
     axes.axvline(100 * measured["acceptance"]["coverage"]["value"], color=INK, linewidth=0.8, linestyle=":")

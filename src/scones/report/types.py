@@ -110,20 +110,20 @@ def verdict(decision: Decision) -> Verdict:
     """Who decided: the model, a person (who may have had no time), nobody for want of a picture, or a failure."""
     if decision["outcome"] in ("REJECTED", "FAILED"):
         return "rejected" if decision["outcome"] == "REJECTED" else "failed"
-    return "review" if decision["gate"] == "review" else "accepted"
+    return "review" if decision["decided_by"] == "review" else "accepted"
 
 
 class Pictures(TypedDict):
     """`samples` are some staged images of each class, `duplicates` groups of near-equal ones.
 
-    `suspects` are training images with an unlikely label, `odd` the strangest others; `wrong` are test images that the
-    model got wrong, `uncertain` those that it nearly did.
+    `label_issues` are training images with an unlikely label, `outliers` those with the highest novelty; `wrong` are
+    test images that the model got wrong, `uncertain` those that it nearly did.
     """
 
     samples: list[SampleImage]
     duplicates: list[list[SampleImage]]
-    suspects: list[SampleImage]
-    odd: list[SampleImage]
+    label_issues: list[SampleImage]
+    outliers: list[SampleImage]
     wrong: list[SampleImage]
     uncertain: list[SampleImage]
 

@@ -24,7 +24,7 @@ def evaluate(
 ) -> Evaluation:
     """`images` and `others` hold a folder for each class, and for each other thing.
 
-    Raises ReleaseError where no release has succeeded, and JobError with the program's own words where it fails.
+    Raises NotReleasedError where no release has succeeded, and JobError with the program's own words where it fails.
     """
     released = gather.released(machine, stepfunctions=stepfunctions)
     with tempfile.TemporaryDirectory() as folder:
@@ -54,15 +54,15 @@ def run(root: Path, images: Path, others: Path | None) -> Evaluation:
 
 def summary(evaluation: Evaluation) -> list[dict[str, object]]:
     """The proportions of an evaluation, each with its interval, as rows for a person."""
-    trust = evaluation.get("trust")
+    reliability = evaluation.get("reliability")
     rows = {"accuracy": evaluation["accuracy"]}
     rows |= {f"recall of {name}": score["recall"] for name, score in evaluation["per_class"].items()}
-    if trust:
-        rows["accepted by the gate"] = trust["acceptance"]["coverage"]
-        if trust["acceptance"]["wrong"]:
-            rows["wrong among accepted"] = trust["acceptance"]["wrong"]
-        if trust["novelty"]:
-            rows["other things refused"] = trust["novelty"]["others_refused"]
+    if reliability:
+        rows["accepted by the gate"] = reliability["acceptance"]["coverage"]
+        if reliability["acceptance"]["wrong"]:
+            rows["wrong among accepted"] = reliability["acceptance"]["wrong"]
+        if reliability["novelty"]:
+            rows["other things refused"] = reliability["novelty"]["others_refused"]
     return [
         {"measure": name} | {key: f"{row[key]:.3f}" for key in ("value", "low", "high")} | {"n": row["n"]}
         for name, row in rows.items()

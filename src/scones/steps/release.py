@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from scones.contract.layout import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES
 from scones.contract.release import Channel, Manifest, ReleaseInput
-from scones.errors import ReleaseError
+from scones.errors import ReleaseError, UsageError
 from scones.progress import Progress
 from scones.settings import Settings
 
@@ -36,7 +36,7 @@ def release_input(
     others = [Channel(name=BACKBONE, prefix=backbone)] if backbone else []
     return ReleaseInput(
         name=f"{settings.project}-{stamp}",
-        data=manifest["digest"],
+        digest=manifest["digest"],
         channels=[*(_channel(split, manifest) for split in splits), *others],
         test_channels=[_channel(split, manifest) for split in ("test", *_filled(TEST_NEGATIVES, manifest))],
         hyperparameters={"seed": str(settings.seed), **settings.hyperparameters},
@@ -45,10 +45,10 @@ def release_input(
 
 
 def upload_backbone(path: Path, *, bucket: str, s3: Any) -> str:
-    """Put weights that `tools/pretrain.py` made into the bucket, and return their prefix. Raises ReleaseError."""
+    """Put weights that `tools/pretrain.py` made into the bucket, and return their prefix. Raises UsageError."""
     if path.stat().st_size > MOST_BACKBONE_BYTES or not zipfile.is_zipfile(path):
         most = MOST_BACKBONE_BYTES // 2**20
-        raise ReleaseError(f"{path} is no npz file of at most {most} MB; make one with tools/pretrain.py")
+        raise UsageError(f"{path} must be an .npz file of at most {most} MB; make one with tools/pretrain.py")
     weights = path.read_bytes()
     prefix = f"{BACKBONES}{hashlib.sha256(weights).hexdigest()}/"
     s3.put_object(Bucket=bucket, Key=f"{prefix}weights.npz", Body=weights)

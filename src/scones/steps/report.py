@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from scones.errors import ReleaseError
+from scones.contract.release import Audit
+from scones.errors import NotReleasedError
 from scones.report import render
 from scones.report.summary import summarise
 from scones.report.types import Run
 from scones.settings import Settings
 from scones.steps.run import gather
+from scones.steps.run.compatibility import current_audit
 from scones.steps.run.thumbnails import pictures
 
 # What `collect` asks: it takes a client of each.
@@ -31,15 +33,17 @@ def collect(
     stepfunctions: Any,
     logs: Any,
 ) -> Run:
-    """Gather the newest release and all deliveries. Raises ReleaseError where no release has succeeded."""
+    """Gather the newest release and all deliveries. Raises NotReleasedError where no release has succeeded."""
     released = gather.last_release(outputs["ReleaseMachine"], stepfunctions=stepfunctions)
     if released is None:
-        raise ReleaseError("there is nothing to report: no release has succeeded; run `scones release` first")
+        raise NotReleasedError("there is nothing to report: no release has succeeded; run `scones release` first")
     bucket, name = outputs["Bucket"], released["name"]
-    data = gather.manifest(bucket, released["data"], s3=s3)
+    data = gather.manifest(bucket, released["digest"], s3=s3)
     if data is None:
-        raise ReleaseError(f"the data set {released['data']} of release {name} is gone; run `scones stage` again")
-    evaluated, trained = gather.evaluation(bucket, name, s3=s3), gather.artifacts(bucket, name, s3=s3)
+        raise NotReleasedError(f"the data set {released['digest']} of release {name} is gone; run `scones stage` again")
+    evaluated = gather.evaluation(bucket, name, s3=s3)
+    trained = gather.artifacts(bucket, name, s3=s3)
+    audit = cast(Audit, current_audit(trained["audit.json"])) if "audit.json" in trained else None
     return Run(
         id=run_id,
         project=settings.project,
@@ -47,7 +51,7 @@ def collect(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         notice=SKETCHES if data["sketches"] else None,
         manifest=data,
-        **pictures(bucket, data, evaluated, trained.get("audit.json"), s3=s3),
+        **pictures(bucket, data, evaluated, audit, s3=s3),
         metrics=trained.get("metrics.json"),
         evaluation=evaluated,
         release=gather.machine_run(outputs["ReleaseMachine"], stepfunctions=stepfunctions),

@@ -10,7 +10,7 @@ from typing import Any
 
 from scones import errors
 from scones.contract.delivery import Review, ReviewAnswer
-from scones.errors import EventError, ReviewError
+from scones.errors import ReviewError
 
 
 def list_reviews(function: str, *, awslambda: Any) -> list[Review]:
@@ -19,13 +19,13 @@ def list_reviews(function: str, *, awslambda: Any) -> list[Review]:
     return found
 
 
-def answer_review(function: str, arrival: str, answer: str, reviewer: str, *, awslambda: Any) -> ReviewAnswer:
+def answer_review(function: str, arrival_id: str, answer: str, reviewer: str, *, awslambda: Any) -> ReviewAnswer:
     """Give the answer: one of the model's classes, or "neither".
 
     Raises ReviewNotFoundError, ReviewAnsweredError where somebody was faster, ReviewClosedError where the delivery has
-    stopped waiting, EventError for an answer that is none.
+    stopped waiting, BadAnswerError for an answer that is not possible.
     """
-    asked = {"action": "answer", "arrival": arrival, "answer": answer, "reviewer": reviewer}
+    asked = {"action": "answer", "arrival_id": arrival_id, "answer": answer, "reviewer": reviewer}
     given: ReviewAnswer = _ask(function, asked, awslambda=awslambda)
     return given
 
@@ -33,8 +33,8 @@ def answer_review(function: str, arrival: str, answer: str, reviewer: str, *, aw
 def shown(review: Review) -> dict[str, object]:
     """Return the row that a person reads: the picture's place, and what the model saw in it."""
     return {
-        "arrival": review["arrival_id"],
-        "picture": f"s3://{review['s3_bucket']}/{review['s3_key']}",
+        "arrival_id": review["arrival_id"],
+        "image": f"s3://{review['s3_bucket']}/{review['s3_key']}",
         "due": review["due_at"][:16],
         **{name: round(p, 3) for name, p in zip(review["labels"], review["inferences"], strict=False)},
     }
@@ -47,6 +47,6 @@ def _ask(function: str, event: dict[str, str], *, awslambda: Any) -> Any:
         return value
     kind = getattr(errors, str(value.get("errorType")), None)
     message = str(value.get("errorMessage"))
-    if isinstance(kind, type) and issubclass(kind, ReviewError | EventError):
+    if isinstance(kind, type) and issubclass(kind, ReviewError):
         raise kind(message)
     raise ReviewError(f"{function} failed: {value.get('errorType')}: {message}; look at its log")

@@ -12,7 +12,7 @@ from typing import Any
 from scones.contract.release import Evaluation
 from scones.contract.simulation import Estimate, Load, Simulation
 from scones.dispatch_rule import Rules
-from scones.errors import DataError, ReleaseError
+from scones.errors import DataError, NotReleasedError
 from scones.progress import Progress
 from scones.report import plots
 from scones.simulation import compare
@@ -37,11 +37,11 @@ def read_evaluation(file: Path) -> Evaluation:
 
 
 def newest_evaluation(machine: str, bucket: str, *, stepfunctions: Any, s3: Any) -> Evaluation:
-    """Raises ReleaseError where no release has succeeded."""
+    """Raises NotReleasedError where no release has succeeded."""
     name = gather.released(machine, stepfunctions=stepfunctions)["name"]
     evaluation = gather.evaluation(bucket, name, s3=s3)
     if evaluation is None:
-        raise ReleaseError(f"the evaluation of release {name} is gone; run `scones release` again")
+        raise NotReleasedError(f"the evaluation of release {name} is gone; run `scones release` again")
     return evaluation
 
 

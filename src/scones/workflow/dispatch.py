@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from scones.contract.delivery import Assignment
 from scones.dispatch_rule import Choice, Order, Rules, choose, in_doubt
-from scones.errors import DispatchConflictError, EventError, NoOrderAvailable, VehicleInDoubt
+from scones.errors import DispatchConflictError, EventError, NoOrderAvailable, PredictionError, VehicleInDoubt
 from scones.items import from_item, in_state, to_attribute, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
@@ -47,9 +47,9 @@ def handler(event: Mapping[str, Any], context: object) -> Assignment:
         dynamodb=client("dynamodb"),
     )
     data = parse_image_data(event["data"])
-    if "arrival" not in data:
-        raise EventError("the data object has no arrival; Dispatch comes after Serialize")
-    return dispatch(data["arrival"], probabilities(event), depot=depot, now=datetime.now(UTC))
+    if "arrival_id" not in data:
+        raise EventError("the data object has no arrival_id; Dispatch comes after Serialize")
+    return dispatch(data["arrival_id"], probabilities(event), depot=depot, now=datetime.now(UTC))
 
 
 def probabilities(event: Mapping[str, Any]) -> dict[str, float]:
@@ -58,7 +58,7 @@ def probabilities(event: Mapping[str, Any]) -> dict[str, float]:
         return {str(review["answer"]): 1.0}
     data = parse_image_data(event["data"])
     if len(data["inferences"]) != len(data.get("labels", [])):
-        raise EventError("the data object has no labels for its inferences; Dispatch needs the endpoint's full answer")
+        raise PredictionError("the data object has no labels for its inferences; Dispatch needs the full answer")
     return dict(zip(data["labels"], data["inferences"], strict=True))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from scones.contract.delivery import Envelope, ImageData
 from scones.errors import EventError
 
-_TEXTS: Final = ("version_id", "etag", "arrival", "model", "decision")
+_TEXTS: Final = ("version_id", "etag", "arrival_id", "model", "decision")
 _NUMBERS: Final = ("novelty", "threshold")
 
 

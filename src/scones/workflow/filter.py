@@ -10,7 +10,7 @@ import math
 import os
 
 from scones.contract.delivery import Envelope, ImageData
-from scones.errors import EventError, ThresholdConfidenceNotMet
+from scones.errors import PredictionError, ThresholdConfidenceNotMet
 from scones.workflow.events import envelope, parse_image_data
 
 
@@ -22,15 +22,16 @@ def handler(event: object, context: object) -> Envelope:
 def require_confidence(data: ImageData, *, threshold: float | None) -> ImageData:
     """Return the data object unchanged if its highest probability is at least `threshold`, or if the model accepts it.
 
-    Raises ThresholdConfidenceNotMet, whose message begins THRESHOLD_CONFIDENCE_NOT_MET as in the course, and EventError
+    Raises ThresholdConfidenceNotMet, whose message begins THRESHOLD_CONFIDENCE_NOT_MET as in the course, or
+    PredictionError
     where there are no probabilities, or neither a threshold nor a decision of the model's.
     """
     inferences = data["inferences"]
     if not inferences or not all(math.isfinite(p) for p in inferences):
-        raise EventError("inferences holds no probabilities; Filter comes after Classify")
+        raise PredictionError("inferences holds no probabilities; Filter comes after Classify")
     confidence = max(inferences)
     if threshold is None and "decision" not in data:
-        raise EventError("the endpoint gave no decision of its own; set `threshold` in scones.toml and deploy again")
+        raise PredictionError("the endpoint gave no decision; set `threshold` in scones.toml and deploy again")
     if threshold is None and data["decision"] != "accept":
         raise ThresholdConfidenceNotMet(
             f"THRESHOLD_CONFIDENCE_NOT_MET: the model does not accept it at {confidence:.4f}"

@@ -51,7 +51,7 @@ def _has_arrival(decision: Decision, *, table: str, dynamodb: Any) -> bool:
     return if_it_holds(
         dynamodb.update_item,
         TableName=table,
-        Key=to_item({"arrival_id": decision["arrival"]}),
+        Key=to_item({"arrival_id": decision["arrival_id"]}),
         UpdateExpression="SET #state = :outcome, execution = :execution, decided_at = :at, expires_at = :expires, "
         "s3_bucket = :bucket, s3_key = :key, arrived_at = if_not_exists(arrived_at, :at)",
         ConditionExpression="attribute_not_exists(execution) OR execution = :execution OR #state = :failed",
@@ -75,14 +75,14 @@ def decide(event: Mapping[str, Any], *, threshold: float | None, now: datetime) 
     error = event.get("error") or {}
     return Decision(
         outcome=event["outcome"],
-        arrival=data.get("arrival") or arrival_id(arrival),
+        arrival_id=data.get("arrival_id") or arrival_id(arrival),
         s3_bucket=arrival["s3_bucket"],
         s3_key=arrival["s3_key"],
         label=labels[best] if best is not None and best < len(labels) else None,
         confidence=confidence,
         inferences=inferences,
         threshold=data.get("threshold") if threshold is None else threshold,
-        gate=event.get("gate"),
+        decided_by=event.get("decided_by"),
         assignment=event.get("assignment"),
         review=event.get("review"),
         error=error.get("Error"),

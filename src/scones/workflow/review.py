@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from scones.contract.delivery import ImageData, Label, Review, ReviewAnswer
 from scones.contract.layout import JSON, KEPT_SECONDS, LABELS, NEITHER
-from scones.errors import EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
+from scones.errors import BadAnswerError, EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import from_item, if_it_holds, in_state, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
@@ -56,7 +56,7 @@ def handler(event: Mapping[str, Any], context: object) -> Any:
         case "list":
             return waiting(desk=desk, now=now)
         case "answer":
-            return answer(event["arrival"], event["answer"], event["reviewer"], desk=desk, now=now)
+            return answer(event["arrival_id"], event["answer"], event["reviewer"], desk=desk, now=now)
         case "measure":
             return print(json.dumps(oldest(desk=desk, now=now)))
     raise EventError("the event's action is none of ask, list, answer and measure")
@@ -66,7 +66,7 @@ def ask(data: ImageData, token: str, *, desk: Desk, now: datetime) -> None:
     """Keep the token and tell the depot's people; an arrival that was answered before gets that answer at once."""
     inferences, labels = data["inferences"], data.get("labels", [])
     review = Review(
-        arrival_id=data["arrival"],
+        arrival_id=data["arrival_id"],
         s3_bucket=data["s3_bucket"],
         s3_key=data["s3_key"],
         version_id=data.get("version_id"),
@@ -79,7 +79,7 @@ def ask(data: ImageData, token: str, *, desk: Desk, now: datetime) -> None:
     )
     row = {**review, "state": "WAITING", "token": token, "expires_at": int(now.timestamp()) + KEPT_SECONDS}
     if _put_unless_answered(row, desk=desk):
-        told = {"arrival": data["arrival"], "picture": f"s3://{data['s3_bucket']}/{data['s3_key']}"}
+        told = {"arrival_id": data["arrival_id"], "image": f"s3://{data['s3_bucket']}/{data['s3_key']}"}
         desk.sns.publish(
             TopicArn=desk.topic,
             Subject="A picture waits for review",
@@ -88,7 +88,7 @@ def ask(data: ImageData, token: str, *, desk: Desk, now: datetime) -> None:
             ),
         )
     else:
-        before = _row(data["arrival"], desk=desk)
+        before = _row(data["arrival_id"], desk=desk)
         _send(token, _answer_of(before), desk=desk)
 
 
@@ -108,13 +108,13 @@ def answer(arrival: str, said: str, reviewer: str, *, desk: Desk, now: datetime)
     """Take a person's answer, once, and hand it on: to `labels/` and to the delivery.
 
     Raises ReviewNotFoundError, ReviewAnsweredError for a second answer, ReviewClosedError where the delivery no longer
-    waits, EventError for an answer that is no class of the model's and not "neither".
+    waits, BadAnswerError if `said` is neither a class of the model nor "neither".
     """
     row = _row(arrival, desk=desk)
     if not row:
         raise ReviewNotFoundError(f"nobody asked about {arrival}; `scones review` lists what waits")
     if said not in (*row["labels"], NEITHER):
-        raise EventError(f"the answer {said!r} is none of {', '.join((*row['labels'], NEITHER))}")
+        raise BadAnswerError(f"the answer {said!r} is none of {', '.join((*row['labels'], NEITHER))}")
     given = ReviewAnswer(answer=said, reviewer=reviewer, answered_at=now.isoformat())
     _answer_once(arrival, given, desk=desk)
     # A crash may have kept the first answer from being handed on: then whoever comes next does it.
@@ -204,19 +204,19 @@ def _send(token: str, given: ReviewAnswer, *, desk: Desk) -> bool:
 
 def _write_label(row: Mapping[str, Any], *, desk: Desk) -> None:
     """The answer, and the picture's own copy: arrivals are forgotten after a month, training data is not."""
-    picture = f"{LABELS}{row['arrival_id']}{PurePosixPath(row['s3_key']).suffix.lower()}"
+    image_key = f"{LABELS}{row['arrival_id']}{PurePosixPath(row['s3_key']).suffix.lower()}"
     label = Label(
         **_answer_of(row),
-        arrival=row["arrival_id"],
+        arrival_id=row["arrival_id"],
         s3_key=row["s3_key"],
-        picture=picture,
+        image_key=image_key,
         model=row.get("model"),
         inferences=row["inferences"],
     )
     source = {"Bucket": row["s3_bucket"], "Key": row["s3_key"]}
     if "version_id" in row:
         source["VersionId"] = row["version_id"]
-    desk.s3.copy_object(Bucket=row["s3_bucket"], Key=picture, CopySource=source)
+    desk.s3.copy_object(Bucket=row["s3_bucket"], Key=image_key, CopySource=source)
     desk.s3.put_object(
         Bucket=row["s3_bucket"], Key=f"{LABELS}{row['arrival_id']}.json", Body=json.dumps(label), ContentType=JSON
     )

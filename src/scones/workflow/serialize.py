@@ -33,4 +33,4 @@ def serialize(data: ImageData, *, s3: Any, most: int = IMAGE_BYTES) -> ImageData
         known["version_id"] = version
     if etag := stored.get("ETag", "").strip('"'):
         known["etag"] = etag
-    return {**known, "arrival": arrival_id(known)}
+    return {**known, "arrival_id": arrival_id(known)}

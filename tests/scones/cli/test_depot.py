@@ -113,14 +113,14 @@ def test_staging_with_labels_says_how_many_there_are(run: Run, localaws: Any, tm
     (before,) = json.loads(run("stage", str(tmp_path), "--labels").stdout)
     s3 = localaws.client("s3")
     s3.put_object(Bucket="depot-cli", Key=f"labels/{ARRIVAL}.png", Body=png(draw("motorcycle", 77)))
-    label = {"picture": f"labels/{ARRIVAL}.png", "answer": "motorcycle", "reviewer": "anna"}
+    label = {"image_key": f"labels/{ARRIVAL}.png", "answer": "motorcycle", "reviewer": "anna"}
     s3.put_object(Bucket="depot-cli", Key=f"labels/{ARRIVAL}.json", Body=json.dumps(label).encode())
     done = run("stage", str(tmp_path), "--labels")
     (after,) = json.loads(done.stdout)
     assert ", 1 labelled in review:" in done.stderr
-    counts = {name: n for name, n in before.items() if name not in ("data", "uploaded", "unchanged")}
+    counts = {name: n for name, n in before.items() if name not in ("digest", "uploaded", "unchanged")}
     assert after.items() >= (counts | {"train motorcycle": counts["train motorcycle"] + 1}).items()
-    assert json.loads(run("stage", str(tmp_path)).stdout)[0]["data"] == before["data"] != after["data"]
+    assert json.loads(run("stage", str(tmp_path)).stdout)[0]["digest"] == before["digest"] != after["digest"]
 
 
 def test_a_review_without_an_answer_is_a_usage_error(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ TINY = {
     "width": "4",
     "folds": "2",
     "backbone": "none",
-    "manifest": "ab" * 32,
+    "digest": "ab" * 32,
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scones import __version__
 from scones.errors import ModelArtifactError
 from scones.model.evaluate import score, unpack
 from scones.model.evaluation.corruptions import CORRUPTIONS, STRENGTHS
@@ -37,23 +38,23 @@ def test_the_evaluation_adds_up(evaluated: Path) -> None:
     assert np.trace(evaluation["confusion"]) == right
     assert [evaluation["per_class"][name]["recall"]["n"] for name in evaluation["classes"]] == [10, 10]
     assert evaluation["predictions"][0]["key"] == "circle/0.png"
-    assert evaluation["model"].startswith("0.1.0+abababab.")
+    assert evaluation["model"].startswith(f"{__version__}+abababab.")
     assert evaluation["seconds"] > 0
 
 
 def test_the_evaluation_says_how_far_the_model_can_be_trusted(evaluated: Path) -> None:
     evaluation = json.loads((evaluated / "processing/output/evaluation/evaluation.json").read_text())
-    trust = evaluation["trust"]
+    reliability = evaluation["reliability"]
     accepted = sum(guess["decision"] == "accept" for guess in evaluation["predictions"])
-    assert sum(part["n"] for part in trust["reliability"]) == 20
-    assert trust["risk_coverage"][-1][0] == 1
-    assert {(spoilt["name"], spoilt["strength"]) for spoilt in trust["corruptions"]} == set(
+    assert sum(part["n"] for part in reliability["bins"]) == 20
+    assert reliability["risk_coverage"][-1][0] == 1
+    assert {(spoilt["name"], spoilt["strength"]) for spoilt in reliability["corruptions"]} == set(
         itertools.product(CORRUPTIONS, STRENGTHS)
     )
-    assert trust["acceptance"]["coverage"]["value"] == accepted / 20
-    assert trust["acceptance"]["coverage"]["n"] == trust["novelty"]["vehicles_refused"]["n"] == 20
-    assert trust["novelty"]["others_refused"]["n"] == 8
-    assert trust["milliseconds"] > 0
+    assert reliability["acceptance"]["coverage"]["value"] == accepted / 20
+    assert reliability["acceptance"]["coverage"]["n"] == reliability["novelty"]["vehicles_refused"]["n"] == 20
+    assert reliability["novelty"]["others_refused"]["n"] == 8
+    assert reliability["milliseconds"] > 0
 
 
 def test_a_perfect_model_scores_one_everywhere() -> None:

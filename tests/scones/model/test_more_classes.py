@@ -57,8 +57,8 @@ def test_any_number_of_classes_goes_all_the_way(tmp_path: Path, classes: int, co
     evaluation = json.loads(job.evaluation.read_text())
     assert np.shape(evaluation["confusion"]) == (classes, classes)
     assert evaluation["accuracy"]["value"] >= 0.7
-    assert evaluation["trust"]["acceptance"]["coverage"]["value"] > 0
-    assert evaluation["trust"]["acceptance"]["wrong"]["value"] <= 0.3
+    assert evaluation["reliability"]["acceptance"]["coverage"]["value"] > 0
+    assert evaluation["reliability"]["acceptance"]["wrong"]["value"] <= 0.3
 
     classifier = Classifier(root / "model")
     names = [f"hue{label}" for label in range(classes)]

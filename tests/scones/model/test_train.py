@@ -56,7 +56,7 @@ def test_model_json_describes_the_model(trained: Path) -> None:
     description = read(trained, "model.json")
     assert description["classes"] == ["circle", "square"]
     assert description["size"] == 16
-    assert description["manifest"] == "ab" * 32
+    assert description["digest"] == "ab" * 32
     assert description["thresholds"] == [certificate["threshold"] for certificate in description["certificates"]]
     assert [certificate["delta"] for certificate in description["certificates"]] == [0.025, 0.025]
 
@@ -69,9 +69,9 @@ def test_metrics_json_holds_the_curve_averaged_over_the_folds(trained: Path) -> 
 
 
 def test_the_audit_lists_images_whose_label_was_contradicted(trained: Path) -> None:
-    for suspect in read(trained, "audit.json")["suspects"]:
-        assert suspect["label"] == suspect["key"].partition("/")[0] != suspect["predicted"]
-        assert suspect["probability"] <= 0.5
+    for issue in read(trained, "audit.json")["label_issues"]:
+        assert issue["label"] == issue["key"].partition("/")[0] != issue["predicted"]
+        assert issue["probability"] <= 0.5
 
 
 def test_the_network_in_the_archive_takes_any_number_of_images(trained: Path) -> None:

@@ -22,8 +22,8 @@ from scones.contract.release import (
     Manifest,
     Metrics,
     NoveltyScore,
+    Reliability,
     ReliabilityBin,
-    Trust,
 )
 from scones.report.types import (
     ExecutionRun,
@@ -156,8 +156,8 @@ def whole_run() -> Run:
         metrics=_metrics(),
         evaluation=_evaluation(classes),
         duplicates=[[sample("bicycle", f"train/bicycle/{n}.png", n) for n in range(2 + group)] for group in range(2)],
-        odd=[sample("bicycle", "novelty 3.1", 90 + n) for n in range(2)],
-        suspects=[sample("bicycle", "looks like motorcycle; its label gets 0.01", 70 + n) for n in range(3)],
+        outliers=[sample("bicycle", "novelty 3.1", 90 + n) for n in range(2)],
+        label_issues=[sample("bicycle", "looks like motorcycle; its label gets 0.01", 70 + n) for n in range(3)],
         wrong=[sample("bicycle", f"taken for motorcycle at 0.{60 + n}", 40 + n) | {"map": heat(n)} for n in range(7)],
         uncertain=[sample("motorcycle", "right, at 0.51", 60) | {"map": heat(9)}],
         release=_machine("scones-release", RELEASE, 1, 12.0),
@@ -225,20 +225,20 @@ def _evaluation(classes: list[str]) -> Evaluation:
         },
         confusion=[[90, 10], [15, 85]],
         calibration_error=0.034,
-        trust=_trust(),
+        reliability=_reliability(),
         predictions=[],
         model="scones-20261122",
         seconds=3.2,
     )
 
 
-def _trust() -> Trust:
+def _reliability() -> Reliability:
     def share(value: float) -> Interval:
         return Interval(value=value, low=value * 0.9, high=min(1.0, value * 1.1), n=200)
 
-    return Trust(
+    return Reliability(
         brier=0.19,
-        reliability=[ReliabilityBin(confidence=0.5 + n / 30, accuracy=0.52 + n / 32, n=13) for n in range(15)],
+        bins=[ReliabilityBin(confidence=0.5 + n / 30, accuracy=0.52 + n / 32, n=13) for n in range(15)],
         risk_coverage=[(n / 200, 0.125 * (n / 200) ** 3) for n in range(1, 201)],
         certificates=[
             Certificate(alpha=0.02, delta=0.025, threshold=0.913, accepted=421, wrong=1, bound=0.0132, coverage=0.84),
@@ -319,14 +319,14 @@ def _decision(n: int) -> Decision:
     review = ReviewAnswer(answer="bicycle", reviewer="anna", answered_at="2026-11-22T10:17:59+00:00")
     return Decision(
         outcome=outcome,
-        arrival=f"{n:032x}",
+        arrival_id=f"{n:032x}",
         s3_bucket="scones-000000000000",
         s3_key=f"arrivals/driver-{n % 4}/test-{n:03}.png",
         label=None if outcome == "REJECTED" else ("bicycle", "motorcycle")[n % 2],
         confidence=None if outcome == "REJECTED" else 0.97 - 0.013 * (n % 9) - (0.3 if gate == "review" else 0),
         inferences=[],
         threshold=0.8,
-        gate=None if outcome == "REJECTED" else gate,
+        decided_by=None if outcome == "REJECTED" else gate,
         assignment=assignment if outcome == "DISPATCHED" else None,
         review=review if gate == "review" else None,
         error={"REJECTED": "ImageRejectedError", "FAILED": "EndpointUnavailableError"}.get(outcome),

@@ -56,7 +56,14 @@ def test_the_page_has_every_part_of_the_run(run: Run) -> None:
     assert run["notice"]
     assert run["notice"] in page.text
     assert sum(tag == "svg" and values.get("class") == "machine" for tag, values in page.tags) == 2
-    galleries = [run["samples"], *run["duplicates"], run["suspects"], run["odd"], run["wrong"], run["uncertain"]]
+    galleries = [
+        run["samples"],
+        *run["duplicates"],
+        run["label_issues"],
+        run["outliers"],
+        run["wrong"],
+        run["uncertain"],
+    ]
     assert sum(tag == "img" for tag, _ in page.tags) == sum(map(len, galleries))
 
 
@@ -92,7 +99,7 @@ def test_an_order_s_id_stays_on_one_line_and_is_told_whole(run: Run) -> None:
 
 
 def test_data_without_anything_odd_is_not_called_so(run: Run) -> None:
-    run |= {"duplicates": [], "suspects": [], "odd": [], "uncertain": []}
+    run |= {"duplicates": [], "label_issues": [], "outliers": [], "uncertain": []}
     said = Page(render(run)).text
     for heading in ("Near-equal images", "Labels worth a second look", "What it was least certain of"):
         assert heading not in said
@@ -144,8 +151,8 @@ def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
         "notice": None,
         "samples": [],
         "duplicates": [],
-        "suspects": [],
-        "odd": [],
+        "label_issues": [],
+        "outliers": [],
         "wrong": [],
         "uncertain": [],
         "lambdas": [],
@@ -168,7 +175,7 @@ def test_the_page_says_what_the_gate_promises_and_what_it_cannot(run: Run) -> No
 
 def test_an_evaluation_without_trust_leaves_its_part_out(run: Run) -> None:
     assert run["evaluation"]
-    del run["evaluation"]["trust"]
+    del run["evaluation"]["reliability"]
     assert "What the gate promises" not in render(run)
 
 
@@ -206,14 +213,14 @@ def test_few_decisions_still_have_a_plot(run: Run, decisions: int) -> None:
 def hostile(text: str) -> Run:
     decision = Decision(
         outcome="FAILED",
-        arrival=text,
+        arrival_id=text,
         s3_bucket=text,
         s3_key=text,
         label=text or None,
         confidence=0.5,
         inferences=[],
         threshold=0.8,
-        gate=None,
+        decided_by=None,
         assignment=None,
         review=ReviewAnswer(answer=text, reviewer=text, answered_at=text),
         error=text,
@@ -239,8 +246,8 @@ def hostile(text: str) -> Run:
         },
         samples=[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")],
         duplicates=[[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")]],
-        odd=[],
-        suspects=[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")],
+        outliers=[],
+        label_issues=[SampleImage(label=text, caption=text, data_uri="data:image/png;base64,AA==")],
         metrics=None,
         evaluation=None,
         wrong=[],

@@ -96,7 +96,7 @@ class Releases:
         return [{"executions": [{"executionArn": "arn", "startDate": 1}] if self.name else []}]
 
     def describe_execution(self, executionArn: str) -> dict[str, str]:
-        return {"input": json.dumps({"name": self.name, "data": "0", "hyperparameters": {}})}
+        return {"input": json.dumps({"name": self.name, "digest": "0", "hyperparameters": {}})}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from scones.errors import JobError, ReleaseError
+from scones.errors import JobError, NotReleasedError
 from scones.steps.dataset.sketches import draw, png
 from scones.steps.evaluate import evaluate, summary
 
@@ -75,5 +75,5 @@ def test_what_is_wrong_with_the_folder_is_said_in_the_programs_own_words(
 
 
 def test_without_a_release_there_is_nothing_to_measure(tmp_path: Path, releases: Any) -> None:
-    with pytest.raises(ReleaseError, match="no release has succeeded"):
+    with pytest.raises(NotReleasedError, match="no release has succeeded"):
         evaluate(tmp_path, None, machine="m", bucket="b", stepfunctions=releases(None), s3=Bucket(b""))

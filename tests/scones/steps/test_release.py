@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from scones.errors import ReleaseError
+from scones.errors import UsageError
 from scones.settings import Settings
 from scones.steps.release import MOST_BACKBONE_BYTES, failure_reason, release_input, training_progress, upload_backbone
 
@@ -51,7 +51,7 @@ def test_a_release_is_named_after_the_project_and_the_second(others: list[str]) 
     request = release_input(settings, staged, now=datetime(2026, 11, 22, 18, 30, 5, tzinfo=UTC))
     assert request == {
         "name": "depot-20261122-183005",
-        "data": "abc",
+        "digest": "abc",
         "channels": [{"name": split, "prefix": f"data/abc/{split}/"} for split in ("train", "validation", *others[:1])],
         "test_channels": [{"name": split, "prefix": f"data/abc/{split}/"} for split in ("test", *others[1:])],
         "hyperparameters": {"seed": "7", "epochs": "3"},
@@ -76,5 +76,5 @@ def test_weights_to_start_from_are_a_channel_of_the_training_job_alone(tmp_path:
 @pytest.mark.parametrize("content", [b"no zip", bytes(MOST_BACKBONE_BYTES + 1)], ids=["no zip", "too large"])
 def test_what_cannot_be_weights_is_not_uploaded(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w.npz").write_bytes(content)
-    with pytest.raises(ReleaseError, match=r"no npz file of at most 16 MB; make one with tools/pretrain.py"):
+    with pytest.raises(UsageError, match=r"must be an \.npz file of at most 16 MB; make one with tools/pretrain.py"):
         upload_backbone(tmp_path / "w.npz", bucket="depot", s3=None)

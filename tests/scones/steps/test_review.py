@@ -47,15 +47,15 @@ def test_an_answer_is_given_and_comes_back() -> None:
     function = Function(given)
     assert answer_review("f", "a1", "bicycle", "anna", awslambda=function) == given
     assert function.asked == {
-        "function": "f", "action": "answer", "arrival": "a1", "answer": "bicycle", "reviewer": "anna"
+        "function": "f", "action": "answer", "arrival_id": "a1", "answer": "bicycle", "reviewer": "anna"
     }  # fmt: skip
 
 
 def test_what_waits_is_listed_and_shown_with_what_the_model_saw() -> None:
     (review,) = list_reviews("f", awslambda=Function([REVIEW]))
     assert shown(review) == {
-        "arrival": "a1",
-        "picture": "s3://depot/arrivals/anna/1.png",
+        "arrival_id": "a1",
+        "image": "s3://depot/arrivals/anna/1.png",
         "due": "2026-11-25T19:45",
         "bicycle": 0.612,
         "motorcycle": 0.388,
@@ -63,7 +63,7 @@ def test_what_waits_is_listed_and_shown_with_what_the_model_saw() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [errors.ReviewNotFoundError, errors.ReviewAnsweredError, errors.ReviewClosedError, errors.EventError]
+    "kind", [errors.ReviewNotFoundError, errors.ReviewAnsweredError, errors.ReviewClosedError, errors.BadAnswerError]
 )
 def test_the_function_s_errors_come_back_by_their_names(kind: type[errors.SconesError]) -> None:
     with pytest.raises(kind, match=r"^why$") as raised:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scones.dispatch_rule import Rules
-from scones.errors import DataError, ReleaseError
+from scones.errors import DataError, NotReleasedError
 from scones.progress import Progress
 from scones.steps.simulate import LOADS, draw, newest_evaluation, read_evaluation, simulate, summary
 
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path: Path, text: str) -> Non
 def test_without_a_file_it_is_the_newest_release_s_evaluation(s3: Any, bucket: str, releases: Any) -> None:
     s3.put_object(Bucket=bucket, Key="evaluations/scones-1/evaluation.json", Body=json.dumps(evaluation()))
     assert newest_evaluation("m", bucket, stepfunctions=releases("scones-1"), s3=s3) == evaluation()
-    with pytest.raises(ReleaseError, match="evaluation of release scones-2 is gone"):
+    with pytest.raises(NotReleasedError, match="evaluation of release scones-2 is gone"):
         newest_evaluation("m", bucket, stepfunctions=releases("scones-2"), s3=s3)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from scones.contract.delivery import Assignment
 from scones.dispatch_rule import Rules
-from scones.errors import DispatchConflictError, DispatchRulesError, EventError, NoOrderAvailable, VehicleInDoubt
+from scones.errors import DispatchConflictError, DispatchRulesError, NoOrderAvailable, PredictionError, VehicleInDoubt
 from scones.items import from_item, to_item
 from scones.workflow.dispatch import Depot, dispatch, probabilities
 
@@ -165,7 +165,7 @@ def test_what_a_person_said_is_certain_and_what_the_model_said_is_not() -> None:
 
 
 def test_probabilities_without_labels_are_an_error_of_the_event() -> None:
-    with pytest.raises(EventError, match="no labels"):
+    with pytest.raises(PredictionError, match="no labels"):
         probabilities({"data": {"s3_bucket": "b", "s3_key": "k", "inferences": [0.6, 0.4]}})
 
 

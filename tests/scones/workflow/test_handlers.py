@@ -15,10 +15,10 @@ from scones.contract.layout import INLINE_IMAGE_BYTES
 from scones.contract.release import Interval
 from scones.errors import (
     EndpointUnavailableError,
-    EventError,
     ImageNotFoundError,
     ImageRejectedError,
     ModelBelowGateError,
+    PredictionError,
     ThresholdConfidenceNotMet,
 )
 from scones.workflow.classify import classify
@@ -104,9 +104,11 @@ def test_serialize_reads_the_version_that_arrived_and_names_the_arrival_by_it() 
     bucket = Bucket(**{"1": b"picture"})
     first, second = (serialize(data(version_id=version), s3=bucket) for version in ("v1", "v2"))
     assert base64.b64decode(first["image_data"]) == b"picture before"
-    assert first["arrival"] != second["arrival"]
+    assert first["arrival_id"] != second["arrival_id"]
     assert (
-        second["arrival"] == serialize(data(etag="e"), s3=bucket)["arrival"] == serialize(data(), s3=bucket)["arrival"]
+        second["arrival_id"]
+        == serialize(data(etag="e"), s3=bucket)["arrival_id"]
+        == serialize(data(), s3=bucket)["arrival_id"]
     )
 
 
@@ -205,13 +207,13 @@ def test_without_a_threshold_the_models_own_decision_counts(decision: str) -> No
 
 
 def test_with_neither_threshold_nor_decision_the_filter_says_what_to_set() -> None:
-    with pytest.raises(EventError, match=r"scones\.toml"):
+    with pytest.raises(PredictionError, match=r"scones\.toml"):
         require_confidence(data(inferences=[0.01, 0.99]), threshold=None)
 
 
 @pytest.mark.parametrize("inferences", [[], [float("nan"), 0.9]])
 def test_filter_refuses_what_is_no_answer(inferences: list[float]) -> None:
-    with pytest.raises(EventError):
+    with pytest.raises(PredictionError):
         require_confidence(data(inferences=inferences), threshold=0.5)
 
 
@@ -219,7 +221,7 @@ def test_record_keeps_the_best_label_and_the_plain_reason() -> None:
     cause = json.dumps({"errorType": "Slow", "errorMessage": "too unsure"})
     event = {
         "outcome": "REVIEW_TIMED_OUT",
-        "gate": "review",
+        "decided_by": "review",
         "event": data(),
         "data": data(inferences=[0.4, 0.6], labels=["bicycle", "motorcycle"]),
         "error": {"Error": "States.Timeout", "Cause": cause},
@@ -245,15 +247,15 @@ def test_a_decision_carries_the_order_and_what_a_person_said() -> None:
     review = {"answer": "bicycle", "reviewer": "anna", "answered_at": "2026-11-22T18:29:00+00:00"}
     event = {
         "outcome": "DISPATCHED",
-        "gate": "review",
+        "decided_by": "review",
         "event": data(),
-        "data": data(arrival="a1", inferences=[0.4, 0.6], labels=["bicycle", "motorcycle"]),
+        "data": data(arrival_id="a1", inferences=[0.4, 0.6], labels=["bicycle", "motorcycle"]),
         "assignment": {"order_id": "o1"},
         "review": review,
         "execution": "e1",
     }
     decision = decide(event, threshold=None, now=NOW)
-    assert (decision["arrival"], decision["gate"], decision["error"]) == ("a1", "review", None)
+    assert (decision["arrival_id"], decision["decided_by"], decision["error"]) == ("a1", "review", None)
     assert (decision["assignment"], decision["review"]) == ({"order_id": "o1"}, review)
 
 

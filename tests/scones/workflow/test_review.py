@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scones.contract.delivery import ImageData
-from scones.errors import EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
+from scones.errors import BadAnswerError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import from_item
 from scones.workflow.review import Desk, answer, ask, oldest, waiting
 
@@ -89,7 +89,7 @@ def data(arrival: str = "a1") -> ImageData:
         "image_data": "",
         "s3_bucket": "depot",
         "s3_key": "arrivals/anna/1 gate.PNG",
-        "arrival": arrival,
+        "arrival_id": arrival,
         "inferences": [0.6, 0.4],
         "labels": ["bicycle", "motorcycle"],
         "model": "m1",
@@ -104,7 +104,7 @@ def test_an_answer_wakes_its_delivery_and_becomes_a_label(depot: Depot) -> None:
     assert depot.output(execution) == given
     label = json.loads(depot.desk.s3.get_object(Bucket="depot", Key="labels/a1.json")["Body"].read())
     assert (label["answer"], label["reviewer"], label["model"]) == ("motorcycle", "anna", "m1")
-    assert depot.desk.s3.get_object(Bucket="depot", Key=label["picture"])["Body"].read() == b"picture"
+    assert depot.desk.s3.get_object(Bucket="depot", Key=label["image_key"])["Body"].read() == b"picture"
 
 
 def test_a_second_answer_is_told_of_the_first(depot: Depot) -> None:
@@ -198,5 +198,5 @@ def test_nobody_answers_what_nobody_asked(depot: Depot) -> None:
 
 def test_an_answer_is_one_of_the_models_classes_or_neither(depot: Depot) -> None:
     ask(data(), "t" * 50, desk=depot.desk, now=NOW)
-    with pytest.raises(EventError, match="'scooter' is none of bicycle, motorcycle, neither"):
+    with pytest.raises(BadAnswerError, match="'scooter' is none of bicycle, motorcycle, neither"):
         answer("a1", "scooter", "anna", desk=depot.desk, now=NOW)

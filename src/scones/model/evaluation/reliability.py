@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scones.contract.release import Acceptance, Corruption, NoveltyScore, Trust
+from scones.contract.release import Acceptance, Corruption, NoveltyScore, Reliability
 from scones.model.evaluation import metrics
 from scones.model.evaluation.corruptions import CORRUPTIONS, STRENGTHS
 from scones.model.inference import dataset
@@ -22,13 +22,13 @@ from scones.model.uncertainty import novelty
 _TIMED = 50
 
 
-def measure(classifier: Classifier, test: Dataset, answer: Answer, others: Path | None) -> Trust:
+def measure(classifier: Classifier, test: Dataset, answer: Answer, others: Path | None) -> Reliability:
     """`answer` is the classifier's to `test`; `others` is a folder with a folder of images for each other thing."""
     confidence = answer.probabilities.max(1)
     correct = answer.probabilities.argmax(1) == test.labels
-    return Trust(
+    return Reliability(
         brier=metrics.brier(answer.probabilities, test.labels),
-        reliability=metrics.reliability(confidence, correct),
+        bins=metrics.reliability(confidence, correct),
         risk_coverage=metrics.risk_coverage(confidence, correct),
         certificates=classifier.description["certificates"],
         acceptance=acceptance(correct, accepted(answer, classifier.description)),

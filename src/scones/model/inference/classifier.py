@@ -41,15 +41,16 @@ def accepted(answer: Answer, about: ModelDescription) -> NDArray[np.bool_]:
 class Classifier:
     """Loads the folder that model.tar.gz holds; raises ModelArtifactError. Safe to call from several threads.
 
-    `id` is `<code version>+<manifest digest>.<digest of model.onnx>`, digests cut to 8 characters. `threads` work on
-    one call of `answer`.
+    `id` is `<code version>+<digest of the data set>.<digest of model.onnx>`, digests cut to 8 characters. `threads`
+    work on one call of `answer`.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         network = _read(folder / "model.onnx")
         self.description = parse_description(_read(folder / "model.json"))
-        manifest, digest = self.description["manifest"][:8] or "none", hashlib.sha256(network).hexdigest()[:8]
-        self.id = f"{self.description['version']}+{manifest}.{digest}"
+        data = self.description["digest"][:8] or "none"
+        weights = hashlib.sha256(network).hexdigest()[:8]
+        self.id = f"{self.description['version']}+{data}.{weights}"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # Waiting threads would otherwise burn the processor between requests.
@@ -110,6 +111,8 @@ def parse_description(text: bytes) -> ModelDescription:
         raise ModelArtifactError(f"model.json is not JSON ({error}); train again") from error
     if not isinstance(value, dict):
         raise ModelArtifactError("model.json holds no object; train again")
+    # Version 0.1.0 named the data set "manifest".
+    value = {"digest": value.get("manifest"), **value}
     classes = value.get("classes")
     count = len(classes) if isinstance(classes, list) else 0
     checks = {
@@ -121,7 +124,7 @@ def parse_description(text: bytes) -> ModelDescription:
         "thresholds": _are_numbers(value.get("thresholds"), count, -math.inf),
         "certificates": _are_certificates(value.get("certificates"), count),
         "novelty_cut": _are_numbers([value.get("novelty_cut")], 1, -math.inf),
-        "manifest": isinstance(value.get("manifest"), str),
+        "digest": isinstance(value.get("digest"), str),
         "version": isinstance(value.get("version"), str),
     }
     if wrong := [name for name, right in checks.items() if not right]:

@@ -11,7 +11,7 @@ from scones.errors import HyperparameterError
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """`size` is the input's side in pixels, `width` the channels of the first layer, `manifest` the data's digest.
+    """`size` is the input's side in pixels, `width` the channels of the first layer, `digest` names the data set.
 
     `alpha` is the share of wrong ones among accepted that the gate certifies, one number or `<class>:<number>,...`;
     `delta` is the probability that a certificate is wrong.
@@ -28,7 +28,7 @@ class Hyperparameters:
     delta: float = 0.05
     alpha: str = "0.02"
     backbone: str = "default"
-    manifest: str = ""
+    digest: str = ""
 
     def alphas(self, classes: Sequence[str]) -> list[float]:
         """`alpha` for each class; raises HyperparameterError where one is missing, unknown or out of (0, 0.5]."""
@@ -63,9 +63,9 @@ def parse(values: Mapping[str, object]) -> Hyperparameters:
         if name not in names:
             raise HyperparameterError(f"{name[:64]!r} is no hyperparameter; the known ones are {', '.join(names)}")
     numbers = {name: _number(name, values[name]) for name in RANGES if name in values}
-    texts = {name: _text(name, values[name]) for name in ("alpha", "backbone", "manifest") if name in values}
-    if not _DIGEST.fullmatch(texts.get("manifest", "")):
-        raise HyperparameterError(f"manifest is {texts['manifest'][:80]!r}; it must be a SHA-256 digest in hexadecimal")
+    texts = {name: _text(name, values[name]) for name in ("alpha", "backbone", "digest") if name in values}
+    if not _DIGEST.fullmatch(texts.get("digest", "")):
+        raise HyperparameterError(f"digest is {texts['digest'][:80]!r}; it must be a SHA-256 digest in hexadecimal")
     if texts.get("backbone", "none") not in BACKBONES:
         raise HyperparameterError(f"backbone is {texts['backbone'][:80]!r}; it must be {' or '.join(BACKBONES)}")
     for _, _, value in (part.rpartition(":") for part in texts.get("alpha", "0.1").split(",")):

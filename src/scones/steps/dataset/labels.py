@@ -31,10 +31,10 @@ class BadLabelError(Exception):
     """Why an answer teaches nothing; its text becomes the reason in `left_out`."""
 
 
-class LabelledPicture(TypedDict):
+class LabelledImage(TypedDict):
     """What training needs of a `Label`."""
 
-    picture: str
+    image_key: str
     answer: str
 
 
@@ -56,22 +56,24 @@ def with_labels(source: Source, bucket: str, folder: Path, *, s3: Any, progress:
     )
 
 
-def parse_label(body: bytes, key: str, classes: Collection[str]) -> LabelledPicture:
+def parse_label(body: bytes, key: str, classes: Collection[str]) -> LabelledImage:
     """Read the `Label` at `key`. Raises BadLabelError for whatever is none, or answers with what is no class."""
     try:
         label = json.loads(body)
-        picture, answer = label["picture"], label["answer"]
+        # Version 0.1.0 called the key "picture".
+        image_key = label["image_key"] if "image_key" in label else label["picture"]
+        answer = label["answer"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BadLabelError("it is no label: JSON with a picture and an answer") from error
+        raise BadLabelError("it must be JSON with image_key and answer") from error
     match = _KEY.fullmatch(key)
     if not match:
         raise BadLabelError("its name is no arrival's id")
-    if not isinstance(picture, str) or not re.fullmatch(rf"{match['stem']}(\.\w{{1,8}})?", picture, re.ASCII):
-        raise BadLabelError("its picture is not the copy beside it")
+    if not isinstance(image_key, str) or not re.fullmatch(rf"{match['stem']}(\.\w{{1,8}})?", image_key, re.ASCII):
+        raise BadLabelError("its image is not the copy beside it")
     known = (*classes, NEITHER)
     if answer not in known:
         raise BadLabelError(f"its answer is none of {', '.join(known)}")
-    return LabelledPicture(picture=picture, answer=answer)
+    return LabelledImage(image_key=image_key, answer=answer)
 
 
 def _take(
@@ -80,10 +82,10 @@ def _take(
     """The labelled picture, downloaded, or the reason why there is none; `names` are taken already."""
     try:
         label = parse_label(_read(bucket, key, MOST_BYTES, s3=s3), key, classes)
-        name = PurePosixPath(label["picture"]).name
+        name = PurePosixPath(label["image_key"]).name
         if (label["answer"], name) in names:
             raise BadLabelError("the source has a picture of its name")
-        (folder / name).write_bytes(_read(bucket, label["picture"], IMAGE_BYTES, s3=s3))
+        (folder / name).write_bytes(_read(bucket, label["image_key"], IMAGE_BYTES, s3=s3))
         return SourceImage(LABELLED, label["answer"], name, folder / name)
     except BadLabelError as error:
         return str(error)

@@ -8,15 +8,16 @@ import re
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
 from scones.contract.delivery import Decision
 from scones.contract.layout import DATA, DECISIONS, EVALUATIONS, FUNCTIONS, MODELS
 from scones.contract.release import Evaluation, Manifest, ReleaseInput
-from scones.errors import ReleaseError
+from scones.errors import NotReleasedError
 from scones.report.types import ExecutionRun, Invocation, LambdaRun, MachineRun, TimedState, TransformRun, never
+from scones.steps.run.compatibility import current_decision, current_evaluation, current_release_input
 from scones.steps.run.histories import add_history
 
 _REPORT = re.compile(
@@ -35,16 +36,16 @@ def read_json(bucket: str, key: str, *, s3: Any) -> Any:
         raise
 
 
-def manifest(bucket: str, data: str, *, s3: Any) -> Manifest | None:
+def manifest(bucket: str, digest: str, *, s3: Any) -> Manifest | None:
     """Return the manifest of the staged data set with this digest, or None."""
-    found: Manifest | None = read_json(bucket, f"{DATA}{data}/manifest.json", s3=s3)
+    found: Manifest | None = read_json(bucket, f"{DATA}{digest}/manifest.json", s3=s3)
     return found
 
 
 def evaluation(bucket: str, release: str, *, s3: Any) -> Evaluation | None:
     """Return what `evaluate` measured in a release, or None where it did not come so far."""
-    found: Evaluation | None = read_json(bucket, f"{EVALUATIONS}{release}/evaluation.json", s3=s3)
-    return found
+    stored = read_json(bucket, f"{EVALUATIONS}{release}/evaluation.json", s3=s3)
+    return cast(Evaluation, current_evaluation(stored)) if stored else None
 
 
 def artifacts(bucket: str, release: str, *, s3: Any) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def decisions(bucket: str, *, s3: Any) -> list[Decision]:
     """Return every decision in the bucket, oldest first."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=DECISIONS)
     keys = [stored["Key"] for page in pages for stored in page.get("Contents", [])]
-    found: list[Decision] = [read_json(bucket, key, s3=s3) for key in keys]
+    found = [cast(Decision, current_decision(read_json(bucket, key, s3=s3))) for key in keys]
     return sorted(found, key=lambda decision: decision["decided_at"])
 
 
@@ -75,15 +76,14 @@ def last_release(machine: str, *, stepfunctions: Any) -> ReleaseInput | None:
     if not executions:
         return None
     described = stepfunctions.describe_execution(executionArn=executions[-1]["executionArn"])
-    found: ReleaseInput = json.loads(described["input"])
-    return found
+    return cast(ReleaseInput, current_release_input(json.loads(described["input"])))
 
 
 def released(machine: str, *, stepfunctions: Any) -> ReleaseInput:
-    """Return the input of the newest release that succeeded. Raises ReleaseError where there is none."""
+    """Return the input of the newest release that succeeded. Raises NotReleasedError where there is none."""
     found = last_release(machine, stepfunctions=stepfunctions)
     if found is None:
-        raise ReleaseError("there is no model: no release has succeeded; run `scones release` first")
+        raise NotReleasedError("there is no model: no release has succeeded; run `scones release` first")
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from scones.contract.layout import DATA, NEGATIVES, SPLITS, TEST_NEGATIVES
-from scones.contract.release import Audit, Evaluation, Manifest, OddOne, Prediction, Suspect
+from scones.contract.release import Audit, Evaluation, LabelIssue, Manifest, Outlier, Prediction
 from scones.report.types import Pictures, SampleImage
 from scones.steps.dataset.source import LABELLED
 
@@ -23,8 +23,8 @@ def pictures(bucket: str, data: Manifest, evaluated: Evaluation | None, audit: A
     return Pictures(
         samples=samples(bucket, data, s3=s3),
         duplicates=duplicates(bucket, data, s3=s3),
-        suspects=suspects(bucket, data, audit["suspects"], s3=s3) if audit else [],
-        odd=odd(bucket, data, audit["odd"], s3=s3) if audit else [],
+        label_issues=label_issues(bucket, data, audit["label_issues"], s3=s3) if audit else [],
+        outliers=outliers(bucket, data, audit["outliers"], s3=s3) if audit else [],
         wrong=wrong(bucket, data, evaluated, s3=s3) if evaluated else [],
         uncertain=uncertain(bucket, data, evaluated, s3=s3) if evaluated else [],
     )
@@ -57,8 +57,8 @@ def uncertain(bucket: str, data: Manifest, evaluated: Evaluation, *, s3: Any) ->
     return [_looked_at(bucket, data, one, f"right, at {_certainty(one)}", s3=s3) for one in right[:_MOST]]
 
 
-def suspects(bucket: str, data: Manifest, listed: list[Suspect], *, s3: Any) -> list[SampleImage]:
-    """Return the suspects of `audit.json`, the least believable label first; those that are gone are left out."""
+def label_issues(bucket: str, data: Manifest, listed: list[LabelIssue], *, s3: Any) -> list[SampleImage]:
+    """Return the label_issues of `audit.json`, the least believable label first; those that are gone are left out."""
     said = {}
     for one in listed[:_MOST]:
         seen = "something else" if one["predicted"] == "neither" else one["predicted"]
@@ -66,8 +66,8 @@ def suspects(bucket: str, data: Manifest, listed: list[Suspect], *, s3: Any) -> 
     return _learned(bucket, data, said, s3=s3)
 
 
-def odd(bucket: str, data: Manifest, listed: list[OddOne], *, s3: Any) -> list[SampleImage]:
-    """Return the odd ones of `audit.json`, the strangest first; those that are gone are left out."""
+def outliers(bucket: str, data: Manifest, listed: list[Outlier], *, s3: Any) -> list[SampleImage]:
+    """Return the outliers ones of `audit.json`, the strangest first; those that are gone are left out."""
     return _learned(bucket, data, {one["key"]: f"novelty {one['novelty']:.1f}" for one in listed[:_MOST]}, s3=s3)
 
 

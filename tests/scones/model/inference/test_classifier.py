@@ -29,7 +29,7 @@ RIGHT = {
     "thresholds": [0.8, 0.8],
     "certificates": [CERTIFICATE, CERTIFICATE],
     "novelty_cut": -1.0,
-    "manifest": "",
+    "digest": "",
     "version": "1",
 }
 THREE = {"classes": ["a", "b", "c"], "thresholds": [0.8] * 3, "certificates": [CERTIFICATE] * 3}

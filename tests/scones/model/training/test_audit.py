@@ -18,15 +18,15 @@ def pictures(labels: list[int]) -> Dataset:
 def test_a_contradicted_label_is_a_suspect_and_a_strange_vehicle_an_odd_one() -> None:
     logits = np.array([[9, 0, 0], [0, 9, 0], [3, 0, 2], [0, 0, 9]], np.float32)
     found = audit(pictures([0, 0, 0, 2]), CLASSES, logits, novelty_cut=-2)
-    assert [one["key"] for one in found["suspects"]] == ["bicycle/1.png"]
-    assert [one["key"] for one in found["odd"]] == ["bicycle/2.png"]
+    assert [one["key"] for one in found["label_issues"]] == ["bicycle/1.png"]
+    assert [one["key"] for one in found["outliers"]] == ["bicycle/2.png"]
 
 
 @given(logits=LOGITS, cut=st.floats(-30, 30), data=st.data())
 def test_no_picture_is_listed_twice_and_no_list_is_long(logits: np.ndarray, cut: float, data: st.DataObject) -> None:
     labels = data.draw(st.lists(st.integers(0, 2), min_size=len(logits), max_size=len(logits)))
     found = audit(pictures(labels), CLASSES, logits, cut)
-    keys = [one["key"] for one in (*found["suspects"], *found["odd"])]
+    keys = [one["key"] for one in (*found["label_issues"], *found["outliers"])]
     assert len(keys) == len(set(keys))
-    assert max(len(found["suspects"]), len(found["odd"])) <= MOST
-    assert all(one["novelty"] > cut and one["label"] in CLASSES for one in found["odd"])
+    assert max(len(found["label_issues"]), len(found["outliers"])) <= MOST
+    assert all(one["novelty"] > cut and one["label"] in CLASSES for one in found["outliers"])

@@ -13,8 +13,8 @@ def test_nothing_gives_the_defaults() -> None:
 
 
 def test_strings_become_numbers() -> None:
-    parsed = parse({"epochs": "7", "learning_rate": "1e-3", "manifest": "0af"})
-    assert parsed == Hyperparameters(epochs=7, learning_rate=0.001, manifest="0af")
+    parsed = parse({"epochs": "7", "learning_rate": "1e-3", "digest": "0af"})
+    assert parsed == Hyperparameters(epochs=7, learning_rate=0.001, digest="0af")
     assert type(parsed.epochs) is int
 
 
@@ -38,13 +38,13 @@ def test_an_unknown_name_is_named_beside_the_known_ones() -> None:
 
 @pytest.mark.parametrize("value", ["xyz", "../..", "a" * 65, 5])
 def test_a_manifest_that_is_no_digest_is_refused(value: object) -> None:
-    with pytest.raises(HyperparameterError, match=r"^manifest is"):
-        parse({"manifest": value})
+    with pytest.raises(HyperparameterError, match=r"^digest is"):
+        parse({"digest": value})
 
 
 @given(
     st.dictionaries(
-        st.sampled_from([*RANGES, "manifest", "alpha", "backbone"]) | st.text(), st.text() | st.none() | st.integers()
+        st.sampled_from([*RANGES, "digest", "alpha", "backbone"]) | st.text(), st.text() | st.none() | st.integers()
     )
 )
 def test_anything_is_parsed_within_range_or_refused_by_name(values: dict[str, object]) -> None:

@@ -26,7 +26,9 @@ CLASSES = ("bicycle", "motorcycle")
 KEY = f"labels/{'a' * 32}.json"
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from([*CLASSES, "neither", KEY, KEY[:-5]]),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["picture", "answer"]) | st.text(), inner),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["image_key", "picture", "answer"]) | st.text(), inner)
+    ),
     max_leaves=8,
 )
 
@@ -45,9 +47,9 @@ def answer(s3: Any, bucket: str) -> Callable[..., str]:
             "answer": answer,
             "reviewer": "anna.smith",
             "answered_at": "2026-11-25T19:30:00+00:00",
-            "arrival": arrival(number),
+            "arrival_id": arrival(number),
             "s3_key": "arrivals/ben.jones/gate.jpg",
-            "picture": f"labels/{name}",
+            "image_key": f"labels/{name}",
             "model": "m1",
             "inferences": [0.5, 0.5],
         }
@@ -125,11 +127,13 @@ def test_each_label_that_teaches_nothing_has_its_reason_and_stops_nobody(
 ) -> None:
     unreadable = answer(1, "bicycle", b"no picture")
     answer(2, "scooter", noise(7002))
-    answer(3, "bicycle", noise(7003), picture="data/secret.png")
+    answer(3, "bicycle", noise(7003), image_key="data/secret.png")
     answer(4, "bicycle", noise(7004), padding="x" * 64 * 1024)
     s3.delete_object(Bucket=bucket, Key=f"labels/{answer(5, 'bicycle', noise(7005))}")
     twice = {f"labels/{said}/{answer(n, said, noise(7006))}" for n, said in ((6, "motorcycle"), (7, "bicycle"))}
-    s3.put_object(Bucket=bucket, Key="labels/notes.json", Body=b'{"picture": "labels/notes.png", "answer": "bicycle"}')
+    s3.put_object(
+        Bucket=bucket, Key="labels/notes.json", Body=b'{"image_key": "labels/notes.png", "answer": "bicycle"}'
+    )
     s3.put_object(Bucket=bucket, Key="labels/broken.json", Body=b"[" * 9000)
     s3.put_object(Bucket=bucket, Key="labels/README.txt", Body=b"not mine")
     manifest = staged(folder("bicycle", "motorcycle"))
@@ -138,12 +142,12 @@ def test_each_label_that_teaches_nothing_has_its_reason_and_stops_nobody(
     assert manifest["left_out"] == {
         f"labels/bicycle/{unreadable}": "it cannot be decoded as PNG, JPEG or WebP",
         f"labels/{arrival(2)}.json": "its answer is none of bicycle, motorcycle, neither",
-        f"labels/{arrival(3)}.json": "its picture is not the copy beside it",
+        f"labels/{arrival(3)}.json": "its image is not the copy beside it",
         f"labels/{arrival(4)}.json": f"labels/{arrival(4)}.json is larger than 64 KiB",
         f"labels/{arrival(5)}.json": f"labels/{arrival(5)}.jpg is not there",
         **dict.fromkeys(twice, contradiction),
         "labels/notes.json": "its name is no arrival's id",
-        "labels/broken.json": "it is no label: JSON with a picture and an answer",
+        "labels/broken.json": "it must be JSON with image_key and answer",
     }
     assert "review" not in manifest["source"].rpartition("/")[2]
 
@@ -198,17 +202,17 @@ def test_whatever_lies_there_is_a_label_or_has_a_reason(body: bytes, key: str) -
     except BadLabelError:
         return
     assert label["answer"] in (*CLASSES, "neither")
-    assert label["picture"].startswith(key.removesuffix(".json"))
+    assert label["image_key"].startswith(key.removesuffix(".json"))
 
 
 @given(answer=st.sampled_from([*CLASSES, "neither"]), suffix=st.sampled_from(["", ".jpg", ".png", ".webp"]))
 def test_what_review_writes_is_read_back(answer: str, suffix: str) -> None:
-    body = json.dumps({"picture": KEY.removesuffix(".json") + suffix, "answer": answer, "reviewer": "anna"})
-    assert parse_label(body.encode(), KEY, CLASSES) == {"picture": f"labels/{'a' * 32}{suffix}", "answer": answer}
+    body = json.dumps({"image_key": KEY.removesuffix(".json") + suffix, "answer": answer, "reviewer": "anna"})
+    assert parse_label(body.encode(), KEY, CLASSES) == {"image_key": f"labels/{'a' * 32}{suffix}", "answer": answer}
 
 
 @pytest.mark.parametrize("suffix", ["/../x.png", ".png/..", "x.png", ".", "." + "a" * 300, ".p\u00e9"])
 def test_a_picture_that_could_lie_elsewhere_is_refused(suffix: str) -> None:
-    body = json.dumps({"picture": KEY.removesuffix(".json") + suffix, "answer": "bicycle"}).encode()
+    body = json.dumps({"image_key": KEY.removesuffix(".json") + suffix, "answer": "bicycle"}).encode()
     with pytest.raises(BadLabelError, match="not the copy beside it"):
         parse_label(body, KEY, CLASSES)

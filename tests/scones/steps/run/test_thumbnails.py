@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from scones.contract.release import Evaluation, Manifest, OddOne, Prediction, Suspect
+from scones.contract.release import Evaluation, LabelIssue, Manifest, Outlier, Prediction
 from scones.steps.run import thumbnails
 
 KEYS = [
@@ -70,21 +70,21 @@ def test_a_group_of_which_one_is_left_is_not_shown() -> None:
 
 def test_odd_ones_are_shown_with_their_novelty() -> None:
     listed = [
-        OddOne(key="bicycle/3.png", label="bicycle", novelty=4.26),
-        OddOne(key="bicycle/gone.png", label="bicycle", novelty=1),
+        Outlier(key="bicycle/3.png", label="bicycle", novelty=4.26),
+        Outlier(key="bicycle/gone.png", label="bicycle", novelty=1),
     ]
-    shown = thumbnails.odd("b", manifest(), listed, s3=Store())
+    shown = thumbnails.outliers("b", manifest(), listed, s3=Store())
     assert [(image["label"], image["caption"]) for image in shown] == [("bicycle", "novelty 4.3")]
 
 
 def test_suspects_are_shown_with_what_speaks_against_their_label() -> None:
     listed = [
-        Suspect(key="motorcycle/4.png", label="motorcycle", predicted="bicycle", probability=0.01),
-        Suspect(key="tractor/5.png", label="neither", predicted="motorcycle", probability=0.2),
-        Suspect(key="bicycle/3.png", label="bicycle", predicted="neither", probability=0.25),
-        Suspect(key="motorcycle/gone.png", label="motorcycle", predicted="bicycle", probability=0.3),
+        LabelIssue(key="motorcycle/4.png", label="motorcycle", predicted="bicycle", probability=0.01),
+        LabelIssue(key="tractor/5.png", label="neither", predicted="motorcycle", probability=0.2),
+        LabelIssue(key="bicycle/3.png", label="bicycle", predicted="neither", probability=0.25),
+        LabelIssue(key="motorcycle/gone.png", label="motorcycle", predicted="bicycle", probability=0.3),
     ]
-    shown = thumbnails.suspects("b", manifest(), listed, s3=Store())
+    shown = thumbnails.label_issues("b", manifest(), listed, s3=Store())
     assert [(image["label"], image["caption"]) for image in shown] == [
         ("motorcycle", "looks like bicycle; its label gets 0.010"),
         ("tractor", "looks like motorcycle; its label gets 0.200"),
