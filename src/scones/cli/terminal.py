@@ -1,68 +1,50 @@
-"""What every command has in common: AWS's clients, the stacks' outputs, and how it shows what it does and found."""
+"""What the commands have in common on the terminal: progress for a person, and results as a table or as JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from functools import cache
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from scones.errors import CredentialsError
+if TYPE_CHECKING:
+    from scones.progress import Reporter
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of a table.")]
 
-# A log has no width of its own, and a name that is broken in two cannot be searched for.
+# A log has no width of its own, and a name that is broken over two lines cannot be searched for.
 console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 
-@cache
-def clients() -> Callable[[str], Any]:
-    """Return a maker of boto3 clients, each made once. Raises CredentialsError where AWS knows nobody of us."""
-    import boto3
-
-    session = boto3.Session()
-    if session.get_credentials() is None:
-        raise CredentialsError(
-            "no AWS credentials; run `aws configure`, or `eval $(scones local env)` for the laptop's AWS"
-        )
-    if session.region_name is None:
-        raise CredentialsError("no AWS region; set AWS_DEFAULT_REGION or run `aws configure`")
-    return cache(session.client)
-
-
-def outputs_of(client: Callable[[str], Any], *stacks: str) -> dict[str, str]:
-    """Return the outputs of stacks, in one. Raises StackError for one that does not exist."""
-    from scones.steps.account.stacks import stack_outputs
-
-    found: dict[str, str] = {}
-    for stack in stacks:
-        found |= stack_outputs(stack, cloudformation=client("cloudformation"))
-    return found
-
-
-def reporter_for(as_json: bool) -> Any:
-    """Return what shows a command's steps."""
+def reporter_for(as_json: bool) -> Reporter:
+    """Return the reporter of a command's steps, on the console that `progress_console` returns."""
     from scones.progress import Reporter
 
-    return Reporter(shown_on(as_json))
+    return Reporter(progress_console(as_json))
 
 
-def shown_on(as_json: bool) -> Console:
-    """Return where a person reads along: beside the JSON, which has the standard output to itself."""
+def progress_console(as_json: bool) -> Console:
+    """Return the console for progress: with `--json` the standard error, because the standard output is all JSON."""
     return Console(stderr=True, soft_wrap=True) if as_json else console
 
 
-def print_rows(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, empty: str = "") -> None:
-    """Print a table of some columns, or all of it as JSON; of no rows, the word `empty`."""
+def warn(message: str) -> None:
+    """Print a warning on the standard error."""
+    Console(stderr=True, soft_wrap=True).print(f"[yellow]warning:[/] {message}", highlight=False)
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json: bool, *, if_empty: str = ""
+) -> None:
+    """Print rows as a table of some columns, or whole as JSON. A table without rows is the text `if_empty`."""
     if as_json:
         print(json.dumps(rows, indent=2, default=str))
     elif not rows:
-        console.print(empty)
+        console.print(if_empty)
     else:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for column in columns:

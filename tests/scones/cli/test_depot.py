@@ -127,4 +127,4 @@ def test_a_review_without_an_answer_is_a_usage_error(tmp_path: Path) -> None:
     assert isinstance(CliRunner().invoke(app, ["review", "a1"]).exception, UsageError)
     done = scones(tmp_path, "review", "a1")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "what is in the picture? say `scones review ARRIVAL bicycle`" in done.stderr
+    assert "the answer is missing; run `scones review ARRIVAL bicycle`" in done.stderr

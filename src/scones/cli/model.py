@@ -1,0 +1,259 @@
+"""The commands that deploy the project, make and use its model, and remove it all again.
+
+Steps are imported inside the commands, so that `scones --help` does not wait for numpy, boto3 and matplotlib.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from scones.cli.project import Project
+from scones.cli.terminal import Json, print_rows, progress_console, reporter_for, warn
+from scones.errors import DataNotFoundError
+
+app = typer.Typer()
+
+Plan = Annotated[bool, typer.Option("--plan", help="Show what the command would change, without changing anything.")]
+Data = Annotated[
+    str | None,
+    typer.Argument(
+        help="Folder of images, cifar-100-python.tar.gz, or `sketches` for generated drawings. "
+        "Default: $SCONES_DATA, otherwise a download of CIFAR-100."
+    ),
+]
+Negatives = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of out-of-distribution images, as KIND/* or {train,test}/KIND/*: what is neither class. "
+        "Default: $SCONES_NEGATIVES."
+    ),
+]
+
+
+@app.command(epilog="Example: `scones demo --data photos/ --keep`")
+def demo(
+    data: Annotated[str | None, typer.Option(help="Image source; see `scones stage --help`.")] = None,
+    negatives: Negatives = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the local AWS and its resources after the demo.")] = False,
+    arrivals: Annotated[int, typer.Option(min=1, max=200, help="Number of test images to deliver.")] = 24,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=200, help="Number of training epochs, instead of the default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run everything on this laptop: stage, release, deliver, report, clean up."""
+    from scones.demo import run_demo
+
+    folder = run_demo(
+        data=data, negatives=negatives, keep=keep, arrivals=arrivals, epochs=epochs, console=progress_console(as_json)
+    )
+    if as_json:
+        print((folder / "summary.json").read_text(encoding="utf-8"))
+
+
+@app.command(epilog="Example: `scones deploy --plan`")
+def deploy(plan_only: Plan = False, as_json: Json = False) -> None:
+    """Create or update the two stacks and the container image from `infra/`."""
+    from scones.steps.account.container_image import build_image
+    from scones.steps.deploy import deploy, plan
+
+    project = Project.load()
+    cloudformation = project.client("cloudformation")
+    if plan_only:
+        changes = [vars(change) for change in plan(project.settings, cloudformation=cloudformation)]
+        columns = ("stack", "action", "resource", "type", "replacement")
+        print_rows(changes, columns, as_json, if_empty="nothing to change")
+        return
+    reporter = reporter_for(as_json)
+    with reporter.step("deploy", "the two stacks") as progress:
+        outputs = deploy(project.settings, cloudformation=cloudformation, s3=project.client("s3"), progress=progress)
+    with reporter.step("image", "the container image, built in the account") as progress:
+        build_image(
+            project.settings,
+            outputs["ImageBuild"],
+            codebuild=project.client("codebuild"),
+            ecr=project.client("ecr"),
+            progress=progress,
+        )
+    rows = [{"output": name, "value": value} for name, value in outputs.items()]
+    print_rows(rows, ("output", "value"), as_json)
+
+
+@app.command(epilog="Example: `scones stage ../images --allow-bad 3`")
+def stage(
+    source: Data = None,
+    negatives: Negatives = None,
+    labels: Annotated[bool, typer.Option("--labels", help="Add the images that reviewers have labelled.")] = False,
+    allow_bad: Annotated[
+        int | None, typer.Option(min=0, help="Maximum number of unreadable files. Default: 5% of all files.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Validate, deduplicate, split and upload images; print the digest of the data set."""
+    from scones.laptop import CACHE
+    from scones.steps.dataset.labels import with_labels
+    from scones.steps.dataset.source import find_source, with_negatives
+    from scones.steps.stage import stage
+
+    project = Project.load()
+    bucket = project.storage["Bucket"]
+    s3 = project.client("s3")
+    doing = "check, split and upload the images"
+    with TemporaryDirectory() as folder, reporter_for(as_json).step("stage", doing) as progress:
+        images = find_source(source, os.environ, CACHE, progress)
+        images = with_negatives(images, negatives, os.environ)
+        if labels:
+            images = with_labels(images, bucket, Path(folder), s3=s3, progress=progress)
+        staged = stage(images, s3=s3, bucket=bucket, seed=project.settings.seed, allow_bad=allow_bad, progress=progress)
+    manifest = staged.manifest
+    row: dict[str, object] = {
+        "digest": manifest["digest"],
+        "uploaded": staged.uploaded,
+        "unchanged": staged.unchanged,
+    }
+    for split, counts in manifest["counts"].items():
+        row |= {f"{split} {name}": count for name, count in counts.items()}
+    print_rows([row], tuple(row), as_json)
+
+
+@app.command(epilog="Example: `scones release 3f2a... --backbone weights.npz`")
+def release(
+    digest: Annotated[str, typer.Argument(help="Digest of a staged data set, as printed by `scones stage`.")],
+    backbone: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Initial weights (.npz from tools/pretrain.py) instead of the bundled ones.",
+        ),
+    ] = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Train from random initialisation.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train, evaluate, gate, register and deploy a model, showing live progress."""
+    if backbone and from_scratch:
+        raise typer.BadParameter("--backbone and --from-scratch contradict each other; give one of them")
+    from scones.steps.release import release, release_input, upload_backbone
+    from scones.steps.run.gather import manifest as read_manifest
+
+    project = Project.load()
+    settings = project.settings
+    if from_scratch:
+        settings = settings.model_copy(update={"hyperparameters": {**settings.hyperparameters, "backbone": "none"}})
+    outputs = project.outputs
+    s3 = project.client("s3")
+    manifest = read_manifest(outputs["Bucket"], digest, s3=s3)
+    if manifest is None:
+        raise DataNotFoundError(f"data set {digest} does not exist; run `scones stage` and use the digest it prints")
+    weights = upload_backbone(backbone, bucket=outputs["Bucket"], s3=s3) if backbone else None
+    request = release_input(settings, manifest, backbone=weights)
+    with reporter_for(as_json).step("release", request["name"]) as progress:
+        execution = release(
+            outputs["ReleaseMachine"],
+            request,
+            stepfunctions=project.client("stepfunctions"),
+            logs=project.client("logs"),
+            progress=progress,
+        )
+    print_rows([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
+
+
+def _warn_of_others(folder: Path | None) -> Path | None:
+    if folder is not None:
+        warn("--others is deprecated; use --negatives")
+    return folder
+
+
+@app.command(epilog="Example: `scones evaluate --data photos/ --negatives street/`")
+def evaluate(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of labelled images, as CLASS/*.")],
+    negatives: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder of out-of-distribution images, as KIND/*."),
+    ] = None,
+    others: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, hidden=True, callback=_warn_of_others)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate the newest release's model on labelled images."""
+    from scones.steps.evaluate import evaluate, summary
+
+    project = Project.load()
+    outputs = project.outputs
+    with reporter_for(as_json).step("evaluate", str(data)):
+        evaluation = evaluate(
+            data,
+            negatives or others,
+            machine=outputs["ReleaseMachine"],
+            bucket=outputs["Bucket"],
+            stepfunctions=project.client("stepfunctions"),
+            s3=project.client("s3"),
+        )
+    rows = [dict(evaluation)] if as_json else summary(evaluation)
+    print_rows(rows, ("measure", "value", "low", "high", "n"), as_json)
+
+
+@app.command(epilog="Example: `scones classify s3://camera-archive/2026/ --out answers.parquet`")
+def classify(
+    source: Annotated[str, typer.Argument(help="Folder of images, or s3://bucket/prefix.")],
+    out: Annotated[Path, typer.Option(help="Output file: .csv, .jsonl or .parquet.")],
+    as_json: Json = False,
+) -> None:
+    """Classify thousands of images with the newest release's model; rerun to resume."""
+    from scones.steps.classify import Work, classify, summary
+    from scones.steps.run.gather import released
+
+    project = Project.load()
+    outputs = project.outputs
+    release = released(outputs["ReleaseMachine"], stepfunctions=project.client("stepfunctions"))["name"]
+    settings = project.settings
+    work = Work(release, source, outputs["Bucket"], settings.classify_instance_type, settings.tags)
+    with reporter_for(as_json).step("classify", source) as progress:
+        rows = classify(work, out, s3=project.client("s3"), sagemaker=project.client("sagemaker"), progress=progress)
+    row = {"file": str(out), **summary(rows)}
+    print_rows([row], ("file", "images", "accept", "review", "error"), as_json)
+
+
+@app.command(epilog="Example: `scones report --out runs/today`")
+def report(
+    out: Annotated[Path, typer.Option(help="Folder for report.html and summary.json.")] = Path("runs/latest"),
+    as_json: Json = False,
+) -> None:
+    """Write a report on the newest release and all deliveries."""
+    from scones.steps.report import SERVICES, collect, write
+
+    project = Project.load()
+    reporter = reporter_for(as_json)
+    outputs = project.outputs
+    with reporter.step("report", str(out)):
+        run = collect(
+            project.settings,
+            outputs,
+            run_id=out.name,
+            where=project.client("s3").meta.region_name,
+            **{name: project.client(name) for name in SERVICES},
+        )
+        page = write(run | {"seconds": reporter.seconds}, out)
+    print_rows([{"report": str(page)}], ("report",), as_json)
+
+
+@app.command(epilog="Example: `scones cleanup --plan`")
+def cleanup(plan_only: Plan = False, as_json: Json = False) -> None:
+    """Delete everything with the project's tag or name, then verify that nothing is left."""
+    from scones.steps.account.inventory import inventory
+    from scones.steps.cleanup import cleanup
+
+    project = Project.load()
+    settings = project.settings
+    if plan_only:
+        resources = list(inventory(settings, client=project.client))
+    else:
+        with reporter_for(as_json).step("cleanup", f"everything of {settings.project}") as progress:
+            resources = cleanup(settings, client=project.client, progress=progress)
+    print_rows([vars(resource) for resource in resources], ("kind", "id"), as_json, if_empty="nothing there")
