@@ -11,7 +11,7 @@ from scones.contract.delivery import Decision
 from scones.contract.layout import ARRIVALS, DECISIONS
 from scones.errors import DeliveryError
 from scones.progress import Progress
-from scones.steps.run.gather import read_json
+from scones.steps.storage.s3 import list_objects, read_json
 
 _POLL_SECONDS, _LOOK_SECONDS = 0.25, 1.0
 
@@ -79,8 +79,7 @@ def _decision_key(name: str) -> str:
 
 def _etags(bucket: str, prefix: str, *, s3: Any) -> dict[str, str]:
     """Return arrival -> ETag of its decision, for the decisions under a prefix."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    stored = (item for page in pages for item in page.get("Contents", []))
+    stored = list_objects(bucket, prefix, s3=s3)
     return {item["Key"].removeprefix(DECISIONS).removesuffix(".json"): item["ETag"] for item in stored}
 
 

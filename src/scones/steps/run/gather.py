@@ -19,21 +19,12 @@ from scones.errors import NotReleasedError
 from scones.report.types import ExecutionRun, Invocation, LambdaRun, MachineRun, TimedState, TransformRun, never
 from scones.steps.run.compatibility import current_decision, current_evaluation, current_release_input
 from scones.steps.run.histories import add_history
+from scones.steps.storage.s3 import list_objects, read_json
 
 _REPORT = re.compile(
     r"REPORT RequestId: (?P<request>\S+)\s+Duration: (?P<run>[\d.]+) ms\s+Billed Duration: (?P<billed>[\d.]+) ms"
     r"\s+Memory Size: (?P<memory>\d+) MB\s+Max Memory Used: (?P<used>\d+) MB(?:\s+Init Duration: (?P<init>[\d.]+) ms)?"
 )
-
-
-def read_json(bucket: str, key: str, *, s3: Any) -> Any:
-    """Return a JSON object from S3, or None where there is none."""
-    try:
-        return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return None
-        raise
 
 
 def manifest(bucket: str, digest: str, *, s3: Any) -> Manifest | None:
@@ -63,8 +54,7 @@ def artifacts(bucket: str, release: str, *, s3: Any) -> dict[str, Any]:
 
 def decisions(bucket: str, *, s3: Any) -> list[Decision]:
     """Return every decision in the bucket, oldest first."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=DECISIONS)
-    keys = [stored["Key"] for page in pages for stored in page.get("Contents", [])]
+    keys = [stored["Key"] for stored in list_objects(bucket, DECISIONS, s3=s3)]
     found = [cast(Decision, current_decision(read_json(bucket, key, s3=s3))) for key in keys]
     return sorted(found, key=lambda decision: decision["decided_at"])
 

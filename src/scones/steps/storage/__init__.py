@@ -1,1 +1,1 @@
-"""S3 objects, in bulk."""
+"""Access to S3: listings, JSON objects, and many small transfers at once."""

@@ -1,7 +1,4 @@
-"""Many small pieces of work at once, with progress: used where the time goes into decoding or into the network.
-
-Runs where the operator sits. It starts no processes.
-"""
+"""Runs one function on many items at once, for work that waits for the network or decodes images."""
 
 from __future__ import annotations
 
@@ -11,21 +8,26 @@ from typing import Final, TypeVar
 
 from scones.progress import Progress
 
-THREADS: Final = 8  # boto3 keeps 10 connections open by default
+# boto3 keeps 10 connections open by default; threads beyond them would wait for one.
+THREADS: Final = 8
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_threads(work: Callable[[Item], Result], items: Sequence[Item], progress: Progress, doing: str) -> list[Result]:
-    """Return `work(item)` for each of `items`, in their order; an error or Ctrl-C cancels what has not begun."""
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], progress: Progress, detail: str) -> list[Result]:
+    """Return `work(item)` for each of `items`, in their order; `detail` is shown beside the progress bar.
+
+    The first error, or Ctrl-C, cancels the items that have not started and is raised again.
+    """
     with ThreadPoolExecutor(THREADS) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 future.result()
-                progress.update(done, len(futures), doing)
+                progress.update(done, len(futures), detail)
         except BaseException:
+            # Without this, leaving the `with` would first run everything that still waits.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
