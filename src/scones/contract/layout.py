@@ -21,7 +21,7 @@ CODE: Final = "code/"
 
 # What runs in Lambda, each as `<project>-<name>`, and what Step Functions runs.
 FUNCTIONS: Final = ("serialize", "classify", "filter", "dispatch", "review", "record", "gate")
-MACHINES: Final = ("delivery", "release")
+MACHINES: Final = ("delivery", "release", "deploy")
 # DynamoDB's tables, each as `<project>-<name>`; each has the index by its rows' `state`.
 TABLES: Final = ("orders", "arrivals", "reviews")
 BY_STATE: Final = "by-state"

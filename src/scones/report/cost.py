@@ -154,7 +154,7 @@ def _logs(run: Run) -> CostLine:
 
 
 def _transitions(run: Run) -> CostLine:
-    machines = [machine for machine in (run["release"], run["delivery"]) if machine]
+    machines = [machine for machine in (run["release"], run["deploy"], run["delivery"]) if machine]
     states = [state for machine in machines for state in machine["states"].values()]
     # Trying again is a transition too.
     return _line("Step Functions", "state transitions", sum(state["entered"] + state["retried"] for state in states))

@@ -47,7 +47,11 @@ def render(run: Run) -> str:
             (title, ran, state_machine_svg.draw(ran), efficiency.states(ran, run["lambdas"]))
             if ran
             else (title, None, None, [])
-            for title, ran in (("The release", run["release"]), ("The deliveries", run["delivery"]))
+            for title, ran in (
+                ("The release", run["release"]),
+                ("The deployment", run["deploy"]),
+                ("The deliveries", run["delivery"]),
+            )
         ],
         "lambdas": efficiency.lambdas(run["lambdas"]),
         "lines": lines,

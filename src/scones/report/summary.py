@@ -18,7 +18,7 @@ def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
     Shares are of 1, `interval` is the 95 % Wilson interval, times without executions are null.
     """
     manifest, evaluation, metrics = run["manifest"], run["evaluation"], run["metrics"]
-    machines = {"release": run["release"], "delivery": run["delivery"]}
+    machines = {"release": run["release"], "deploy": run["deploy"], "delivery": run["delivery"]}
     return {
         "data": {
             "source": manifest["source"],

@@ -146,6 +146,7 @@ class Run(Pictures):
     metrics: Metrics | None
     evaluation: Evaluation | None
     release: MachineRun | None
+    deploy: MachineRun | None
     delivery: MachineRun | None
     lambdas: list[LambdaRun]
     transforms: list[TransformRun]

@@ -50,7 +50,7 @@ def _stop_executions(settings: Settings, *, client: Client) -> None:
     if not find_stack(settings.workflow_stack, cloudformation=cloudformation):
         return
     outputs = stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
-    for machine in (outputs[name] for name in ("DeliveryMachine", "ReleaseMachine") if name in outputs):
+    for machine in (outputs[name] for name in ("DeliveryMachine", "ReleaseMachine", "DeployMachine") if name in outputs):
         pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
         for execution in [execution for page in pages for execution in page["executions"]]:
             stepfunctions.stop_execution(executionArn=execution["executionArn"], error="Cleanup")

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scones.contract.layout import CODE, KEPT_SECONDS, TABLES
+from scones.contract.layout import CODE, KEPT_SECONDS, MACHINES, TABLES
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import function_zip, hashed_key, image_zip, state_machine, template
@@ -40,7 +40,7 @@ def _storage(settings: Settings) -> Stack:
 
 
 def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
-    code, image, delivery, release = _artifacts()
+    code, image, delivery, release, deploy = _artifacts()
     parameters = {
         "Project": settings.project,
         "Bucket": storage["Bucket"],
@@ -50,6 +50,7 @@ def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
         "CodeKey": code,
         "DeliveryKey": delivery,
         "ReleaseKey": release,
+        "DeployKey": deploy,
         "OrdersTable": storage["OrdersTable"],
         "ArrivalsTable": storage["ArrivalsTable"],
         "ReviewsTable": storage["ReviewsTable"],
@@ -69,9 +70,9 @@ def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
 
 
 def _artifacts() -> dict[str, bytes]:
-    """Return S3 key -> content: functions, what the image is built of, delivery and release machine, in this order."""
+    """Return S3 key -> content: functions, what the image is built of, then the state machines, in this order."""
     zips = {"functions": function_zip(), "image": image_zip()}
-    machines = {name: state_machine(name) for name in ("delivery", "release")}
+    machines = {name: state_machine(name) for name in MACHINES}
     artifacts = {hashed_key(f"{CODE}{name}-", content, ".zip"): content for name, content in zips.items()}
     return artifacts | {hashed_key(f"{CODE}{name}-", asl, ".asl.json"): asl for name, asl in machines.items()}
 

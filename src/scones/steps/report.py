@@ -55,6 +55,7 @@ def collect(
         metrics=trained.get("metrics.json"),
         evaluation=evaluated,
         release=gather.machine_run(outputs["ReleaseMachine"], stepfunctions=stepfunctions),
+        deploy=gather.machine_run(outputs["DeployMachine"], stepfunctions=stepfunctions),
         delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),
         lambdas=gather.lambda_runs(settings.project, logs=logs),
         transforms=gather.transform_runs(name, sagemaker=sagemaker),

@@ -161,6 +161,7 @@ def whole_run() -> Run:
         wrong=[sample("bicycle", f"taken for motorcycle at 0.{60 + n}", 40 + n) | {"map": heat(n)} for n in range(7)],
         uncertain=[sample("motorcycle", "right, at 0.51", 60) | {"map": heat(9)}],
         release=_machine("scones-release", RELEASE, 1, 12.0),
+        deploy=None,
         delivery=_machine("scones-delivery", DELIVERY, DELIVERIES, 0.08),
         lambdas=[_function(name, n) for n, name in enumerate(("scones-serialize", "scones-classify", "scones-filter"))],
         transforms=[TransformRun(name="t-1", instance_type="ml.c5.xlarge", seconds=90.2)],

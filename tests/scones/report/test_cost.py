@@ -127,6 +127,7 @@ def bare() -> Run:
         evaluation=None,
         wrong=[],
         release=None,
+        deploy=None,
         delivery=None,
         lambdas=[],
         transforms=[],

@@ -147,6 +147,7 @@ def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
         "metrics": None,
         "evaluation": None,
         "release": None,
+        "deploy": None,
         "delivery": None,
         "notice": None,
         "samples": [],
@@ -253,6 +254,7 @@ def hostile(text: str) -> Run:
         wrong=[],
         uncertain=[],
         release=None,
+        deploy=None,
         delivery={
             "name": text,
             "definition": {"StartAt": f"!{text}", "States": {f"!{text}": {"Type": "Task", "End": True}}},

@@ -12,7 +12,7 @@ def test_the_summary_has_the_shape_that_machines_were_promised(run: Run) -> None
         "data": ["counts", "digest", "source"],
         "model": ["accuracy", "interval", "per_class", "seconds"],
         "workflow": ["accepted", "dispatched", "executions", "failed", "p50_ms", "p95_ms", "rejected", "review"],
-        "states": ["delivery", "release"],
+        "states": ["delivery", "deploy", "release"],
         "cleanup": ["left"],
     }
     assert [row["name"] for row in summary["lambdas"]] == ["scones-serialize", "scones-classify", "scones-filter"]

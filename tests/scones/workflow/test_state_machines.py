@@ -9,16 +9,28 @@ from typing import Any, get_args
 import cfnlint.decode.cfn_yaml
 import pytest
 from cfnlint.api import lint
+from jsonata import Jsonata
 
 from scones import errors
 from scones.contract.delivery import Outcome
-from scones.contract.layout import IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES
+from scones.contract.layout import IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES, MACHINES
 from scones.settings import Settings
 from scones.steps.account.package import state_machine, template
 
-MACHINES = ("delivery", "release")
 # Errors that Step Functions, Lambda's integration and boto3 raise themselves.
-AWS_ERRORS = re.compile(r"(States|Lambda|Runtime|Sandbox|DynamoDB|ApplicationAutoScaling)\.\w+|ClientError")
+AWS_ERRORS = re.compile(
+    r"(States|Lambda|Runtime|Sandbox|DynamoDB|SageMaker|StepFunctions|ApplicationAutoScaling)\.\w+|ClientError"
+)
+
+# The name of a service in the errors of its integrations.
+SERVICES = {
+    "sagemaker": "SageMaker",
+    "lambda": "Lambda",
+    "dynamodb": "DynamoDB",
+    "states": "StepFunctions",
+    "applicationautoscaling": "ApplicationAutoScaling",
+}
+EVENTS_OF_AN_EXECUTION = 25_000
 
 
 def machine(name: str) -> dict[str, Any]:
@@ -110,14 +122,54 @@ def test_the_token_is_given_to_the_review_function_alone() -> None:
     assert "token" not in states["Review"]["Output"]
 
 
-def test_nothing_is_deployed_before_the_gate() -> None:
+def test_a_release_trains_evaluates_gates_registers_and_deploys_in_this_order() -> None:
     states = machine("release")["States"]
-    before, at = [], "Train"
-    while at != "Gate":
-        before.append(at)
-        at = states[at]["Next"]
-    assert before == ["Train", "Evaluate"]
-    assert states["Gate"]["Next"] == "Register"
+    order = ["Train"]
+    while "Next" in states[order[-1]]:
+        order.append(states[order[-1]]["Next"])
+    assert order == ["Train", "Evaluate", "Gate", "Register", "Deploy", "Released"]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_task_retries_the_transient_errors_of_its_service(name: str) -> None:
+    for state, found in machine(name)["States"].items():
+        if found["Type"] != "Task":
+            continue
+        service = SERVICES[re.sub(r"^aws-sdk:(\w+):.*|^(\w+):.*", r"\1\2", found["Resource"].split(":::")[1])]
+        matched = {error for rule in found["Retry"] for error in rule["ErrorEquals"]}
+        assert any(error.startswith(f"{service}.") for error in matched), f"{name}.{state}"
+
+
+def test_tasks_of_one_integration_retry_aws_errors_alike() -> None:
+    retries: dict[str, set[str]] = {}
+    for name in MACHINES:
+        for found in machine(name)["States"].values():
+            if found["Type"] == "Task":
+                kind = re.sub(r"(.+:).*", r"\1", found["Resource"].split(":::")[1])
+                retries.setdefault(kind, set()).add(json.dumps(aws_retries(found)))
+    assert {kind: len(lists) for kind, lists in retries.items()} == dict.fromkeys(retries, 1)
+
+
+def aws_retries(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a task's retriers of AWS's own errors, without the error classes of our handlers."""
+    rules = [
+        {**rule, "ErrorEquals": [error for error in rule["ErrorEquals"] if AWS_ERRORS.fullmatch(error)]}
+        for rule in task["Retry"]
+    ]
+    return [rule for rule in rules if rule["ErrorEquals"]]
+
+
+def test_an_endpoint_that_takes_two_hours_stays_under_the_limit_of_an_executions_history() -> None:
+    wait = machine("deploy")["States"]["WaitForEndpoint"]
+    (seconds,) = machine("deploy")["States"]["CreateEndpointConfig"]["Assign"].values()
+    waited, rounds = 0, 0
+    while waited < 2 * 3600:
+        waited += seconds
+        rounds += 1
+        expression = wait["Assign"]["wait_seconds"].strip("{}% ").replace("$wait_seconds", str(seconds))
+        seconds = Jsonata(expression).evaluate(None)
+    # A round enters and leaves three states and its task is scheduled, started and ended.
+    assert rounds * 9 < EVENTS_OF_AN_EXECUTION / 10
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -9,7 +9,6 @@ Describe answer as JSON.
 
 from __future__ import annotations
 
-import contextvars
 import json
 import time
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from ministack.services import stepfunctions
 from localaws import wire
 from localaws.services.sagemaker import api
 from localaws.services.sagemaker.errors import SageMakerError, ValidationException
+from localaws.services.stepfunctions import context
 
 OPTIMIZED = "arn:aws:states:::sagemaker:"
 AWS_SDK = "arn:aws:states:::aws-sdk:sagemaker:"
@@ -36,21 +36,12 @@ _OPTIMIZED_ACTIONS = {
 _MANAGED_TAG = {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}
 _POLL_SECONDS = 0.1
 
-_execution_arn: contextvars.ContextVar[str] = contextvars.ContextVar("execution_arn", default="")
-
 
 def install() -> None:
-    """Add SageMaker to the engine's integrations, and let them know which execution calls."""
+    """Add SageMaker to the engine's integrations."""
     # By prefix, which the engine looks at before its own aws-sdk integration.
     stepfunctions._SERVICE_DISPATCH[OPTIMIZED] = _optimized
     stepfunctions._SERVICE_DISPATCH[AWS_SDK] = _aws_sdk
-    run_execution = stepfunctions._run_execution
-
-    def run(execution_arn: str) -> None:
-        _execution_arn.set(execution_arn)
-        run_execution(execution_arn)
-
-    stepfunctions._run_execution = run
 
 
 def resources() -> frozenset[str]:
@@ -75,7 +66,6 @@ def _optimized(resource: str, request: dict[str, Any]) -> dict[str, Any]:
 
 def _await(noun: str, name: dict[str, str]) -> dict[str, Any]:
     """The Describe answer of a job that completed. Raises States.TaskFailed for any other end."""
-    execution = stepfunctions._executions.get(_execution_arn.get()) or {}
     is_told = False
     while True:
         described = _call(f"Describe{noun}", name, "AmazonSageMakerException", _milliseconds)
@@ -84,7 +74,7 @@ def _await(noun: str, name: dict[str, str]) -> dict[str, Any]:
             return described
         if status in ("Failed", "Stopped"):
             raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(described))
-        if execution.get("status", "RUNNING") != "RUNNING" and not is_told:
+        if not context.is_running() and not is_told:
             is_told = True
             _call(f"Stop{noun}", name, "AmazonSageMakerException", _milliseconds)
         time.sleep(_POLL_SECONDS)

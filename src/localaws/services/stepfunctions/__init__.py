@@ -16,7 +16,7 @@ from ministack.services import stepfunctions as engine
 from ministack.services.cloudformation import provisioners
 
 from localaws.errors import DefinitionError
-from localaws.services.stepfunctions import callbacks, executions, histories, invocations
+from localaws.services.stepfunctions import callbacks, context, executions, histories, invocations, nested
 from localaws.services.stepfunctions.definition import check
 from localaws.services.stepfunctions.integrations import is_supported
 from localaws.services.stepfunctions.timing import fail, find_retrier, run_in_time, sleep
@@ -31,9 +31,10 @@ def install(resources: Callable[[], Collection[str]]) -> None:
     engine._validate_state_machine_definition = _validator(problem_of)
     provisioners._sfn_definition = _template_reader(provisioners._sfn_definition, problem_of)
     engine._find_matching_retrier = find_retrier
-    engine._run_execution = histories.packing(run_in_time)
+    engine._run_execution = context.remembered(histories.packing(run_in_time))
     engine._fail_execution = fail
     engine._start_execution = executions.start
+    engine._invoke_nested_start_execution_sync = nested.start_and_wait
     engine._invoke_resource = invocations.invoke
     lambda_svc._execute_function_with_config_scope = invocations.execute
     engine._execute_task = callbacks.execute_task

@@ -65,7 +65,7 @@ def _packed(found: dict[str, Path]) -> bytes:
 
 
 def state_machine(name: str) -> bytes:
-    """Return the ASL of the state machine `delivery` or `release`."""
+    """Return the ASL of the state machine `delivery`, `release` or `deploy`."""
     return (_ROOT / "workflow" / f"{name}.asl.json").read_bytes()
 
 
