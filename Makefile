@@ -33,11 +33,12 @@ bench-serve: .venv/bench ## Measure the endpoint beside other servers, and write
 bench-delivery: .venv/bench ## Measure deliveries on the laptop's AWS, and write benchmarks/results/delivery.json.
 	.venv/bin/python -m benchmarks.delivery $(dir $(SCONES_DATA)) benchmarks/results/delivery.json $(ARGUMENTS)
 
-lint: .venv/dev         ## Check style, types and templates alone.
+lint: .venv/dev         ## Check style, types, templates and the figures of tools/code_metrics.py alone.
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/cfn-lint infra/*.yaml
+	.venv/bin/python tools/code_metrics.py
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
