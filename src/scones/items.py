@@ -1,4 +1,7 @@
-"""DynamoDB's items from plain values and back, and what all our tables are asked alike; for Lambda and the operator."""
+"""Conversion between DynamoDB items and plain values, and the requests that every table needs.
+
+Used by the Lambda functions and by the operator's commands.
+"""
 
 from __future__ import annotations
 
@@ -12,51 +15,66 @@ from scones.contract.layout import BY_STATE
 Item = dict[str, dict[str, Any]]
 
 
-def to_item(values: Mapping[str, Any]) -> Item:
-    """Return DynamoDB's attribute values of texts, numbers, lists and mappings; None is left out."""
+# boto3's TypeSerializer and TypeDeserializer refuse floats and return Decimals, which `json` cannot write.
+def to_item(values: Mapping[str, object]) -> Item:
+    """Return an item of strings, numbers, lists and mappings; a value of None is left out.
+
+    Raises TypeError for a value of another type.
+    """
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
-def to_attribute(value: Any) -> dict[str, Any]:
-    """Raises TypeError for what none of our tables holds: truth values, bytes, sets."""
+def to_attribute(value: object) -> dict[str, Any]:
+    """Return the attribute value of a string, a number, a list or a mapping.
+
+    Raises TypeError for a value of another type, such as a boolean, bytes or a set: no table of ours has one.
+    """
     if isinstance(value, str):
         return {"S": value}
+    # In Python a boolean is an int, too.
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"N": repr(value)}
     if isinstance(value, list):
-        return {"L": [to_attribute(inner) for inner in value]}
+        return {"L": [to_attribute(element) for element in value]}
     if isinstance(value, Mapping):
         return {"M": to_item(value)}
-    raise TypeError(f"a {type(value).__name__} has no place in a table")
+    raise TypeError(f"a table cannot hold a value of type {type(value).__name__}")
 
 
-def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plain values of an item; a number without a fraction is an int."""
+def from_item(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the plain values of an item. A number without a fraction is an int."""
     return {name: _from_attribute(attribute) for name, attribute in item.items()}
 
 
 def _from_attribute(attribute: Mapping[str, Any]) -> Any:
+    # An attribute value is a mapping with one entry: its type and its value.
     ((kind, value),) = attribute.items()
     if kind == "N":
         return int(value) if value.lstrip("-").isdigit() else float(value)
     if kind == "L":
-        return [_from_attribute(inner) for inner in value]
-    return from_item(value) if kind == "M" else value
+        return [_from_attribute(element) for element in value]
+    if kind == "M":
+        return from_item(value)
+    return value
 
 
-def in_state(table: str, state: str) -> dict[str, Any]:
-    """Return the request of a Query for the rows in a state, in the order of the table's index."""
+def query_by_state(table: str, state: str) -> dict[str, Any]:
+    """Return the parameters of a Query for the rows in a state, in the order of the table's index."""
     return {
         "TableName": table,
         "IndexName": BY_STATE,
         "KeyConditionExpression": "#state = :state",
+        # `state` is a reserved word of DynamoDB's expressions.
         "ExpressionAttributeNames": {"#state": "state"},
         "ExpressionAttributeValues": to_item({":state": state}),
     }
 
 
-def if_it_holds(write: Callable[..., object], **request: Any) -> bool:
-    """Make a write that has a ConditionExpression; whether the condition held and it was made."""
+def conditional_write(write: Callable[..., object], **request: Any) -> bool:
+    """Call `write` with a request that has a ConditionExpression. Return False if the condition did not hold.
+
+    Raises ClientError if the write failed for another reason.
+    """
     try:
         write(**request)
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""The project's settings: defaults here, `scones.toml` over them, environment variables `SCONES_<NAME>` over both."""
+"""Project settings: environment variables `SCONES_<NAME>` override `scones.toml`, which overrides the defaults."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scones.errors import UsageError
 FILE = "scones.toml"
 
 
-class Depot(BaseModel):
-    """Where the depot is, in degrees of WGS 84, and how much longer its roads are than straight lines."""
+class DepotSettings(BaseModel):
+    """The depot's place in degrees (WGS 84), and `detour`: the length of its roads over that of a straight line."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,10 +26,11 @@ class Depot(BaseModel):
 
 
 class Settings(BaseSettings):
-    """What `scones.toml` may say; see there for units and meanings."""
+    """The content of `scones.toml`, which documents the units and meanings."""
 
     model_config = SettingsConfigDict(env_prefix="SCONES_", toml_file=FILE, extra="forbid")
 
+    # A part of bucket and role names: lower case for S3, and short enough for what the templates append.
     project: str = Field(default="scones", pattern=r"^[a-z][a-z0-9-]{1,24}[a-z0-9]$")
     image_tag: str = "latest"
     train_instance_type: str = "ml.m5.xlarge"
@@ -45,15 +46,16 @@ class Settings(BaseSettings):
     minimum_accuracy: float = Field(default=0.75, ge=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     hyperparameters: dict[str, str] = {}
-    depot: Depot = Depot()
+    depot: DepotSettings = DepotSettings()
     dispatch: Rules = Rules()
 
     @field_validator("realtime_max_instances")
     @classmethod
-    def _not_below_the_least(cls, most: int, info: ValidationInfo) -> int:
-        if most < info.data.get("realtime_min_instances", 1):
+    def _is_not_below_the_minimum(cls, maximum: int, info: ValidationInfo) -> int:
+        # The minimum is missing here if it is invalid itself, which pydantic reports beside this.
+        if maximum < info.data.get("realtime_min_instances", 1):
             raise ValueError("it is below realtime_min_instances")
-        return most
+        return maximum
 
     @classmethod
     def settings_customise_sources(
@@ -64,28 +66,33 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources of the settings, the strongest first (a hook of pydantic-settings)."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
     def storage_stack(self) -> str:
+        """The name of the stack that keeps data: bucket, tables, image repository and model registry."""
         return f"{self.project}-storage"
 
     @property
     def workflow_stack(self) -> str:
+        """The name of the stack that does the work: the functions, the state machines and their roles."""
         return f"{self.project}-workflow"
 
     @property
     def tags(self) -> list[dict[str, str]]:
+        """The tags of everything that belongs to the project, as most AWS services take them."""
         return [{"Key": TAG, "Value": self.project}]
 
 
 def load_settings() -> Settings:
-    """Read the settings of the current folder. Raises UsageError naming the first line that does not fit."""
+    """Return the settings of the current folder. Raises UsageError that names the first invalid setting."""
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"setting {name}: {first['msg']}; look at {Path(FILE).resolve()}") from error
+    # A ValidationError is a ValueError, too, and so is a file that is not TOML or not UTF-8.
     except ValueError as error:
         raise UsageError(f"{FILE} is not TOML: {error}") from error

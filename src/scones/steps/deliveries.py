@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
-from scones.items import if_it_holds, to_item
+from scones.items import conditional_write, to_item
 from scones.progress import Progress
 
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
@@ -109,7 +109,7 @@ def _release_claim(execution: str, *, table: str, dynamodb: Any) -> None:
     )
     for item in (item for page in pages for item in page["Items"]):
         # Where somebody else redrives too, the replay has the arrival already.
-        if_it_holds(
+        conditional_write(
             dynamodb.update_item,
             TableName=table,
             Key={"arrival_id": item["arrival_id"]},

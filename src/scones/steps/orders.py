@@ -16,9 +16,9 @@ from typing import Any
 from scones.contract.layout import KEPT_SECONDS
 from scones.dispatch_rule import Order
 from scones.errors import OrderError
-from scones.items import from_item, if_it_holds, to_item
+from scones.items import conditional_write, from_item, to_item
 from scones.progress import Progress
-from scones.settings import Depot
+from scones.settings import DepotSettings
 
 MOST_BYTES, MOST_KM, MOST_ID = 16 * 1024 * 1024, 500, 64
 STATES = ("OPEN", "ASSIGNED")
@@ -42,7 +42,7 @@ class Placed:
     place: Place | None = None
 
 
-def read_orders(path: Path, *, depot: Depot) -> list[Placed]:
+def read_orders(path: Path, *, depot: DepotSettings) -> list[Placed]:
     """Read a CSV file with a head. Raises OrderError, naming the first line that is wrong.
 
     A place is as far as its great circle from the depot times the depot's `detour`.
@@ -57,7 +57,7 @@ def read_orders(path: Path, *, depot: Depot) -> list[Placed]:
             raise OrderError(f"{path} is no CSV file in UTF-8 ({error}); it needs {_COLUMNS}") from error
 
 
-def parse_order(row: dict[str, Any], where: str, *, depot: Depot) -> Placed:
+def parse_order(row: dict[str, Any], where: str, *, depot: DepotSettings) -> Placed:
     """Read one order from its columns as texts. Raises OrderError that begins with `where`."""
     values = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str)}
     order_id = values.get("order_id", "")
@@ -127,7 +127,7 @@ def _add(placed: Placed, *, table: str, dynamodb: Any, now: datetime) -> bool:
         # Where somebody lives is personal.
         "expires_at": int(order.promised_at.timestamp()) + KEPT_SECONDS,
     }
-    return if_it_holds(
+    return conditional_write(
         dynamodb.put_item, TableName=table, Item=to_item(row), ConditionExpression="attribute_not_exists(order_id)"
     )
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from scones.contract.delivery import Assignment
 from scones.dispatch_rule import Choice, Order, Rules, choose, in_doubt
 from scones.errors import DispatchConflictError, EventError, NoOrderAvailable, PredictionError, VehicleInDoubt
-from scones.items import from_item, in_state, to_attribute, to_item
+from scones.items import from_item, query_by_state, to_attribute, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
 
@@ -120,7 +120,7 @@ def _row(arrival: str, *, depot: Depot) -> dict[str, Any]:
 
 def _open_orders(*, depot: Depot) -> Iterator[list[Order]]:
     """The open orders, the first promised first, a page at a time."""
-    query = in_state(depot.orders, "OPEN") | {"PaginationConfig": {"PageSize": _PAGE}}
+    query = query_by_state(depot.orders, "OPEN") | {"PaginationConfig": {"PageSize": _PAGE}}
     for page in depot.dynamodb.get_paginator("query").paginate(**query):
         rows = map(from_item, page["Items"])
         yield [Order(r["order_id"], r["distance_km"], datetime.fromisoformat(r["promised_at"])) for r in rows]
@@ -128,7 +128,7 @@ def _open_orders(*, depot: Depot) -> Iterator[list[Order]]:
 
 def _line_before(row: Mapping[str, Any], *, depot: Depot, now: datetime) -> list[dict[str, Any]]:
     """Who came before `row` and still waits in line, the first first."""
-    query = in_state(depot.arrivals, "IN_LINE")
+    query = query_by_state(depot.arrivals, "IN_LINE")
     query["KeyConditionExpression"] += " AND arrived_at < :mine"
     query["ExpressionAttributeValues"] |= to_item({":mine": row.get("arrived_at", now.isoformat())})
     line = map(from_item, depot.dynamodb.query(**query, Limit=_LINE)["Items"])

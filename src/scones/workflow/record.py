@@ -10,7 +10,7 @@ from typing import Any
 
 from scones.contract.delivery import Decision
 from scones.contract.layout import ARRIVALS, DECISIONS, JSON, KEPT_SECONDS
-from scones.items import if_it_holds, to_item
+from scones.items import conditional_write, to_item
 from scones.workflow.arrivals import arrival_id
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
@@ -48,7 +48,7 @@ def _has_arrival(decision: Decision, *, table: str, dynamodb: Any) -> bool:
         ":bucket": decision["s3_bucket"],
         ":key": decision["s3_key"],
     }
-    return if_it_holds(
+    return conditional_write(
         dynamodb.update_item,
         TableName=table,
         Key=to_item({"arrival_id": decision["arrival_id"]}),

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from scones.contract.delivery import ImageData, Label, Review, ReviewAnswer
 from scones.contract.layout import JSON, KEPT_SECONDS, LABELS, NEITHER
 from scones.errors import BadAnswerError, EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
-from scones.items import from_item, if_it_holds, in_state, to_item
+from scones.items import conditional_write, from_item, query_by_state, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
 
@@ -140,7 +140,7 @@ def oldest(*, desk: Desk, now: datetime) -> dict[str, Any]:
 
 
 def _in_state(state: str, *, desk: Desk) -> list[dict[str, Any]]:
-    return [from_item(item) for item in desk.dynamodb.query(**in_state(desk.table, state))["Items"]]
+    return [from_item(item) for item in desk.dynamodb.query(**query_by_state(desk.table, state))["Items"]]
 
 
 def _row(arrival: str, *, desk: Desk) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _row(arrival: str, *, desk: Desk) -> dict[str, Any]:
 
 
 def _put_unless_answered(row: Mapping[str, Any], *, desk: Desk) -> bool:
-    return if_it_holds(
+    return conditional_write(
         desk.dynamodb.put_item,
         TableName=desk.table,
         Item=to_item(row),
@@ -158,7 +158,7 @@ def _put_unless_answered(row: Mapping[str, Any], *, desk: Desk) -> bool:
 
 
 def _answer_once(arrival: str, given: ReviewAnswer, *, desk: Desk) -> None:
-    if_it_holds(
+    conditional_write(
         desk.dynamodb.update_item,
         TableName=desk.table,
         Key=to_item({"arrival_id": arrival}),

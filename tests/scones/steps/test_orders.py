@@ -16,7 +16,7 @@ from scones.dispatch_rule import Order
 from scones.errors import OrderError
 from scones.items import from_item, to_item
 from scones.progress import Progress
-from scones.settings import Depot
+from scones.settings import DepotSettings
 from scones.steps.orders import (  # fmt: skip
     MOST_BYTES,
     MOST_ID,
@@ -32,7 +32,7 @@ from scones.steps.orders import (  # fmt: skip
 )
 
 BERLIN, PARIS = Place(52.5200, 13.4050), Place(48.8566, 2.3522)
-DEPOT = Depot(latitude=BERLIN.latitude, longitude=BERLIN.longitude, detour=1.3)
+DEPOT = DepotSettings(latitude=BERLIN.latitude, longitude=BERLIN.longitude, detour=1.3)
 NOW = datetime(2026, 11, 25, 18, tzinfo=UTC)
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 ORDERS = st.lists(
@@ -72,7 +72,7 @@ def written(tmp_path: Path) -> Callable[..., Path]:
 def test_what_is_written_is_read_back(orders: list[Order], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("orders") / "evening.csv"
     write_orders(orders, path)
-    read = [placed.order for placed in read_orders(path, depot=Depot())]
+    read = [placed.order for placed in read_orders(path, depot=DepotSettings())]
     assert [(o.order_id, o.promised_at) for o in read] == [(o.order_id, o.promised_at) for o in orders]
     assert [o.distance_km for o in read] == pytest.approx([o.distance_km for o in orders], abs=0.0051)
 
@@ -170,7 +170,7 @@ def test_a_place_is_as_far_as_the_roads_to_it() -> None:
     with pytest.raises(OrderError, match="1141 km away, over 500"):
         parse_order(row | {"latitude": "48.8566", "longitude": "2.3522"}, "here", depot=DEPOT)
     with pytest.raises(OrderError, match="the depot has none; set \\[depot\\]"):
-        parse_order(row, "here", depot=Depot())
+        parse_order(row, "here", depot=DepotSettings())
 
 
 PLACES = st.builds(Place, st.floats(-90, 90), st.floats(-180, 180))
