@@ -1,1 +1,1 @@
-"""The laptop's AWS: ministack in a process of its own, where Lambdas, training jobs and endpoints really run."""
+"""AWS on a laptop: ministack in a process of its own, with Lambda functions, training jobs and endpoints that run."""

@@ -1,4 +1,4 @@
-"""`python -m localaws`: the same as the `localaws` command."""
+"""`python -m localaws`: the `localaws` command."""
 
 from localaws.cli import main
 

@@ -1,4 +1,7 @@
-"""`localaws`: start, stop and look at the laptop's AWS; other programs mount `app`. Loads typer and the stdlib only."""
+"""The `localaws` command: start, stop and inspect AWS on a laptop. Other programs mount `app`.
+
+Loads typer and the standard library only, so that `--help` is fast.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,17 @@ from localaws.server import background
 from localaws.server.environment import client_environment
 
 State = Annotated[Path, typer.Option(help="Folder for everything that the server writes.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-STATE = Path(".scones/localaws")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DEFAULT_STATE = Path(".scones/localaws")
+P = ParamSpec("P")
 
-app = typer.Typer(no_args_is_help=True, help="The laptop's AWS: start it, stop it, look at it.")
-program = typer.Typer(no_args_is_help=True, help="The laptop's AWS.", add_completion=False)
+app = typer.Typer(no_args_is_help=True, help="AWS on a laptop: start, stop and inspect it.")
+program = typer.Typer(no_args_is_help=True, help="AWS on a laptop.", add_completion=False)
 program.add_typer(app)
 
 
-P = ParamSpec("P")
-
-
 def _reported(command: Callable[P, None]) -> Callable[P, None]:
-    """Make an error one line and exit code 1, whichever program the command is part of."""
+    # A decorator rather than an `except` in `main`, because other programs mount `app` and never call our `main`.
 
     @wraps(command)
     def run(*arguments: P.args, **options: P.kwargs) -> None:
@@ -43,8 +44,8 @@ def _reported(command: Callable[P, None]) -> Callable[P, None]:
 @app.command()
 @_reported
 def up(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
-    state: State = STATE,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 0,
+    state: State = DEFAULT_STATE,
 ) -> None:
     """Start the server in the background and wait until it is ready.
 
@@ -62,8 +63,8 @@ def up(
 
 @app.command()
 @_reported
-def down(state: State = STATE) -> None:
-    """Stop the server and everything that it runs; its state stays on disk.
+def down(state: State = DEFAULT_STATE) -> None:
+    """Stop the server and everything that runs in it; its state stays on disk.
 
     Example: localaws down
     """
@@ -78,25 +79,25 @@ def down(state: State = STATE) -> None:
 
 @app.command()
 @_reported
-def status(state: State = STATE, as_json: Json = False) -> None:
-    """Say whether the server is up, and what is there; exit code 0 if it is up, else 1.
+def status(state: State = DEFAULT_STATE, as_json: Json = False) -> None:
+    """Print whether the server is up and what it holds; exit with 0 if it is up, else with 1.
 
     Example: localaws status --json
     """
     running = background.find(state)
-    about = {"up": False} if running is None else {"up": True, **background.describe(running)}
+    description = {"up": False} if running is None else {"up": True, **background.describe(running)}
     if as_json:
-        typer.echo(json.dumps(about))
+        typer.echo(json.dumps(description))
     else:
-        for name, value in about.items():
+        for name, value in description.items():
             typer.echo(f"{name:12} {value}")
     raise typer.Exit(0 if running else 1)
 
 
 @app.command()
 @_reported
-def env(state: State = STATE) -> None:
-    """Print what a shell needs for any AWS client to find the server.
+def env(state: State = DEFAULT_STATE) -> None:
+    """Print the environment variables with which AWS clients reach the server.
 
     Example: eval "$(localaws env)"
     """
@@ -115,22 +116,25 @@ def _export(url: str) -> None:
 @_reported
 def serve(
     state: State,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 0,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; anything but loopback is open to others.")
+        str, typer.Option(help="Address to listen on; only loopback is closed to other machines.")
     ] = "127.0.0.1",
-    image: Annotated[list[str] | None, typer.Option(help="NAME=COMMAND: what runs a program of that image.")] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="NAME=COMMAND: how to run an image's programs.")
+    ] = None,
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop at the end of stdin.")] = False,
 ) -> None:
-    """Serve in the foreground until SIGTERM.
+    """Run the server in the foreground until SIGTERM.
 
     Example: localaws serve --state state --port 4566
     """
+    # Imported here: the other commands must stay fast, and a server brings hypercorn and ministack.
     from localaws.server.server import serve as run
 
     run(state.absolute(), host, port, image or [], until_eof)
 
 
 def main() -> None:
-    """The `localaws` command."""
+    """Run the `localaws` command."""
     program()

@@ -1,23 +1,17 @@
-"""Every error that localaws raises on purpose; the message is one line.
-
-LocalAwsError
-|-- ImageError        an image that is not known here, or an `--image` that names none
-|-- ServerError       the server could not start, or did not come up
-`-- DefinitionError   a state machine that this engine would not run as AWS does
-"""
+"""Every error that localaws raises on purpose. Each message is one line; the command line prints it."""
 
 
 class LocalAwsError(Exception):
-    pass
+    """The base class of all errors that localaws raises on purpose."""
 
 
-class ImageError(LocalAwsError):
-    pass
+class ContainerImageError(LocalAwsError):
+    """Raised if a container image is unknown on this machine, or if an `--image` option cannot be parsed."""
 
 
 class ServerError(LocalAwsError):
-    pass
+    """Raised if the server cannot start, does not answer or cannot be stopped."""
 
 
 class DefinitionError(LocalAwsError):
-    pass
+    """Raised for a state machine that this engine would not run as AWS does."""

@@ -22,8 +22,8 @@ def state(tmp_path: Path) -> Iterator[Path]:
 
 
 def status(state: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads(run("status", "--json", "--state", str(state)).stdout)
-    return found
+    description: dict[str, object] = json.loads(run("status", "--json", "--state", str(state)).stdout)
+    return description
 
 
 def test_up_status_env_and_down(state: Path, ended: Callable[[int], bool]) -> None:
@@ -32,22 +32,22 @@ def test_up_status_env_and_down(state: Path, ended: Callable[[int], bool]) -> No
     assert run("env", *at).returncode == 1
     first = run("up", *at)
     assert first.returncode == 0
-    about = status(state)
-    assert about["up"] is True
-    assert f"export AWS_ENDPOINT_URL={about['url']}" in first.stdout.splitlines()
-    assert {about[name] for name in ("buckets", "functions", "machines", "endpoints")} == {0}
+    description = status(state)
+    assert description["up"] is True
+    assert f"export AWS_ENDPOINT_URL={description['url']}" in first.stdout.splitlines()
+    assert {description[name] for name in ("buckets", "functions", "machines", "endpoints")} == {0}
     again = run("up", *at)
     assert (again.returncode, "already up" in again.stdout) == (0, True)
-    assert status(state)["pid"] == about["pid"]
+    assert status(state)["pid"] == description["pid"]
     environment = run("env", *at).stdout.splitlines()
-    assert environment[0] == f"export AWS_ENDPOINT_URL={about['url']}"
+    assert environment[0] == f"export AWS_ENDPOINT_URL={description['url']}"
     assert run("down", *at).returncode == 0
-    assert ended(int(str(about["pid"])))
+    assert ended(int(str(description["pid"])))
     assert run("status", *at).returncode == 1
     assert run("down", *at).returncode == 0
 
 
-def test_a_server_that_was_killed_is_told_from_one_that_runs(state: Path, eventually: Callable[..., Any]) -> None:
+def test_a_killed_server_is_not_reported_as_up(state: Path, eventually: Callable[..., Any]) -> None:
     run("up", "--state", str(state))
     pid = int(str(status(state)["pid"]))
     os.kill(pid, signal.SIGKILL)
@@ -59,7 +59,7 @@ def test_a_server_that_was_killed_is_told_from_one_that_runs(state: Path, eventu
     assert status(state)["pid"] != pid
 
 
-def test_a_port_in_use_is_one_line(localaws: Any, state: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(localaws: Any, state: Path) -> None:
     refused = run("up", "--state", str(state), "--port", localaws.url.rpartition(":")[2])
     assert refused.returncode == 1
     assert "Address already in use" in refused.stderr.splitlines()[-1]
@@ -71,7 +71,7 @@ def test_a_second_server_on_the_same_folder_is_refused(localaws: Any) -> None:
     assert "Another server uses" in refused.stderr
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused = run("serve", "--state", str(tmp_path / "file" / "state"))
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)

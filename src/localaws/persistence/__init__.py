@@ -1,4 +1,4 @@
-"""What the server must not forget: the engine's stores, entry by entry, in one SQLite file."""
+"""The durable state of the server: ministack's stores, entry by entry, in one SQLite file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ __all__ = ["Saver", "open_saver"]
 
 
 def open_saver(path: Path) -> Saver:
-    """Put the state file in the place of ministack's own saving at shutdown; the engine loads it when it starts."""
+    """Return a saver to the file `path`, and make ministack load its state from there when it starts.
+
+    ministack's own saving, which happens at shutdown only, is turned off.
+    """
     watch_stores((AccountScopedDict, AccountRegionScopedDict))
     watch_items(dynamodb)
     objects.install()
@@ -32,15 +35,15 @@ def open_saver(path: Path) -> Saver:
 
 
 def _modules() -> Mapping[str, ModuleType]:
-    # Asked at each request; modules only ever come.
+    # Called for each request, so the answer is cached. Modules are only ever added: their numbers are the cache's key.
     return _modules_of(len(engine._loaded_modules), len(sys.modules))
 
 
 @lru_cache(1)
-def _modules_of(*_how_many: int) -> Mapping[str, ModuleType]:
-    found = {}
+def _modules_of(*_counts: int) -> Mapping[str, ModuleType]:
+    modules = {}
     for name, module_name in engine._state_map.items():
         module = engine._loaded_modules.get(module_name) or sys.modules.get(f"ministack.services.{module_name}")
         if isinstance(module, ModuleType) and hasattr(module, "get_state"):
-            found[name] = module
-    return found
+            modules[name] = module
+    return modules

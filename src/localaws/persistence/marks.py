@@ -1,6 +1,7 @@
-"""Which entries a request has looked at, and so may have changed: every access to a store leaves a mark.
+"""Marks: the entries that a request has looked at, and so may have changed. Every access to a store leaves one.
 
-Marks belong to the request, whichever thread works for it, because threads are started in a copy of its context.
+Marks belong to a request, not to a thread: ministack starts its threads in a copy of the request's context, so that
+their accesses are marked too.
 """
 
 from __future__ import annotations
@@ -10,60 +11,63 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any, Final
 
-# A store's id and the scoped key in it; or ITEMS, and (account, region, table, partition, sort).
-Mark = tuple[int | str, tuple[Any, ...]]
+_Key = tuple[object, ...]
+# The id of a store and the scoped key in it; or ITEMS, and (account, region, table, partition, sort).
+Mark = tuple[int | str, _Key]
 ITEMS: Final = "items"
 
 _marks: contextvars.ContextVar[set[Mark] | None] = contextvars.ContextVar("marks", default=None)
 
 
 def begin() -> set[Mark]:
-    """Collect the marks of the request that begins here."""
+    """Return the set in which the marks of the current request are collected from now on."""
     marks: set[Mark] = set()
     _marks.set(marks)
     return marks
 
 
 def watch_stores(kinds: Iterable[type[Any]]) -> None:
-    """Let stores of these classes leave a mark for each entry that is looked up or met in a walk."""
+    """Make stores of these classes leave a mark for each entry that is looked up or iterated over."""
     for kind in kinds:
-        kind._scoped = _looked_up(kind._scoped)
-        kind._is_mine = _met(kind._is_mine)
+        # Accesses go through one of these two methods; the saver's sweep finds what the few others change.
+        kind._scoped = _marking_lookup(kind._scoped)
+        kind._is_mine = _marking_iteration(kind._is_mine)
 
 
-def _looked_up(scoped: Callable[[Any, Any], tuple[Any, ...]]) -> Callable[[Any, Any], tuple[Any, ...]]:
-    def looked_up(store: Any, key: Any) -> tuple[Any, ...]:
-        found = scoped(store, key)
+def _marking_lookup(scoped: Callable[[object, object], _Key]) -> Callable[[object, object], _Key]:
+    def mark_and_scope(store: object, key: object) -> _Key:
+        scoped_key = scoped(store, key)
         marks = _marks.get()
         if marks is not None:
-            marks.add((id(store), found))
-        return found
+            marks.add((id(store), scoped_key))
+        return scoped_key
 
-    return looked_up
+    return mark_and_scope
 
 
-def _met(is_mine: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def met(store: Any, key: Any) -> bool:
+def _marking_iteration(is_mine: Callable[[object, _Key], bool]) -> Callable[[object, _Key], bool]:
+    def mark_and_ask(store: object, scoped_key: _Key) -> bool:
         marks = _marks.get()
         if marks is not None:
-            marks.add((id(store), key))
-        return is_mine(store, key)
+            marks.add((id(store), scoped_key))
+        return is_mine(store, scoped_key)
 
-    return met
+    return mark_and_ask
 
 
 def watch_items(dynamodb: ModuleType) -> None:
-    """Let DynamoDB leave a mark for each item that is put or removed: a table is one entry, however many it holds."""
+    """Make DynamoDB leave a mark for each item that is put or removed."""
+    # A table is one entry of its store however many items it holds: without these, each put would compare them all.
     for name in ("_set_item", "_remove_item"):
-        setattr(dynamodb, name, _changed(getattr(dynamodb, name)))
+        setattr(dynamodb, name, _marking_item(getattr(dynamodb, name)))
 
 
-def _changed(change: Callable[..., Any]) -> Callable[..., Any]:
-    def changed(table: dict[str, Any], partition: Any, sort: Any, *rest: Any) -> Any:
+def _marking_item(change: Callable[..., object]) -> Callable[..., object]:
+    def mark_and_change(table: dict[str, Any], partition: object, sort: object, *rest: object) -> object:
         marks = _marks.get()
         if marks is not None:
             _, _, _, region, account, name = table["TableArn"].split(":", 5)
             marks.add((ITEMS, (account, region, name.removeprefix("table/"), partition, sort)))
         return change(table, partition, sort, *rest)
 
-    return changed
+    return mark_and_change

@@ -1,5 +1,5 @@
-"""S3's objects, which the engine itself keeps as files: a file that could not be written is an error, not a warning,
-and what is in a file is not in memory too.
+"""S3's objects, which ministack itself keeps as files: a failed write is an error rather than a warning, and a body
+that is in a file is not kept in memory as well.
 
 Runs in the server.
 """
@@ -15,31 +15,38 @@ _persist_displaced = s3._persist_displaced_version
 
 
 def install() -> None:
-    """Make a write that failed answer 500, where the engine would keep the object in memory and answer 200."""
+    """Make a failed write answer 500; ministack would keep the object in memory and answer 200."""
     s3._persist_object = persist_object
     s3._persist_displaced_version = persist_displaced_version
 
 
 def persist_object(bucket: str, key: str, record: object) -> None:
-    """Write an object, or raise OSError; the engine reads it from its file again when it is asked for."""
+    """Write an object to its file. Raises OSError if it cannot be written."""
     _persist(bucket, key, record)
-    # The engine lets go of the object's body once it is on disk, but not of its version's.
+    # ministack only logs a failure. It drops the body from the record once it is on disk, so a body that is still
+    # there was not written.
     if isinstance(record, dict) and record.get("body") is not None:
-        raise _unwritten(bucket, key)
+        raise _write_error(bucket, key)
+    # It keeps the body of the version's own record, though. All versions are walked, as they are for the sidecar file
+    # that `_persist` has just written: the one that is new need not be the last.
     for version in s3._object_versions.get((bucket, key), ()):
         version["data"] = None
 
 
 def persist_displaced_version(bucket: str, key: str, prior: dict[str, Any] | None, versioning: str) -> None:
-    """Write the version that another is about to take the place of, or raise OSError and leave it in its place."""
+    """Write the body of the version that a new one is about to replace as the current object.
+
+    Raises OSError, and leaves that version the current one, if it cannot be written.
+    """
     _persist_displaced(bucket, key, prior, versioning)
     version = (prior or {}).get("version_id") or "null"
+    # While versioning is suspended, a new null version overwrites the old one, which is not kept.
     is_kept = prior is not None and not (versioning == "Suspended" and version == "null")
     if is_kept and not s3._version_file_exists(bucket, key, version):
-        # Nothing has been overwritten yet but the engine's own note of what is there.
+        # So far only the record in memory has been replaced; no file has been overwritten.
         s3._buckets[bucket]["objects"][key] = prior
-        raise _unwritten(bucket, key)
+        raise _write_error(bucket, key)
 
 
-def _unwritten(bucket: str, key: str) -> OSError:
+def _write_error(bucket: str, key: str) -> OSError:
     return OSError(f"s3://{bucket}/{key} could not be written to disk; the server's log has the reason.")

@@ -1,7 +1,8 @@
-"""The engine's stores as rows, and rows as stores again. Runs on the saver's thread, beside requests that change them.
+"""ministack's stores as entries for rows, and entries as stores again.
 
-Small services are read through their own `get_state`, which copies. Those that grow are read in place, in pieces that
-can be recognised as unchanged without looking inside: a DynamoDB item, an execution, a block of log events.
+Runs on the saver's thread, at the same time as requests that change the stores. Small services are read through their
+own `get_state`, which copies. Services that grow are read in place, in pieces that are recognised as unchanged by
+their identity: a DynamoDB item, an execution, a block of log events.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Scoped = AccountScopedDict | AccountRegionScopedDict
 State = dict[str, Any]
 StoredEntry = tuple[str, tuple[Any, ...], Any]
 
-# Module globals `_NAME` behind the key NAME of `get_state`.
+# The services that are read in place: the module's global `_NAME` is the key NAME of its `get_state`.
 LIVE_STORES = {
     "cloudwatch": (
         "metrics",
@@ -61,14 +62,15 @@ LIVE_STORES = {
         "map_runs",
     ),
 }
+# A log stream grows at its end only, so one more event makes at most one row of this many events new.
 _EVENTS_PER_ROW = 256
 GONE: Final = object()
 
 
 class Entry(NamedTuple):
-    """`key` is the scoped key, or () for a store that has none; `value` may be GONE.
+    """One entry of a store: `key` is its scoped key, or () if the whole store is one entry; `value` may be GONE.
 
-    Stamps that are equal, object by object, mean that nothing has changed.
+    Two entries whose stamps hold the identical objects have the same value.
     """
 
     store: str
@@ -78,7 +80,7 @@ class Entry(NamedTuple):
 
 
 def entries(service: str, module: ModuleType) -> Iterator[Entry]:
-    """Everything that `service` would have to be told after a restart."""
+    """Yield all that `service` needs after a restart."""
     if service not in LIVE_STORES:
         for store, value in (module.get_state() or {}).items():
             yield from _entries_of(store, value)
@@ -91,10 +93,14 @@ def entries(service: str, module: ModuleType) -> Iterator[Entry]:
 
 
 def entries_at(service: str, module: ModuleType, store: str, key: tuple[Any, ...]) -> Iterator[Entry]:
-    """The same for one key of one store, of a service that is read in place; for a table, without its items."""
+    """Yield what belongs to one key of one store of a service that is read in place, or an entry that is GONE.
+
+    A table comes without its items, which have marks of their own.
+    """
     if store == "items":
         table = module._tables._data.get(key[:3], {"items": {}})
         item = table["items"].get(key[3], {}).get(key[4], GONE)
+        # A changed item is a new object: DynamoDB never changes one in its place.
         yield Entry(store, key, item, (item,))
         return
     value = getattr(module, f"_{store}")._data.get(key, GONE)
@@ -108,8 +114,9 @@ def entries_at(service: str, module: ModuleType, store: str, key: tuple[Any, ...
         yield from split(entry) if split else (entry,)
 
 
-def _entries_of(store: str, value: Any) -> Iterator[Entry]:
+def _entries_of(store: str, value: object) -> Iterator[Entry]:
     if isinstance(value, Scoped):
+        # Copied at once, here and below: requests add and remove entries while this generator is read.
         for key, inner in list(value._data.items()):
             yield Entry(store, key, inner)
     else:
@@ -128,8 +135,10 @@ def _table_alone(table: Entry) -> Entry:
 
 
 def _split_execution(execution: Entry) -> Iterator[Entry]:
-    value, events = execution.value, execution.value.get("events")
-    # Of a list that grows its last event; what has ended has another kind of history, which stays as it is.
+    value = execution.value
+    events = value.get("events")
+    # A running execution's list of events grows, so its last event is compared. The packed history of one that has
+    # ended is compared as a whole, because to look at its last event would unpack it.
     last = events[-1] if isinstance(events, list) and events else events
     yield Entry(execution.store, execution.key, value, (value, value.get("status"), last))
 
@@ -161,12 +170,13 @@ def _without(value: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def state_of(service: str, stored: Iterable[StoredEntry]) -> State:
-    """The argument of `load_persisted_state`, from (store, key, value) in the order of their first writing."""
+    """Return the argument of `load_persisted_state` for (store, key, value) in the order of their first writing."""
     state: State = {}
     for store, key, value in stored:
         if key == ():
             state[store] = value
         else:
+            # (account, key) or (account, region, key, ...).
             kind = AccountScopedDict if len(key) == 2 else AccountRegionScopedDict
             state.setdefault(store, kind())._data[key] = value
     join = _JOINS.get(service)
@@ -195,6 +205,7 @@ def _join_log_groups(state: State) -> None:
 
 
 def _end_executions(state: State) -> None:
+    # The threads that ran them ended with the server; nothing would ever finish these executions.
     failure = {"error": "States.Runtime", "cause": "The server stopped while this execution was running."}
     for execution in state.get("executions", AccountRegionScopedDict())._data.values():
         if execution["status"] == "RUNNING":

@@ -1,7 +1,7 @@
-"""The server as a background process: found by its server.json, started detached, stopped and described.
+"""The server as a background process: find it by its server.json, start it detached, stop it, describe it.
 
-Runs in the command line's process; loads the standard library, and boto3 and psutil only to describe or stop one. A
-server.json that a killed server left behind is told by its lock, which the system lets go when a process dies.
+Runs in the process of the command line. Loads the standard library only; boto3 and psutil are imported where a server
+is described or stopped.
 """
 
 from __future__ import annotations
@@ -18,25 +18,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from localaws.errors import ServerError
 from localaws.server.environment import REGION
 
 LOG = "localaws.log"
-# A start that fails ends by itself; a slow machine's takes long.
+# A failing start ends its process at once; only a slow machine needs this long.
 _START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
-_COUNTED = {
-    "buckets": ("s3", "list_buckets", "Buckets"),
-    "functions": ("lambda", "list_functions", "Functions"),
-    "machines": ("stepfunctions", "list_state_machines", "stateMachines"),
-    "endpoints": ("sagemaker", "list_endpoints", "Endpoints"),
-}
+_POLL_SECONDS = 0.02
+
+Sleep = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Server:
-    """A running server, as its server.json tells; `started_at` is ISO 8601 in UTC."""
+class RunningServer:
+    """A running server, as its server.json describes it; `started_at` is ISO 8601 in UTC."""
 
     pid: int
     port: int
@@ -44,69 +42,106 @@ class Server:
     started_at: str
 
 
-def find(state: Path) -> Server | None:
-    """The server that runs on this folder now, or None."""
+def find(state: Path) -> RunningServer | None:
+    """Return the server that runs on this folder now, or None."""
+    # The lock decides, not server.json: a killed server leaves the file behind, but the system releases its lock.
     try:
         with (state / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return None
     except BlockingIOError:
-        pass
+        return _read(state)
     except OSError:
         return None
-    return _read(state)
 
 
-def _read(state: Path) -> Server | None:
+def _read(state: Path) -> RunningServer | None:
     try:
         about = json.loads((state / "server.json").read_text())
-        return Server(int(about["pid"]), int(about["port"]), str(about["url"]), str(about["started_at"]))
+        return RunningServer(int(about["pid"]), int(about["port"]), str(about["url"]), str(about["started_at"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def start(state: Path, port: int) -> Server:
-    """Start a server and wait until it answers. Raises ServerError with its own last words if it does not."""
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        log = (state / LOG).open("ab")
-    except OSError as error:
-        raise ServerError(f"{state} cannot be written: {error.strerror}; give another --state.") from error
+def start(state: Path, port: int, sleep: Sleep = time.sleep) -> RunningServer:
+    """Start a server in the background and return it once it answers.
+
+    Raises ServerError, with the last line of the server's log, if it does not start.
+    """
+    log = _open_log(state)
+    begin = log.tell()
     argv = [sys.executable, "-m", "localaws", "serve", "--state", str(state), "--port", str(port)]
     with log:
-        begin = log.tell()
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True
         )
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         server = _read(state)
+        # An earlier server's file may still be there until the new one has taken the lock.
         if server is not None and server.pid == process.pid:
             return server
-        time.sleep(0.02)
+        sleep(_POLL_SECONDS)
     process.kill()
-    raise ServerError(_last_words(state / LOG, begin))
+    raise ServerError(_last_line(state / LOG, begin))
 
 
-def _last_words(log: Path, begin: int) -> str:
+def _open_log(state: Path) -> IO[bytes]:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        return (state / LOG).open("ab")
+    except OSError as error:
+        raise ServerError(f"{state} cannot be written: {error.strerror}; give another --state.") from error
+
+
+def _last_line(log: Path, begin: int) -> str:
     lines = log.read_bytes()[begin:].decode(errors="replace").strip().splitlines() or ["The server did not start."]
     return f"{lines[-1].removeprefix('Error: ')} (The log is {log}.)"
 
 
-def stop(server: Server) -> None:
-    """End the server and wait until it is gone; one that does not react is killed, and its children with it."""
+def stop(server: RunningServer, sleep: Sleep = time.sleep) -> None:
+    """Terminate the server and wait until it has ended; kill it if it does not react in 20 seconds.
+
+    Raises ServerError if the process survives both signals.
+    """
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.kill(server.pid, number)
         except ProcessLookupError:
             return
-        if _wait(lambda: not _is_alive(server.pid), _STOP_SECONDS):
+        if _has_ended(server.pid, _STOP_SECONDS, sleep):
             return
     raise ServerError(f"Process {server.pid} cannot be stopped; end it by hand.")
 
 
-def describe(server: Server) -> dict[str, object]:
-    """Address, age, memory and how much of everything is there."""
+def _has_ended(pid: int, seconds: float, sleep: Sleep) -> bool:
+    """Wait up to `seconds` for the end of a process."""
+    deadline = time.monotonic() + seconds
+    while _is_alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        sleep(_POLL_SECONDS)
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    import psutil
+
+    # Reaps the server if it is our own child, as in a test; else it is init's.
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        # The first process of a container may reap no orphans; the ended server then stays a zombie.
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def describe(server: RunningServer) -> dict[str, object]:
+    """Return the server's address, process id, age in seconds, memory in MB and number of resources of each kind.
+
+    Raises ServerError if it does not answer.
+    """
     age = datetime.now(UTC) - datetime.fromisoformat(server.started_at)
     return {
         "url": server.url,
@@ -115,21 +150,6 @@ def describe(server: Server) -> dict[str, object]:
         "rss_mb": _rss_mb(server.pid),
         **_counts(server.url),
     }
-
-
-def _counts(url: str) -> dict[str, int]:
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
-    counts = {}
-    try:
-        for name, (service, operation, member) in _COUNTED.items():
-            pages = boto3.client(service, endpoint_url=url, **credentials).get_paginator(operation).paginate()
-            counts[name] = sum(len(page.get(member, ())) for page in pages)
-    except (BotoCoreError, ClientError) as error:
-        raise ServerError(f"The server on {url} does not answer: {error}") from error
-    return counts
 
 
 def _rss_mb(pid: int) -> int:
@@ -141,22 +161,22 @@ def _rss_mb(pid: int) -> int:
         raise ServerError(f"The server (pid {pid}) has just ended.") from error
 
 
-def _is_alive(pid: int) -> bool:
-    import psutil
+def _counts(url: str) -> dict[str, int]:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    # The caller's own credentials must not matter, nor be needed.
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+    buckets = session.client("s3", endpoint_url=url).get_paginator("list_buckets")
+    functions = session.client("lambda", endpoint_url=url).get_paginator("list_functions")
+    machines = session.client("stepfunctions", endpoint_url=url).get_paginator("list_state_machines")
+    endpoints = session.client("sagemaker", endpoint_url=url).get_paginator("list_endpoints")
     try:
-        # A container's first process may reap no orphans: there the server stays a zombie.
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _wait(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+        return {
+            "buckets": sum(len(page.get("Buckets", ())) for page in buckets.paginate()),
+            "functions": sum(len(page.get("Functions", ())) for page in functions.paginate()),
+            "machines": sum(len(page.get("stateMachines", ())) for page in machines.paginate()),
+            "endpoints": sum(len(page.get("Endpoints", ())) for page in endpoints.paginate()),
+        }
+    except (BotoCoreError, ClientError) as error:
+        raise ServerError(f"The server on {url} does not answer: {error}") from error

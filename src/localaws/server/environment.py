@@ -1,4 +1,4 @@
-"""What ministack reads from the environment when it is imported: set here, once, before that. Runs in the server."""
+"""The environment variables of the server. ministack reads them while it is imported, so they are set once, before."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
-# The caller's settings for AWS, or for another copy of the engine, are not for this server.
+# The caller's settings for AWS, or for another copy of ministack, must not reach this server.
 _FOREIGN = ("AWS_", "LAMBDA_", "LOCALSTACK_", "MINISTACK_", "SFN_", "S3_", "SERVICES")
 
 
 def client_environment(url: str) -> dict[str, str]:
-    """What any AWS client needs to find this server; the credentials are accepted as they are."""
+    """Return the variables with which any AWS client reaches this server, which accepts any credentials."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -25,8 +25,12 @@ def client_environment(url: str) -> dict[str, str]:
 
 
 def prepare(environ: MutableMapping[str, str], state: Path, url: str, port: int) -> None:
-    """Make `environ` the engine's: whatever it writes is under `state`, and what it does not need stays off."""
-    for name in [name for name in environ if name.startswith(_FOREIGN)]:
+    """Set in `environ` all that ministack reads: it writes below `state` only, and what is not needed here is off.
+
+    `url` and `port` are the server's own address. Variables that other AWS programs read are removed.
+    """
+    foreign = [name for name in environ if name.startswith(_FOREIGN)]
+    for name in foreign:
         del environ[name]
     temporary = state / "tmp"
     environ.update(
@@ -42,9 +46,10 @@ def prepare(environ: MutableMapping[str, str], state: Path, url: str, port: int)
         S3_DATA_DIR=str(state / "s3"),
         LAMBDA_EXECUTOR="local",
         TMPDIR=str(temporary),
-        # No containers here: a socket that is not there keeps the engine from looking for any.
+        # ministack looks for containers at each start; a socket that does not exist makes that return at once.
         DOCKER_HOST=f"unix://{temporary}/docker.sock",
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
     )
+    # The module caches the folder; TMPDIR alone reaches only child processes.
     tempfile.tempdir = os.fspath(temporary)

@@ -1,6 +1,6 @@
-"""Child processes of the server: started in a group of their own, and never outliving it. Runs in the server.
+"""Child processes of the server: each starts in a process group of its own and never outlives the server.
 
-Does not restart what dies and does not read what children print; that is the caller's.
+Runs in the server. Restarting a child that ended and reading its output are the caller's tasks.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ def spawn(
     stdout: int | IO[bytes],
     limit_bytes: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `argv` in a session of its own; stderr joins stdout and stdin is empty.
+    """Start `argv` in a session of its own and return the process; stderr joins stdout, and stdin is empty.
 
-    `limit_bytes` caps RLIMIT_DATA, which on Linux counts all private memory. Whatever becomes of this process, the
-    child's whole group ends with it. Raises OSError where the program or the folder is not there.
+    `limit_bytes` is the limit of RLIMIT_DATA, which on Linux counts all private memory. The child's whole group is
+    killed when this process ends, even by SIGKILL. Raises OSError if the program or the folder `cwd` does not exist.
     """
     command = list(argv)
     if limit_bytes is not None:
+        # A shell sets the limit, because preexec_fn is not safe in a process with threads. ulimit counts in KiB.
         command = ["/bin/sh", "-c", 'ulimit -d "$1" && shift && exec "$@"', "sh", str(limit_bytes // 1024), *command]
     process = subprocess.Popen(
         command,
@@ -53,15 +54,19 @@ def spawn(
 
 
 def stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
-    """SIGTERM to the group, SIGKILL after `grace_seconds`, reap. To be called for a child that ended by itself too."""
+    """Send SIGTERM to the child's group, SIGKILL after `grace_seconds`, and reap the child.
+
+    Call it for a child that has ended, too: its own children may still run, and its process id is released only here.
+    """
     with _lock:
+        # Once reaped, the process id may belong to another process, which must not be signalled.
         if process.pid not in _live:
             return
     if process.poll() is None and grace_seconds > 0:
         _signal_group(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(grace_seconds)
-    # Its children may still be there when the leader is not.
+    # The group may still have members after its leader has ended.
     _signal_group(process, signal.SIGKILL)
     process.wait()
     with _lock:
@@ -70,7 +75,7 @@ def stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
 
 
 def stop_all(grace_seconds: float) -> None:
-    """Stop every live child at once, then the sentinel."""
+    """Stop all children at the same time, then the sentinel."""
     global _sentinel
     with _lock:
         processes = list(_live.values())
@@ -90,12 +95,15 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 
 def _tell_sentinel(sign: str, pid: int) -> None:
+    """Register (`+`) or release (`-`) a process group with the sentinel; `_lock` must be held."""
     global _sentinel
     if _sentinel is None or _sentinel.poll() is not None:
         program = Path(__file__).with_name("sentinel.py")
+        # -I and -S skip site-packages: the sentinel starts faster and stays small.
         _sentinel = subprocess.Popen(
             [sys.executable, "-I", "-S", str(program)], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
+        # A sentinel that was killed has taken its list with it.
         for live in _live:
             print(f"+{live}", file=_sentinel.stdin)
     print(f"{sign}{pid}", file=_sentinel.stdin, flush=True)

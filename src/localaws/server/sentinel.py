@@ -1,7 +1,7 @@
-"""Ends the process groups of a server that died. Runs beside it as `python sentinel.py`; stdlib only.
+"""Kills the process groups of a server that has ended. Runs beside it as `python sentinel.py`; standard library only.
 
-Reads `+PGID` and `-PGID` lines from stdin. EOF means that the server is gone, however it went (kill -9 included):
-whatever is still registered is killed, children's children too, which PR_SET_PDEATHSIG would not reach.
+Reads `+PGID` and `-PGID` lines from stdin. The end of stdin means that the server has ended, by SIGKILL or otherwise;
+the groups that are still registered are killed. PR_SET_PDEATHSIG would not reach the children's own children.
 """
 
 import os
@@ -11,6 +11,7 @@ from contextlib import suppress
 
 
 def main() -> None:
+    """Read registrations until the end of stdin, then kill the groups that are left."""
     groups: set[int] = set()
     for line in sys.stdin:
         group = int(line[1:])

@@ -1,7 +1,7 @@
-"""`localaws serve`: the engine, its extensions and its state, on one loopback port, until it is told to stop.
+"""`localaws serve`: ministack, its extensions and its state, on one loopback port, until it is stopped.
 
-Runs in the foreground; `localaws.cli` puts it into the background. Imports the engine only once its environment is
-set, because ministack reads that while it is imported.
+Runs in the foreground; `localaws.server.background` starts it detached. Imports ministack only after its environment
+variables are set, because ministack reads them while it is imported.
 """
 
 from __future__ import annotations
@@ -15,36 +15,56 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from localaws.errors import ServerError
-from localaws.images import GROUP, Images, find_images
+from localaws.images import GROUP, ImageRegistry, find_images
 from localaws.server import environment, processes
-from localaws.server.gateway import Gateway
+from localaws.server.gateway import Gateway, Hooks
 
 if TYPE_CHECKING:
+    from hypercorn.config import Config
+
     from localaws.persistence.saver import Saver
 
 _STOP_SECONDS = 3.0
-# Below this much free disk no change is taken: what was acknowledged must still find room.
+# Changes are refused below this much free disk: the changes that were acknowledged must still find room.
 _RESERVE_BYTES = 4 << 20
 
 
+@dataclass(frozen=True)
+class _Site:
+    """Where the server keeps its files, and where it is reached."""
+
+    state: Path
+    host: str
+    port: int
+    listener: socket.socket
+
+    @property
+    def url(self) -> str:
+        reached = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{reached}:{self.port}"
+
+
 def serve(state: Path, host: str, port: int, image_options: Sequence[str], until_eof: bool) -> None:
-    """Serve until SIGTERM or SIGINT, or until the end of stdin if `until_eof`. Raises ServerError or ImageError."""
+    """Serve until SIGTERM or SIGINT, or until the end of stdin if `until_eof`; port 0 picks a free one.
+
+    Raises ServerError if the folder or the address cannot be used, and ContainerImageError if an option names no image.
+    """
     images = find_images(entry_points(group=GROUP), image_options)
     lock = _lock(state)
     listener = _listen(host, port)
-    port = listener.getsockname()[1]
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '') else host}:{port}"  # noqa: S104 - compared, not bound
-    environment.prepare(os.environ, state, url, port)
+    site = _Site(state, host, listener.getsockname()[1], listener)
+    environment.prepare(os.environ, state, site.url, site.port)
     try:
-        asyncio.run(_run(state, host, listener, url, images, until_eof))
+        asyncio.run(_run(site, images, until_eof))
     finally:
         processes.stop_all(_STOP_SECONDS)
         (state / "server.json").unlink(missing_ok=True)
@@ -52,11 +72,13 @@ def serve(state: Path, host: str, port: int, image_options: Sequence[str], until
 
 
 def _lock(state: Path) -> IO[str]:
+    """Make the folders of the state and return the file whose lock keeps other servers out."""
     try:
         for folder in (state, state / "state", state / "s3"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (state / "lock").open("w")
-        _take(lock, state)
+        _acquire(lock, state)
+        # Left by a server that was killed; from here on they are ours alone.
         (state / "server.json").unlink(missing_ok=True)
         shutil.rmtree(state / "tmp", ignore_errors=True)
         (state / "tmp").mkdir(mode=0o700)
@@ -65,8 +87,8 @@ def _lock(state: Path) -> IO[str]:
     return lock
 
 
-def _take(lock: IO[str], state: Path) -> None:
-    # Whoever only looks whether a server runs holds the lock for a moment.
+def _acquire(lock: IO[str], state: Path) -> None:
+    # A command that looks whether a server runs holds the lock for a moment.
     for _ in range(5):
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,13 +106,13 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ServerError(f"{host}:{port} cannot be used: {why}; give another --port or --host.") from error
 
 
-async def _run(state: Path, host: str, listener: socket.socket, url: str, images: Images, until_eof: bool) -> None:
+async def _run(site: _Site, images: ImageRegistry, until_eof: bool) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from ministack import app as engine
 
     from localaws.services import sagemaker
 
-    saver = _extend_engine(state, images)
+    saver = _extend_engine(site.state, images)
     stop = asyncio.Event()
     sweeping = asyncio.create_task(saver.sweep())
 
@@ -99,16 +121,20 @@ async def _run(state: Path, host: str, listener: socket.socket, url: str, images
         await asyncio.to_thread(sagemaker.shutdown)
         await asyncio.to_thread(processes.stop_all, _STOP_SECONDS)
 
-    names = {host, socket.gethostname()}
-    gateway = Gateway(engine.app, saver.track, lambda: _announce(state, url), stopping, lambda: _is_full(state), names)
-    _stop_on(stop, until_eof)
-    config = _config(listener)
-    await hypercorn_serve(gateway, config, shutdown_trigger=stop.wait)
+    hooks = Hooks(
+        track=saver.track,
+        is_full=lambda: _is_full(site.state),
+        started=lambda: _announce(site),
+        stopping=stopping,
+    )
+    gateway = Gateway(engine.app, hooks, {site.host, socket.gethostname()})
+    _set_on_signals(stop, until_eof)
+    await hypercorn_serve(gateway, _config(site.listener), shutdown_trigger=stop.wait)
     await asyncio.to_thread(saver.close)
 
 
-def _extend_engine(state: Path, images: Images) -> Saver:
-    """Plug in what the engine has not or does otherwise than AWS, and give it the state that an earlier run left."""
+def _extend_engine(state: Path, images: ImageRegistry) -> Saver:
+    """Add to ministack what it lacks or does otherwise than AWS, and load the state that an earlier run left."""
     from localaws.persistence import open_saver
     from localaws.services import (
         application_autoscaling,
@@ -127,21 +153,16 @@ def _extend_engine(state: Path, images: Images) -> Saver:
     saver = open_saver(state / "state.db")
     stepfunctions.install(integrations.resources)
     sagemaker.install(images)
-    for extension in (
-        awslambda,
-        application_autoscaling,
-        unsupported,
-        s3,
-        dynamodb,
-        cloudformation,
-        cloudwatch_logs,
-        eventbridge,
-    ):
+    awslambda.install()
+    application_autoscaling.install()
+    # Copies ministack's table of services, so it comes after the services that add themselves to it.
+    unsupported.install()
+    for extension in (s3, dynamodb, cloudformation, cloudwatch_logs, eventbridge):
         extension.install()
     return saver
 
 
-def _config(listener: socket.socket) -> Any:
+def _config(listener: socket.socket) -> Config:
     from hypercorn.config import Config
 
     config = Config()
@@ -156,26 +177,28 @@ def _is_full(state: Path) -> bool:
     return shutil.disk_usage(state).free < _RESERVE_BYTES
 
 
-def _announce(state: Path, url: str) -> None:
+def _announce(site: _Site) -> None:
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"pid": os.getpid(), "port": int(url.rpartition(":")[2]), "url": url, "started_at": started_at}
-    draft = state / "server.json.tmp"
+    about = {"pid": os.getpid(), "port": site.port, "url": site.url, "started_at": started_at}
+    # Renamed into its place, because a waiting `up` may read the file at any moment.
+    draft = site.state / "server.json.tmp"
     draft.write_text(json.dumps(about))
-    draft.replace(state / "server.json")
-    print(f"localaws ready on {url}", flush=True)
+    draft.replace(site.state / "server.json")
+    print(f"localaws ready on {site.url}", flush=True)
 
 
-def _stop_on(stop: asyncio.Event, until_eof: bool) -> None:
+def _set_on_signals(stop: asyncio.Event, until_eof: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if until_eof:
-        threading.Thread(target=_wait_for_eof, args=(lambda: loop.call_soon_threadsafe(stop.set),), daemon=True).start()
+        threading.Thread(target=_set_on_eof, args=(stop, loop), daemon=True).start()
 
 
-def _wait_for_eof(then: Callable[[], object]) -> None:
-    # Not through sys.stdin, whose lock would be held while the interpreter ends.
+def _set_on_eof(stop: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+    # Not through sys.stdin: this thread would hold its lock while the interpreter ends, and block it.
     while os.read(0, 4096):
         pass
+    # The loop is closed if a signal has stopped the server first.
     with suppress(RuntimeError):
-        then()
+        loop.call_soon_threadsafe(stop.set)

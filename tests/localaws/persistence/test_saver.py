@@ -37,10 +37,10 @@ def service() -> ModuleType:
 class Counting(Rows):
     written = 0
 
-    def write(self, changed: Any, gone: Any) -> None:
+    def write(self, changed: Any, removed: Any) -> None:
         changed = list(changed)
         self.written += len(changed)
-        super().write(changed, gone)
+        super().write(changed, removed)
 
 
 def test_only_what_differs_is_written(tmp_path: Path) -> None:

@@ -7,39 +7,38 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws.server.gateway import Gateway, Message, frees_space, is_own_host, is_read, operation_of, refusal
+from localaws.server.gateway import Gateway, Hooks, Message, frees_space, is_own_host, is_read, operation_of, refusal
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:4566", "localhost", "LOCALHOST:1", "bucket.localhost:80", "[::1]:4566", "10.0.0.7", "mine:80"]
 )
-def test_addresses_and_our_own_names_are_ours(host: str) -> None:
+def test_addresses_localhost_and_own_names_are_this_server(host: str) -> None:
     assert is_own_host(host, {"mine"})
 
 
 @pytest.mark.parametrize(
     "host", ["", "evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "a@evil.example", "[x"]
 )
-def test_other_names_are_not(host: str) -> None:
+def test_other_host_names_are_not_this_server(host: str) -> None:
     assert not is_own_host(host, {"mine"})
 
 
 @given(st.dictionaries(st.sampled_from(["host", "origin", "content-length"]), st.text()))
-def test_whatever_the_headers_they_are_let_in_or_refused(headers: dict[str, str]) -> None:
-    why = refusal(headers, {"mine"})
-    assert why is None or "\n" not in why or "\n" in "".join(headers.values())
+def test_any_headers_are_accepted_or_refused_with_one_line(headers: dict[str, str]) -> None:
+    reason = refusal(headers, {"mine"})
+    assert reason is None or "\n" not in reason or "\n" in "".join(headers.values())
 
 
 @given(path=st.text(), target=st.text(), query=st.text())
-def test_whatever_the_request_its_kind_is_told(path: str, target: str, query: str) -> None:
+def test_any_request_is_classified_without_an_error(path: str, target: str, query: str) -> None:
     is_read("POST", path, operation_of("POST", path, {"x-amz-target": target}, query))
 
 
-def test_reads_are_told_by_aws_s_names() -> None:
+def test_reads_are_recognised_by_the_names_of_operations() -> None:
     assert is_read("POST", "/", operation_of("POST", "/", {"x-amz-target": "DynamoDB_20120810.GetItem"}, ""))
     assert is_read("POST", "/", operation_of("POST", "/", {}, "Action=DescribeStacks"))
     assert is_read("GET", "/bucket/key", "")
@@ -47,7 +46,7 @@ def test_reads_are_told_by_aws_s_names() -> None:
     assert not is_read("POST", "/", operation_of("POST", "/", {"x-amz-target": "DynamoDB_20120810.PutItem"}, ""))
 
 
-def test_an_object_of_s3_is_told_from_what_else_is_put() -> None:
+def test_a_put_of_an_s3_object_is_told_from_other_puts() -> None:
     s3, other = ({"authorization": f"AWS4-HMAC-SHA256 Credential=A/1/r/{name}/aws4_request"} for name in ("s3", "iot"))
     assert operation_of("PUT", "/bucket/a/b", s3, "") == "PutObject"
     assert operation_of("PUT", "/bucket", s3, "") == operation_of("PUT", "/bucket/", s3, "") == ""
@@ -70,7 +69,7 @@ def test_a_web_page_is_refused(localaws: Any, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
-def test_no_answer_invites_a_web_page(localaws: Any, method: str) -> None:
+def test_no_answer_allows_another_origin(localaws: Any, method: str) -> None:
     answer = request(localaws.url, {"Origin": localaws.url}, method)
     assert answer.status == 200
     assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control-")]
@@ -89,27 +88,8 @@ def test_only_loopback_listens(localaws: Any) -> None:
         socket.create_connection((own, port), timeout=60)
 
 
-def test_a_service_that_is_not_there_says_so_by_name(localaws: Any) -> None:
-    with pytest.raises(ClientError, match=r"service textract is not implemented .*DetectDocumentText"):
-        localaws.client("textract").detect_document_text(Document={"Bytes": b"x"})
-    with pytest.raises(ClientError, match="ListGlobalTables"):
-        localaws.client("dynamodb").list_global_tables()
-
-
-def test_a_build_that_would_run_nothing_is_refused(localaws: Any) -> None:
-    codebuild = localaws.client("codebuild")
-    codebuild.create_project(
-        name="builds", serviceRole="arn:aws:iam::000000000000:role/any", source={"type": "S3", "location": "b/k.zip"},
-        artifacts={"type": "NO_ARTIFACTS"},
-        environment={"type": "LINUX_CONTAINER", "image": "i", "computeType": "BUILD_GENERAL1_SMALL"},
-    )  # fmt: skip
-    with pytest.raises(ClientError, match=r"UnknownOperationException.*runs no builds"):
-        codebuild.start_build(projectName="builds")
-    assert codebuild.list_builds_for_project(projectName="builds")["ids"] == []
-
-
 def ask_full(method: str, headers: dict[str, str]) -> list[Message]:
-    """Send one request through a door whose disk is full, and return what it answered."""
+    """Send one request to a gateway whose disk is full, and return the messages of its answer."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -121,10 +101,11 @@ def ask_full(method: str, headers: dict[str, str]) -> list[Message]:
     async def save() -> None:
         return None
 
-    async def never() -> Any:
+    async def never() -> Message:
         raise AssertionError("no message was expected")
 
-    gateway = Gateway(app, lambda operation: save, lambda: None, save, is_full=lambda: True)
+    hooks = Hooks(track=lambda operation: save, is_full=lambda: True, started=lambda: None, stopping=save)
+    gateway = Gateway(app, hooks)
     pairs = [(name.encode(), value.encode()) for name, value in ({"host": "localhost"} | headers).items()]
     scope = {"type": "http", "method": method, "path": "/bucket/key", "query_string": b"", "headers": pairs}
     asyncio.run(gateway(scope, never, send))
@@ -132,7 +113,7 @@ def ask_full(method: str, headers: dict[str, str]) -> list[Message]:
 
 
 @pytest.mark.parametrize(("method", "headers"), [("PUT", {}), ("POST", {"x-amz-target": "SageMaker.CreateModel"})])
-def test_a_full_disk_takes_no_change_and_says_why(method: str, headers: dict[str, str]) -> None:
+def test_a_change_is_refused_with_the_reason_if_the_disk_is_full(method: str, headers: dict[str, str]) -> None:
     start, body = ask_full(method, headers)
     assert start["status"] == 507
     assert b"is full; free some space" in body["body"]
@@ -141,15 +122,15 @@ def test_a_full_disk_takes_no_change_and_says_why(method: str, headers: dict[str
 @pytest.mark.parametrize(
     ("method", "headers"), [("GET", {}), ("DELETE", {}), ("POST", {"x-amz-target": "SageMaker.DeleteModel"})]
 )
-def test_a_full_disk_can_still_be_read_and_emptied(method: str, headers: dict[str, str]) -> None:
+def test_reads_and_deletions_work_on_a_full_disk(method: str, headers: dict[str, str]) -> None:
     assert ask_full(method, headers)[0]["status"] == 200
 
 
 @pytest.mark.parametrize("operation", ["DeleteEndpoint", "StopTrainingJob", "DeregisterScalableTarget"])
-def test_what_only_takes_away_works_on_a_full_disk(operation: str) -> None:
+def test_operations_that_free_space_are_recognised(operation: str) -> None:
     assert frees_space("POST", operation, "")
 
 
-def test_many_objects_can_be_deleted_at_once_from_a_full_disk() -> None:
+def test_deleting_many_s3_objects_frees_space() -> None:
     assert frees_space("POST", "", "delete")
     assert not frees_space("POST", "", "uploads")

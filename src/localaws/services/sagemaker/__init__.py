@@ -9,13 +9,13 @@ from ministack import app
 from ministack.core import router
 from ministack.services import tagging
 
-from localaws.images import Images
+from localaws.images import ImageRegistry
 from localaws.services.sagemaker import api, cloudformation, integrations, state, store, tags
 from localaws.services.sagemaker.containers import container
 from localaws.services.sagemaker.hosting import blue_green, capture
 
 
-def install(images: Images) -> None:
+def install(images: ImageRegistry) -> None:
     """Register the service with the engine; `images` says what an image URI runs."""
     container.use(images)
     app._loaded_modules["sagemaker"] = state

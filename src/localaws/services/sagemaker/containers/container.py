@@ -17,16 +17,16 @@ from pathlib import Path, PurePosixPath
 
 from ministack.core.responses import get_region
 
-from localaws.errors import ImageError
-from localaws.images import Images
+from localaws.errors import ContainerImageError
+from localaws.images import ImageRegistry
 from localaws.server import processes
 from localaws.services.sagemaker.errors import ContainerError
 
 _CONTAINER_ROOT = PurePosixPath("/opt/ml")
-_images = Images({})
+_images = ImageRegistry({})
 
 
-def use(images: Images) -> None:
+def use(images: ImageRegistry) -> None:
     """From now on image URIs are looked up in `images`."""
     global _images
     _images = images
@@ -75,7 +75,7 @@ def start(
         name, command = _images.resolve(image_uri)
         argv = [*command, *program]
         return processes.spawn(argv, env=_environment(name, folder, environment), cwd=folder, stdout=subprocess.PIPE)
-    except ImageError as error:
+    except ContainerImageError as error:
         raise ContainerError(f"ClientError: {error}") from error
     except OSError as error:
         raise ContainerError(f"ClientError: The image {image_uri} does not start: {error}") from error

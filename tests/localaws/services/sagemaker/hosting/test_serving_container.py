@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from localaws.images import Images
+from localaws.images import ImageRegistry
 from localaws.services.sagemaker.containers import container
 from localaws.services.sagemaker.containers.logs import LogStream
 from localaws.services.sagemaker.errors import ContainerError, ServiceUnavailable
@@ -15,7 +15,7 @@ TOY_IMAGE = Path(__file__).parents[1] / "toy_image.py"
 
 @pytest.fixture
 def make_server():
-    container.use(Images({"toy": (sys.executable, str(TOY_IMAGE))}))
+    container.use(ImageRegistry({"toy": (sys.executable, str(TOY_IMAGE))}))
     made = []
 
     def make(**environment):
