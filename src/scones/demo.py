@@ -1,4 +1,4 @@
-"""READ THIS FIRST: the whole product in order. Runs on a laptop, against an AWS that it starts and stops by itself.
+"""READ THIS FIRST: the whole product in order. Runs on a laptop, against an AWS that it starts and stops itself.
 
 Each `with` of `run_demo` is one step, and calls the function that the command of the same name calls against a real
 account: no step knows where it runs.
@@ -7,23 +7,25 @@ account: no step knows where it runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from scones.contract.layout import ARRIVALS, DATA
 from scones.contract.release import Manifest
 from scones.errors import LeftBehindError
-from scones.laptop import CACHE, laptop, one_at_a_time
+from scones.laptop import CACHE, demo_lock, laptop
 from scones.progress import Progress, Reporter
 from scones.report.types import Run
 from scones.settings import Settings, load_settings
 from scones.simulation.evening import sample_orders
-from scones.steps.account.inventory import Client
 from scones.steps.cleanup import cleanup
 from scones.steps.dataset.source import find_source, with_negatives
 from scones.steps.deliver import deliver
@@ -34,106 +36,136 @@ from scones.steps.report import SERVICES, collect, write
 from scones.steps.review import answer_review, list_reviews
 from scones.steps.stage import stage
 
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_s3 import S3Client
+
+    from scones.clients import ClientFactory
+
 RUNS = Path("runs")
-# Drivers come one after the other, fast enough that some find the one before them still being served.
+# Short enough that some drivers arrive while the one before them is still being served.
 ARRIVAL_SECONDS = 0.4
 
 
-def run_demo(
-    *, data: str | None, negatives: str | None, keep: bool, arrivals: int, epochs: int | None, console: Console
-) -> Path:
-    """Stage, release, deliver, report and clean up; return the run's folder. Raises SconesError."""
-    settings, reporter = _settings(epochs), Reporter(console)
+@dataclass(frozen=True)
+class DemoOptions:
+    """The options of `scones demo`; see `scones demo --help`."""
+
+    data: str | None
+    negatives: str | None
+    keep: bool
+    arrivals: int
+    epochs: int | None
+
+
+def run_demo(options: DemoOptions, console: Console) -> Path:
+    """Stage, release, deliver, report and clean up; return the folder of the report. Raises SconesError."""
+    settings = _settings(options.epochs)
+    reporter = Reporter(console)
     folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    with one_at_a_time(), ExitStack() as running:
+    with demo_lock(), ExitStack() as stack:
         with reporter.step("find", "images to work with") as progress:
-            source = with_negatives(find_source(data, os.environ, CACHE, progress), negatives, os.environ)
-        client = running.enter_context(laptop(reporter, keep=keep))
+            source = find_source(options.data, os.environ, CACHE, progress)
+            source = with_negatives(source, options.negatives, os.environ)
+        client = stack.enter_context(laptop(reporter, keep=options.keep))
         with reporter.step("deploy", "bucket, functions, roles, state machines and the rule between them") as progress:
             outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), progress=progress)
         with reporter.step("stage", "check, deduplicate, split and upload the images") as progress:
             staged = stage(source, s3=client("s3"), bucket=outputs["Bucket"], seed=settings.seed, progress=progress)
         with reporter.step("release", "train, evaluate, gate, register, deploy") as progress:
-            request, machine = release_input(settings, staged.manifest), outputs["ReleaseMachine"]
-            release(machine, request, stepfunctions=client("stepfunctions"), logs=client("logs"), progress=progress)
+            _release(settings, staged.manifest, outputs, client, progress)
         with reporter.step("orders", "an evening's orders come in") as progress:
-            _take_orders(settings, outputs, client, progress)
-        with reporter.step(
-            "deliver", f"{arrivals} drivers arrive, get their orders, and a person looks on"
-        ) as progress:
-            _drivers_arrive(staged.manifest, arrivals, outputs, client, progress)
+            _add_orders(settings, outputs["OrdersTable"], client, progress)
+        arriving = f"{options.arrivals} drivers arrive and get their orders, some after a review"
+        with reporter.step("deliver", arriving) as progress:
+            images = held_out_images(staged.manifest, options.arrivals, outputs["Bucket"], s3=client("s3"))
+            _deliver(images, outputs, client, progress)
         with reporter.step("report", "gather what happened and draw it"):
             run = _collect(settings, outputs, folder.name, client)
             page = write(run | {"seconds": reporter.seconds}, folder)
-        if not keep:
+        if not options.keep:
             _clean_up(settings, run, folder, client, reporter)
     console.print(f"\n[bold]{page}[/]", highlight=False)
-    if keep:
-        console.print(
-            'It is all still up: eval "$(scones local env)" to look around, `scones cleanup`, `scones local down`.'
-        )
+    if options.keep:
+        console.print('Still running. Inspect it with eval "$(scones local env)"; stop it with `scones local down`.')
     return folder
 
 
 def _settings(epochs: int | None) -> Settings:
     settings = load_settings()
-    shorter = {"epochs": str(epochs)} if epochs else {}
-    return settings.model_copy(update={"hyperparameters": settings.hyperparameters | shorter})
+    if epochs is None:
+        return settings
+    return settings.model_copy(update={"hyperparameters": {**settings.hyperparameters, "epochs": str(epochs)}})
 
 
-def _take_orders(settings: Settings, outputs: dict[str, str], client: Client, progress: Progress) -> None:
+def _release(
+    settings: Settings, manifest: Manifest, outputs: dict[str, str], client: ClientFactory, progress: Progress
+) -> None:
+    release(
+        outputs["ReleaseMachine"],
+        release_input(settings, manifest),
+        stepfunctions=client("stepfunctions"),
+        logs=client("logs"),
+        progress=progress,
+    )
+
+
+def _add_orders(settings: Settings, table: str, client: ClientFactory, progress: Progress) -> None:
     now = datetime.now(UTC)
-    evening = [Placed(order) for order in sample_orders(settings.dispatch, settings.seed, now)]
-    add_orders(evening, table=outputs["OrdersTable"], dynamodb=client("dynamodb"), progress=progress, now=now)
+    evening = sample_orders(settings.dispatch, settings.seed, now)
+    orders = [Placed(order) for order in evening]
+    add_orders(orders, table=table, dynamodb=client("dynamodb"), progress=progress, now=now)
 
 
-def _drivers_arrive(manifest: Manifest, n: int, outputs: dict[str, str], client: Client, progress: Progress) -> None:
-    pictures = _test_pictures(manifest, n, outputs["Bucket"], client("s3"))
+@dataclass(frozen=True)
+class HeldOutImage:
+    """An image of the test split, as an arrival; `name` is `<driver>/<file>`, `label` its true class."""
+
+    name: str
+    content: bytes
+    label: str
+
+
+def held_out_images(manifest: Manifest, count: int, bucket: str, *, s3: S3Client) -> list[HeldOutImage]:
+    """Return up to `count` images of the test split, one class after the other, each with a driver of its own."""
+    keys_by_class = [
+        [image["key"] for image in manifest["images"] if image["key"].startswith(f"test/{name}/")]
+        for name in manifest["classes"]
+    ]
+    # A bicycle, a motorcycle, a bicycle, ...: shorter classes are padded with None, which is left out again.
+    alternating = [key for key in chain.from_iterable(zip_longest(*keys_by_class)) if key is not None]
+    images = []
+    for number, key in enumerate(alternating[:count], start=1):
+        _split, label, file = key.split("/")
+        stored = s3.get_object(Bucket=bucket, Key=f"{DATA}{manifest['digest']}/{key}")
+        images.append(HeldOutImage(f"driver-{number:02}/{file}", stored["Body"].read(), label))
+    return images
+
+
+def _deliver(images: list[HeldOutImage], outputs: dict[str, str], client: ClientFactory, progress: Progress) -> None:
+    labels = {f"{ARRIVALS}{image.name}": image.label for image in images}
     deliver(
-        [(name, image) for name, image, _ in pictures],
+        [(image.name, image.content) for image in images],
         bucket=outputs["Bucket"],
         s3=client("s3"),
         progress=progress,
         interval=ARRIVAL_SECONDS,
-        meanwhile=_person({ARRIVALS + name: label for name, _, label in pictures}, outputs, client),
+        meanwhile=partial(play_reviewer, labels, outputs["ReviewFunction"], awslambda=client("lambda")),
     )
 
 
-def _person(truth: dict[str, str], outputs: dict[str, str], client: Client) -> Callable[[], None]:
-    """Return what plays the person at the gate, who sees what is in a picture, and answers whatever waits."""
-
-    def look() -> None:
-        function, awslambda = outputs["ReviewFunction"], client("lambda")
-        for waiting in list_reviews(function, awslambda=awslambda):
-            answer_review(function, waiting["arrival_id"], truth[waiting["s3_key"]], "demo", awslambda=awslambda)
-
-    return look
+def play_reviewer(labels: Mapping[str, str], function: str, *, awslambda: LambdaClient) -> None:
+    """Answer every review that waits with the true class of its image; `labels` maps S3 keys to classes."""
+    for review in list_reviews(function, awslambda=awslambda):
+        answer_review(function, review["arrival_id"], labels[review["s3_key"]], "demo", awslambda=awslambda)
 
 
-def _test_pictures(manifest: Manifest, n: int, bucket: str, s3: Any) -> list[tuple[str, bytes, str]]:
-    """Return up to `n` held-out test images as arrivals, each class in its turn: name, image, class."""
-    by_class = [
-        [i["key"] for i in manifest["images"] if i["key"].startswith(f"test/{c}/")] for c in manifest["classes"]
-    ]
-    longest = max(len(keys) for keys in by_class)
-    keys = [keys[turn] for turn in range(longest) for keys in by_class if turn < len(keys)][:n]
-    return [
-        (
-            f"driver-{number:02}/{key.rsplit('/', 1)[-1]}",
-            s3.get_object(Bucket=bucket, Key=f"{DATA}{manifest['digest']}/{key}")["Body"].read(),
-            key.split("/")[1],
-        )
-        for number, key in enumerate(keys, start=1)
-    ]
-
-
-def _collect(settings: Settings, outputs: dict[str, str], run_id: str, client: Client) -> Run:
+def _collect(settings: Settings, outputs: dict[str, str], run_id: str, client: ClientFactory) -> Run:
     services = {name: client(name) for name in SERVICES}
     return collect(settings, outputs, run_id=run_id, where="laptop", **services)
 
 
-def _clean_up(settings: Settings, run: Run, folder: Path, client: Client, reporter: Reporter) -> None:
-    """Delete everything, and write the report again now that it is known what is left and how long all of it took."""
+def _clean_up(settings: Settings, run: Run, folder: Path, client: ClientFactory, reporter: Reporter) -> None:
     left: list[str] | None = None
     try:
         with reporter.step("cleanup", "delete everything, then list every service again") as progress:
@@ -143,4 +175,5 @@ def _clean_up(settings: Settings, run: Run, folder: Path, client: Client, report
         left = error.left
         raise
     finally:
+        # The report is written again, because only now it is known what is left and how long everything took.
         write(run | {"seconds": reporter.seconds}, folder, left=left)

@@ -1,4 +1,4 @@
-"""The laptop's AWS as the demo needs it: started as a program on a free port, and gone when the demo is."""
+"""The local AWS that the demo runs against: a program on a free port, stopped when the demo ends."""
 
 from __future__ import annotations
 
@@ -11,27 +11,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
 
 from scones.errors import AlreadyRunningError, LocalServerError
 from scones.progress import Reporter
-from scones.steps.account.inventory import Client
+
+if TYPE_CHECKING:
+    from scones.clients import ClientFactory
 
 HOME = Path(".scones")
 CACHE = HOME / "cache"
 _STATE = HOME / "demo"
-_KEPT = HOME / "localaws"
+# Where `scones local` looks for its server: what the demo keeps can be used and stopped with that command.
+_KEPT_STATE = HOME / "localaws"
+_STOP_SECONDS = 30
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Hold the demo's lock. Raises AlreadyRunningError where another demo runs in this folder."""
+def demo_lock() -> Iterator[None]:
+    """Hold the lock of the demo. Raises AlreadyRunningError if another demo runs in this folder."""
     HOME.mkdir(exist_ok=True)
     with (HOME / "demo.lock").open("w") as lock:
         try:
+            # The kernel releases this lock with the process, however it ends; a file that exists would stay.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise AlreadyRunningError("another demo runs in this folder; wait for it, or end it with Ctrl-C") from error
@@ -39,20 +44,21 @@ def one_at_a_time() -> Iterator[None]:
 
 
 @contextmanager
-def laptop(reporter: Reporter, *, keep: bool) -> Iterator[Client]:
-    """Start `localaws` and yield a maker of boto3 clients that speak to it; stop it afterwards unless `keep`.
+def laptop(reporter: Reporter, *, keep: bool) -> Iterator[ClientFactory]:
+    """Start `localaws` and yield a factory of its clients. Stop it afterwards, unless `keep` is set.
 
-    Raises LocalAwsError with the last line of its log where it does not start.
+    With `keep`, it is stopped only if the block raises. Raises LocalServerError with the last line of the server's log
+    if it does not start.
     """
     shutil.rmtree(_STATE, ignore_errors=True)
     with reporter.step("start", "an AWS on a free port of this laptop"):
         server = None if keep else _serve()
-        url = _url_of(server) if server else _up()
+        url = _read_url(server) if server else _start_in_background()
     try:
-        yield _clients(url)
+        yield _client_factory(url)
     except BaseException:
         if server is None:
-            _down()
+            _stop_in_background()
         raise
     finally:
         if server is not None:
@@ -60,53 +66,56 @@ def laptop(reporter: Reporter, *, keep: bool) -> Iterator[Client]:
 
 
 def _serve() -> subprocess.Popen[str]:
-    # Its standard input is a pipe of ours: when we are gone, however that comes, it stops by itself.
     command = [sys.executable, "-m", "localaws", "serve", "--state", str(_STATE), "--port", "0", "--until-eof"]
     _STATE.mkdir(parents=True)
     with (_STATE / "localaws.log").open("w") as log:
+        # The server stops when its standard input ends. The other end of that pipe closes with this process, so that
+        # no server is left even if this process is killed. A session of its own keeps Ctrl-C from the server: this
+        # process needs it to clean up.
         return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
         )
 
 
-def _url_of(server: subprocess.Popen[str]) -> str:
+def _read_url(server: subprocess.Popen[str]) -> str:
     for line in server.stdout or ():
         if "ready on " in line:
             return line.rsplit(maxsplit=1)[-1]
+    # The end of its output is the end of the server.
     server.wait()
-    lines = (_STATE / "localaws.log").read_text(errors="replace").strip().splitlines()
-    raise LocalServerError(f"localaws did not start: {lines[-1] if lines else 'its log is empty'}")
+    log = (_STATE / "localaws.log").read_text(errors="replace").strip().splitlines()
+    raise LocalServerError(f"localaws did not start: {log[-1] if log else 'its log is empty'}")
 
 
 def _stop(server: subprocess.Popen[str]) -> None:
     if server.stdin:
         server.stdin.close()
     try:
-        server.wait(timeout=30)
+        server.wait(timeout=_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
     shutil.rmtree(_STATE, ignore_errors=True)
 
 
-def _up() -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "localaws", "up", "--state", str(_KEPT), "--port", "0"], capture_output=True, text=True
-    )
-    if done.returncode:
-        raise LocalServerError(done.stderr.strip() or "localaws did not start")
-    return str(json.loads((_KEPT / "server.json").read_text())["url"])
+def _start_in_background() -> str:
+    command = [sys.executable, "-m", "localaws", "up", "--state", str(_KEPT_STATE), "--port", "0"]
+    completed = subprocess.run(command, capture_output=True, text=True)
+    if completed.returncode:
+        raise LocalServerError(completed.stderr.strip() or "localaws did not start")
+    return str(json.loads((_KEPT_STATE / "server.json").read_text())["url"])
 
 
-def _down() -> None:
-    subprocess.run([sys.executable, "-m", "localaws", "down", "--state", str(_KEPT)], capture_output=True)
+def _stop_in_background() -> None:
+    subprocess.run([sys.executable, "-m", "localaws", "down", "--state", str(_KEPT_STATE)], capture_output=True)
 
 
-def _clients(url: str) -> Client:
+def _client_factory(url: str) -> ClientFactory:
+    # The server accepts any credentials; without these, boto3 would look for the caller's own.
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")  # noqa: S106
     config = Config(s3={"addressing_style": "path"}, max_pool_connections=16, retries={"mode": "standard"})
 
-    def client(service: str) -> Any:
+    def client(service: Any) -> object:
         return session.client(service, endpoint_url=url, config=config)
 
-    return cache(client)
+    return cast("ClientFactory", cache(client))

@@ -1,9 +1,9 @@
-"""One look for everything that takes over a second: a live bar on a terminal, plain lines in a log."""
+"""Progress of everything that takes over a second: a live bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -14,33 +14,49 @@ from rich.text import Text
 
 
 class Progress:
-    """What a running step may say: how far it is, and a line worth keeping. Says nothing by itself."""
+    """What a running step reports. This base class shows nothing, for callers that need no progress."""
 
     def update(self, done: int, total: int | None = None, detail: str = "") -> None:
         """Report that `done` of `total` are finished; `detail` is shown beside the bar."""
 
     def note(self, text: str) -> None:
-        """Report a line that stays."""
+        """Report a line that stays on the screen."""
 
 
 class _KnownBar(BarColumn):
-    """A bar, and nothing for a step whose end is not known."""
+    """A bar once the total is known, and nothing before."""
 
     def render(self, task: Task) -> ProgressBar | Text:  # type: ignore[override]
         return super().render(task) if task.total is not None else Text("")
 
 
-class _ConsoleProgress(Progress):
-    def __init__(self, name: str, console: Console, bar: Bars | None) -> None:
-        self._name, self._console, self._bar = name, console, bar
-        self._task = bar.add_task(name, total=None, detail="") if bar else None
-        self._said = ""
+class _BarProgress(Progress):
+    """Progress on a terminal."""
+
+    def __init__(self, name: str, console: Console, bars: Bars) -> None:
+        self._console = console
+        self._bars = bars
+        self._task = bars.add_task(name, total=None, detail="")
 
     def update(self, done: int, total: int | None = None, detail: str = "") -> None:
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total, detail=detail)
-        elif detail and detail != self._said:
-            self._said = detail
+        self._bars.update(self._task, completed=done, total=total, detail=detail)
+
+    def note(self, text: str) -> None:
+        self._console.print(f"  {text}", highlight=False, markup=False)
+
+
+class _LineProgress(Progress):
+    """Progress in a log: one line for each new detail."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._name = name
+        self._console = console
+        self._last_detail = ""
+
+    def update(self, done: int, total: int | None = None, detail: str = "") -> None:
+        # Steps that poll report the same detail many times.
+        if detail and detail != self._last_detail:
+            self._last_detail = detail
             self._console.print(f"  {self._name}: {detail}", highlight=False, markup=False)
 
     def note(self, text: str) -> None:
@@ -48,22 +64,29 @@ class _ConsoleProgress(Progress):
 
 
 class Reporter:
-    """Shows steps on a console and keeps their wall seconds in `seconds`, in the order in which they ran."""
+    """Shows steps on a console; `seconds` maps each finished step to its wall time, in the order of the steps."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._clock = clock
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[Progress]:
-        started = time.monotonic()
+        """Show the step `name`, which is `doing` something, while the block runs; a step that raises has no time."""
+        started = self._clock()
         if self._console.is_terminal:
-            name_column, detail = TextColumn("[bold]{task.description:10}"), TextColumn("{task.fields[detail]}")
-            columns = (SpinnerColumn(), name_column, TimeElapsedColumn(), _KnownBar(24), detail)
-            with Bars(*columns, console=self._console, transient=True) as bar:
-                yield _ConsoleProgress(name, self._console, bar)
+            columns = (
+                SpinnerColumn(),
+                TextColumn("[bold]{task.description:10}"),
+                TimeElapsedColumn(),
+                _KnownBar(24),
+                TextColumn("{task.fields[detail]}"),
+            )
+            with Bars(*columns, console=self._console, transient=True) as bars:
+                yield _BarProgress(name, self._console, bars)
         else:
             self._console.print(f"{name}: {doing}", highlight=False, markup=False)
-            yield _ConsoleProgress(name, self._console, None)
-        self.seconds[name] = round(time.monotonic() - started, 2)
+            yield _LineProgress(name, self._console)
+        self.seconds[name] = round(self._clock() - started, 2)
         self._console.print(f"[green]✓[/] {name:10} {self.seconds[name]:6.1f} s  {doing}", highlight=False)

@@ -47,11 +47,10 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run everything on this laptop: stage, release, deliver, report, clean up."""
-    from scones.demo import run_demo
+    from scones.demo import DemoOptions, run_demo
 
-    folder = run_demo(
-        data=data, negatives=negatives, keep=keep, arrivals=arrivals, epochs=epochs, console=progress_console(as_json)
-    )
+    options = DemoOptions(data=data, negatives=negatives, keep=keep, arrivals=arrivals, epochs=epochs)
+    folder = run_demo(options, progress_console(as_json))
     if as_json:
         print((folder / "summary.json").read_text(encoding="utf-8"))
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+from rich.console import Console
+
+from scones.progress import Progress, Reporter
+
+
+def log() -> Console:
+    return Console(file=io.StringIO(), width=100)
+
+
+def written(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_log_has_a_line_for_each_new_detail() -> None:
+    console = log()
+    with Reporter(console, clock=itertools.count().__next__).step("stage", "upload the images") as progress:
+        progress.update(1, 2, "1 of 2")
+        progress.update(1, 2, "1 of 2")
+        progress.update(2, 2)
+        progress.note("[2] uploaded")
+        progress.update(2, 2, "2 of 2")
+    assert written(console).splitlines() == [
+        "stage: upload the images",
+        "  stage: 1 of 2",
+        "  [2] uploaded",
+        "  stage: 2 of 2",
+        "✓ stage         1.0 s  upload the images",
+    ]
+
+
+def test_a_terminal_keeps_the_notes_and_the_time_of_a_step() -> None:
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, no_color=True)
+    with Reporter(console, clock=itertools.count().__next__).step("stage", "upload the images") as progress:
+        progress.update(1, 2, "1 of 2")
+        progress.note("uploaded")
+    assert "  uploaded\n" in written(console).replace("\r", "")
+    assert "1.0 s  upload the images" in written(console)
+
+
+def test_the_seconds_are_in_the_order_of_the_steps() -> None:
+    reporter = Reporter(log(), clock=iter([0.0, 1.5, 2.0, 2.126]).__next__)
+    for name in ("stage", "release"):
+        with reporter.step(name, "work"):
+            pass
+    assert list(reporter.seconds.items()) == [("stage", 1.5), ("release", 0.13)]
+
+
+def test_a_step_that_raises_has_no_time() -> None:
+    reporter = Reporter(log())
+    with pytest.raises(ZeroDivisionError), reporter.step("stage", "work"):
+        raise ZeroDivisionError
+    assert reporter.seconds == {}
+
+
+def test_the_base_class_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Progress().update(1, 2, "detail")
+    Progress().note("text")
+    assert capsys.readouterr() == ("", "")
