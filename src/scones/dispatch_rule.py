@@ -1,15 +1,15 @@
-"""Dispatch: which of the open orders a driver gets, from what the picture says of the vehicle. Pure.
+"""The dispatch rule: which open order a driver gets, given the probabilities of the driver's vehicle.
 
-Runs in Lambda and in the simulation; reads no clock and no table, and gives away nothing: it only chooses.
+Pure: it reads no clock and no table, and assigns nothing. Used by the Dispatch function and by the simulation.
 
-Let one vehicle stand at the gate now, and let an order that it does not get wait h more: the headway, not of the next
-vehicle, which takes another order, but of the next that has time for this one. If order o goes now, the plan's lateness
-is late(o, now) plus the sum over the others of late(j, now + h); that is a sum over all, the same for every choice,
-plus late(o, now) - late(o, now + h). So what counts of an order's own lateness is what going now saves: nothing while
-there is slack of h, and h once it is overdue, with a straight line between. To count late(o, now) itself would be
-wrong: it would leave for last what is late already. The same straight line is the urgency of the COVERT rule, beside
-its exponential cousin, apparent tardiness cost (Vepsalainen & Morton 1987, "Priority Rules for Job Shops with Weighted
-Tardiness Costs", Management Science 33).
+The rule minimises a cost in minutes. Let one vehicle be at the depot now, and let an order that it does not get wait
+for the headway h: the time until the next vehicle that is free for this order, rather than the next vehicle of all.
+If order o goes now, the total lateness is late(o, now) plus the sum of late(j, now + h) over the other orders j. That
+equals late(o, now) - late(o, now + h) plus the sum over all orders, which is the same for every choice. The lateness
+term of an order is therefore what going now saves: 0 if its slack is at least h, h if it is overdue, linear between.
+The plain lateness late(o, now) would be the wrong term, because it would put off the orders that are already late.
+The same linear term is the urgency of the COVERT rule; apparent tardiness cost is its exponential counterpart
+(Vepsalainen & Morton 1987, "Priority Rules for Job Shops with Weighted Tardiness Costs", Management Science 33).
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from typing import Any
 
 from scones.errors import DispatchRulesError, PredictionError
 
-_ROUNDING = 0.01
+# Probabilities reach this module rounded, as JSON.
+_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class Order:
-    """An open order: how far from the depot, one way, and by when it was promised, with a time zone."""
+    """An open order: its distance from the depot, one way, and the promised time with a time zone."""
 
     order_id: str
     distance_km: float
@@ -37,68 +38,73 @@ class Order:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """`range_km` is the distance of the farthest order that it can be sent to; `bay` is where it is loaded."""
+    """One class of vehicle. `range_km` is the distance of the farthest order it can reach; it is loaded at `bay`.
+
+    Raises DispatchRulesError if a value is invalid.
+    """
 
     speed_kmh: float
     range_km: float
     bay: str
 
     def __post_init__(self) -> None:
-        _require_numbers(self, above_zero=("speed_kmh", "range_km"))
+        _require_numbers(self, positive=("speed_kmh", "range_km"))
         if not isinstance(self.bay, str) or not self.bay:
             raise DispatchRulesError(f"dispatch: bay is {self.bay!r}, not a name; look at [dispatch] in scones.toml")
 
     def minutes(self, distance_km: float) -> float:
+        """Return the minutes that the vehicle takes for a distance."""
         return distance_km / self.speed_kmh * 60
 
 
-def _vehicles() -> Mapping[str, Vehicle]:
+def _default_vehicles() -> Mapping[str, Vehicle]:
     return {"bicycle": Vehicle(15, 4, "bicycle bay"), "motorcycle": Vehicle(30, 12, "motorcycle bay")}
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What choices cost, in minutes of driving; `scones.toml` says what each rule means. Raises DispatchRulesError."""
+    """The parameters of the cost, in minutes of driving unless `scones.toml`, which explains each, says otherwise.
+
+    `vehicles` maps each class of the model to its vehicle. Raises DispatchRulesError if a value is invalid.
+    """
 
     headway_minutes: float = 30
     late_weight: float = 5
     out_of_range_minutes: float = 30
     near_order_minutes: float = 45
     most_out_of_range: float = 0.05
-    vehicles: Mapping[str, Vehicle] = field(default_factory=_vehicles)
+    vehicles: Mapping[str, Vehicle] = field(default_factory=_default_vehicles)
 
     def __post_init__(self) -> None:
-        prices = ("late_weight", "out_of_range_minutes", "near_order_minutes", "most_out_of_range")
-        _require_numbers(self, above_zero=("headway_minutes",), or_zero=prices)
+        not_negative = ("late_weight", "out_of_range_minutes", "near_order_minutes", "most_out_of_range")
+        # With a headway of 0, no order would ever be urgent.
+        _require_numbers(self, positive=("headway_minutes",), not_negative=not_negative)
         if self.most_out_of_range >= 1:
-            raise DispatchRulesError(
-                "dispatch: most_out_of_range is a share below 1; look at [dispatch] in scones.toml"
-            )
+            raise DispatchRulesError("dispatch: most_out_of_range must be below 1; look at [dispatch] in scones.toml")
         if not self.vehicles:
             raise DispatchRulesError("dispatch: there is no vehicle; add [dispatch.vehicles.<class>] to scones.toml")
 
     def to_json(self) -> str:
+        """Return the rules as JSON, for the environment of the Dispatch function."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Rules:
-        """Read what `to_json` wrote. Raises DispatchRulesError saying what is wrong."""
+        """Read the output of `to_json`. Raises DispatchRulesError if it is invalid."""
         try:
-            read = json.loads(text)
+            document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise DispatchRulesError(f"dispatch: the rules are not JSON ({error}); deploy again") from error
-        rules = _keywords(cls, read, "the rules")
-        vehicles = rules["vehicles"]
-        if not isinstance(vehicles, dict):
-            raise DispatchRulesError("dispatch: vehicles is no table of classes; deploy again")
-        return cls(
-            **rules | {"vehicles": {name: Vehicle(**_keywords(Vehicle, vehicles[name], name)) for name in vehicles}}
-        )
+        rules = _keywords(cls, document, "the rules")
+        if not isinstance(rules["vehicles"], dict):
+            raise DispatchRulesError("dispatch: vehicles is not a table of classes; deploy again")
+        vehicles = {name: Vehicle(**_keywords(Vehicle, vehicle, name)) for name, vehicle in rules["vehicles"].items()}
+        return cls(**{**rules, "vehicles": vehicles})
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The order for a driver; `vehicle` is what the picture most likely shows, and `bay` is that vehicle's."""
+    """The order for a driver. `vehicle` is the most probable class, and `bay` is where that vehicle is loaded."""
 
     order: Order
     vehicle: str
@@ -107,81 +113,90 @@ class Choice:
 
 
 def choose(probabilities: Mapping[str, float], orders: Sequence[Order], rules: Rules, now: datetime) -> Choice | None:
-    """Return the suitable order of least expected cost over `probabilities` (class -> share), or None without one.
+    """Return the suitable order of the lowest expected cost, or None if no order is suitable.
 
-    An order is suitable where the chance that it is beyond the vehicle's range is at most `most_out_of_range`. Of equal
-    ones the first promised goes, then the first id. Raises DispatchRulesError for a class that has no vehicle, and
-    PredictionError if `probabilities` is not a distribution.
+    `probabilities` maps the model's classes to their probabilities. An order is suitable if the probability that it is
+    beyond the vehicle's range is at most `most_out_of_range`. Ties go to the order promised first, then to the first
+    ID. Raises DispatchRulesError if a class has no vehicle, and PredictionError if `probabilities` is not a
+    distribution.
     """
-    _require_probabilities(probabilities, rules)
-    costs = [
-        (expected_cost(probabilities, order, rules, now), order)
-        for order in orders
-        if _out_of_range(probabilities, order, rules) <= rules.most_out_of_range
+    _require_distribution(probabilities, rules)
+    suitable = [
+        order for order in orders if _out_of_range_probability(probabilities, order, rules) <= rules.most_out_of_range
     ]
-    if not costs:
+    if not suitable:
         return None
-    least, best = min(costs, key=lambda pair: (pair[0], pair[1].promised_at, pair[1].order_id))
+    costs = [(expected_cost(probabilities, order, rules, now), order) for order in suitable]
+    lowest, best = min(costs, key=lambda pair: (pair[0], pair[1].promised_at, pair[1].order_id))
+    # Sorted, so that a tie of two classes does not depend on the order of the mapping.
     vehicle = max(sorted(probabilities), key=lambda name: probabilities[name])
-    return Choice(best, vehicle, rules.vehicles[vehicle].bay, least)
+    return Choice(best, vehicle, rules.vehicles[vehicle].bay, lowest)
 
 
 def in_doubt(probabilities: Mapping[str, float], rules: Rules) -> bool:
-    """Whether a driver who got no order should be looked at by a person: it may be the doubt alone that none suits."""
+    """Return whether a driver without a suitable order needs a review.
+
+    If no class is probable enough to be sent beyond the range of the others, it may be the doubt alone that makes every
+    order unsuitable.
+    """
     return max(probabilities.values()) < 1 - rules.most_out_of_range
 
 
 def expected_cost(probabilities: Mapping[str, float], order: Order, rules: Rules, now: datetime) -> float:
-    """Minutes, up to a constant that is the same for every order."""
+    """Return the mean of `cost` over the classes, in minutes."""
     return math.fsum(share * cost(name, order, rules, now) for name, share in probabilities.items())
 
 
-def cost(name: str, order: Order, rules: Rules, now: datetime) -> float:
-    """What it costs in minutes, up to a constant, if a vehicle of the class `name` gets the order `now`.
+def cost(class_name: str, order: Order, rules: Rules, now: datetime) -> float:
+    """Return the cost, in minutes, of giving `order` to a vehicle of a class now.
 
-    It drives there and back. One that cannot reach the place turns round at the end of its range: nothing is saved, and
-    the order is held up until it is back.
+    It is relative: a constant that is the same for all orders is left out, so that it may be negative. See the module
+    for its derivation.
     """
-    vehicle, nearest = rules.vehicles[name], min(vehicle.range_km for vehicle in rules.vehicles.values())
+    vehicle = rules.vehicles[class_name]
     if order.distance_km > vehicle.range_km:
-        away = 2 * vehicle.minutes(vehicle.range_km)
-        return away + rules.late_weight * away + rules.out_of_range_minutes
-    wasted = rules.near_order_minutes if order.distance_km <= nearest < vehicle.range_km else 0
+        # The driver turns round at the end of the range: nothing is saved, and the order is held up until then.
+        wasted = 2 * vehicle.minutes(vehicle.range_km)
+        return wasted + rules.late_weight * wasted + rules.out_of_range_minutes
+    shortest_range = min(vehicle.range_km for vehicle in rules.vehicles.values())
+    is_wasted_on = order.distance_km <= shortest_range < vehicle.range_km
     drive = vehicle.minutes(order.distance_km)
     slack = (order.promised_at - now).total_seconds() / 60 - drive
     saved = min(max(rules.headway_minutes - slack, 0), rules.headway_minutes)
-    return 2 * drive + wasted - rules.late_weight * saved
+    return 2 * drive + (rules.near_order_minutes if is_wasted_on else 0) - rules.late_weight * saved
 
 
-def _out_of_range(probabilities: Mapping[str, float], order: Order, rules: Rules) -> float:
+def _out_of_range_probability(probabilities: Mapping[str, float], order: Order, rules: Rules) -> float:
     return math.fsum(p for name, p in probabilities.items() if order.distance_km > rules.vehicles[name].range_km)
 
 
-def _require_probabilities(probabilities: Mapping[str, float], rules: Rules) -> None:
+def _require_distribution(probabilities: Mapping[str, float], rules: Rules) -> None:
     if unknown := sorted(set(probabilities) - set(rules.vehicles)):
         raise DispatchRulesError(
             f"dispatch: no vehicle for {', '.join(unknown)}; add [dispatch.vehicles.{unknown[0]}] to scones.toml"
         )
     shares = probabilities.values()
-    if not all(0 <= share <= 1 + _ROUNDING for share in shares) or abs(math.fsum(shares) - 1) > _ROUNDING:
+    # Each share first: NaN passes no comparison, and the sum of huge values would overflow.
+    if not all(0 <= share <= 1 + _TOLERANCE for share in shares) or abs(math.fsum(shares) - 1) > _TOLERANCE:
         raise PredictionError(f"not probabilities: {dict(probabilities)}; run Classify before Dispatch")
 
 
-def _require_numbers(holder: Any, *, above_zero: Sequence[str], or_zero: Sequence[str] = ()) -> None:
-    for name in (*above_zero, *or_zero):
+def _require_numbers(holder: object, *, positive: Sequence[str], not_negative: Sequence[str] = ()) -> None:
+    for name in (*positive, *not_negative):
         value = getattr(holder, name)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or value < 0 or (value == 0 and name in above_zero):
-            bound = "above 0" if name in above_zero else "of at least 0"
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not is_number or value < 0 or (value == 0 and name in positive):
+            bound = "above 0" if name in positive else "of at least 0"
             raise DispatchRulesError(
                 f"dispatch: {name} is {value!r}, not a number {bound}; look at [dispatch] in scones.toml"
             )
 
 
-def _keywords(kind: type, read: object, what: str) -> dict[str, Any]:
-    names = {each.name for each in fields(kind)}
-    if not isinstance(read, dict) or set(read) != names:
+def _keywords(kind: type[Rules | Vehicle], document: object, what: str) -> dict[str, Any]:
+    """Return a JSON object as the keyword arguments of a class. Raises DispatchRulesError if the names differ."""
+    names = {attribute.name for attribute in fields(kind)}
+    if not isinstance(document, dict) or set(document) != names:
         raise DispatchRulesError(
             f"dispatch: {what} must have {', '.join(sorted(names))} and nothing else; deploy again"
         )
-    return read
+    return document
