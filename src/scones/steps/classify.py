@@ -1,7 +1,7 @@
-"""Classify: a release's model on thousands of pictures, by a batch transform job, into a table.
+"""`scones classify`: runs a release's model on thousands of images as a batch transform job, and writes a table.
 
-Under `classifications/<release>/<source>/` the bucket holds what is still to be classified, in `in/`, and the answers,
-in `out/`. What has an answer is not sent again: a run that broke off goes on where it was.
+Under `classifications/<release>/<source>/`, the bucket holds the shards still to be classified, in `in/`, and the
+answers, in `out/`. A shard that has an answer is never uploaded again, so an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -10,29 +10,39 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scones.contract.delivery import BatchAnswer, BatchError
 from scones.contract.layout import CLASSIFICATIONS, JSON_LINES
 from scones.errors import ClassificationError
 from scones.progress import Progress
-from scones.steps.batch.shards import LARGEST, Picture, Shard, find_pictures, pack, plan
-from scones.steps.batch.tables import Row, check_writable, row, write_table
+from scones.steps.batch.shards import MAX_IMAGE_BYTES, Shard, ShardImage, find_images, pack, plan
+from scones.steps.batch.tables import Row, answer_row, check_writable, write_table
+from scones.steps.storage.s3 import list_objects
 from scones.steps.storage.threads import in_threads
 
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.literals import TransformInstanceTypeType
+    from types_boto3_sagemaker.type_defs import DescribeTransformJobResponseTypeDef as JobDescription
+    from types_boto3_sagemaker.type_defs import TagTypeDef
+
 _POLL_SECONDS = 1.0
-# The container takes requests of 25 MB; of all at once SageMaker takes 100 MB.
-_PAYLOAD_MB = 25
-_AT_ONCE = 2
-_MOST_DELETED = 1000
+# The container accepts requests of 25 MB. SageMaker requires payload times concurrency to be at most 100 MB.
+_MAX_PAYLOAD_MB = 25
+_MAX_CONCURRENT_TRANSFORMS = 2
+# DeleteObjects accepts no more keys at once.
+_MAX_DELETED_KEYS = 1000
 
 
 @dataclass(frozen=True)
-class Work:
-    """Whose model classifies what, where and on which instance; `source` is a folder or an `s3://bucket/prefix`."""
+class BatchRequest:
+    """Which release classifies which images; `source` is a folder or an `s3://bucket/prefix`."""
 
     release: str
     source: str
@@ -41,170 +51,177 @@ class Work:
     tags: list[dict[str, str]]
 
     @property
-    def _digest(self) -> str:
-        named = self.source if self.source.startswith("s3://") else str(Path(self.source).expanduser().resolve())
-        return hashlib.sha256(named.encode(errors="surrogateescape")).hexdigest()[:8]
-
-    @property
-    def jobs(self) -> str:
-        """What the names of its jobs begin with."""
-        return f"{self.release}-{self._digest}-"
+    def job_prefix(self) -> str:
+        """The common prefix of the names of its transform jobs."""
+        return f"{self.release}-{self._source_digest}-"
 
     @property
     def prefix(self) -> str:
-        return f"{CLASSIFICATIONS}{self.release}/{self._digest}/"
+        """The S3 prefix of its shards and answers."""
+        return f"{CLASSIFICATIONS}{self.release}/{self._source_digest}/"
+
+    @property
+    def _source_digest(self) -> str:
+        is_s3 = self.source.startswith("s3://")
+        name = self.source if is_s3 else str(Path(self.source).expanduser().resolve())
+        return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
 
 
-def classify(
-    work: Work, out: Path, *, s3: Any, sagemaker: Any, progress: Progress, sleep: Callable[[float], None] = time.sleep
-) -> list[Row]:
-    """Write a row for each picture of the source to `out`, in the order of their keys, and return the rows.
+@dataclass(frozen=True)
+class Batch:
+    """A request, and the clients that it is carried out with; `sleep` waits between two looks at the job."""
 
-    A picture that the model cannot read is a row with an error. Raises UsageError for a file that cannot be written,
-    DataNotFoundError where there are no pictures, DataError where one cannot be read from its place, and
-    ClassificationError where the job fails; after any of them, as after Ctrl-C, the same call goes on where it was.
+    request: BatchRequest
+    s3: S3Client
+    sagemaker: SageMakerClient
+    progress: Progress
+    sleep: Callable[[float], None] = time.sleep
+
+    def keys(self, folder: str) -> dict[str, str]:
+        """Return shard name -> key of the objects under `in/` or `out/`."""
+        prefix = self.request.prefix + folder
+        keys = [stored["Key"] for stored in list_objects(self.request.bucket, prefix, s3=self.s3)]
+        return {key.rpartition("/")[2].partition(".")[0]: key for key in keys}
+
+
+def classify(batch: Batch, out: Path) -> list[Row]:
+    """Write a row for each image of the source to `out`, sorted by key, and return the rows.
+
+    An image that the model cannot read becomes a row with an error. Raises UsageError if `out` cannot be written,
+    DataNotFoundError if there are no images, DataError if one cannot be read, and ClassificationError if the job fails.
+    After any of them, and after Ctrl-C, the same call resumes.
     """
     check_writable(out)
-    pictures = find_pictures(work.source, s3=s3)
-    shards = plan([one for one in pictures if one.size <= LARGEST])
-    if job := _running(work, sagemaker):
-        _follow(job, work, shards, s3=s3, sagemaker=sagemaker, progress=progress, sleep=sleep)
-    there = _outputs(work, s3)
-    if missing := [shard for shard in shards if shard.name not in there]:
-        _upload(missing, work, s3=s3, progress=progress)
-        job = _start(work, sagemaker)
-        _require_completed(_follow(job, work, shards, s3=s3, sagemaker=sagemaker, progress=progress, sleep=sleep))
-    answers = _answers(shards, work, s3=s3, progress=progress)
-    rows = [row(one.key, answers.get(one.key) or _unanswered(one)) for one in pictures]
+    images = find_images(batch.request.source, s3=batch.s3)
+    shards = plan([image for image in images if image.size <= MAX_IMAGE_BYTES])
+    # The job of an interrupted run may still be producing answers: wait for them instead of paying twice.
+    if job := _running_job(batch):
+        _wait(job, shards, batch)
+    answered = batch.keys("out/")
+    if missing := [shard for shard in shards if shard.name not in answered]:
+        _upload(missing, batch)
+        _require_completed(_wait(_start(batch), shards, batch))
+    answers = _answers(shards, batch)
+    rows = [answer_row(image.key, answers.get(image.key) or _unanswered(image)) for image in images]
     write_table(rows, out)
-    _keep_inputs((), work, s3)
+    _keep_inputs((), batch)
     return rows
 
 
 def summary(rows: Sequence[Row]) -> dict[str, int]:
-    """How many images there were, and how many of each decision, or with an error."""
-    counted = Counter(row.get("decision") or "error" for row in rows)
-    return {"images": len(rows)} | {name: counted[name] for name in ("accept", "review", "error")}
+    """Return the number of images, and how many were accepted, need a review, or have an error."""
+    counts = Counter(row.get("decision") or "error" for row in rows)
+    return {"images": len(rows)} | {name: counts[name] for name in ("accept", "review", "error")}
 
 
-def _running(work: Work, sagemaker: Any) -> str | None:
-    """The job that an earlier run has left going, if there is one."""
-    return next((name for name, status in _jobs(work, sagemaker) if status in ("InProgress", "Stopping")), None)
+def _running_job(batch: Batch) -> str | None:
+    return next((name for name, status in _jobs(batch).items() if status in ("InProgress", "Stopping")), None)
 
 
-def _jobs(work: Work, sagemaker: Any) -> list[tuple[str, str]]:
-    pages = sagemaker.get_paginator("list_transform_jobs").paginate(NameContains=work.jobs)
-    found = [job for page in pages for job in page["TransformJobSummaries"]]
-    return [(job["TransformJobName"], job["TransformJobStatus"]) for job in found]
+def _jobs(batch: Batch) -> dict[str, str]:
+    """Return name -> status of the request's jobs."""
+    pages = batch.sagemaker.get_paginator("list_transform_jobs").paginate(NameContains=batch.request.job_prefix)
+    jobs = [job for page in pages for job in page["TransformJobSummaries"]]
+    return {job["TransformJobName"]: job["TransformJobStatus"] for job in jobs}
 
 
-def _upload(shards: Sequence[Shard], work: Work, *, s3: Any, progress: Progress) -> None:
-    """Put into `in/` what is to be classified, and nothing else: the job reads all that lies there."""
-    there = _keep_inputs([shard.name for shard in shards], work, s3)
+def _upload(shards: Sequence[Shard], batch: Batch) -> None:
+    """Make `in/` hold exactly these shards: the job reads everything under it."""
+    uploaded = _keep_inputs([shard.name for shard in shards], batch)
 
     def put(shard: Shard) -> None:
-        if shard.name not in there:
-            s3.put_object(Bucket=work.bucket, Key=_input(work, shard.name), Body=pack(shard, s3=s3))
+        if shard.name not in uploaded:
+            key = f"{batch.request.prefix}in/{shard.name}.jsonl"
+            batch.s3.put_object(Bucket=batch.request.bucket, Key=key, Body=pack(shard, s3=batch.s3))
 
-    in_threads(put, shards, progress, f"uploading {sum(len(shard.pictures) for shard in shards):,} pictures")
+    in_threads(put, shards, batch.progress, f"uploading {_count(shards):,} images")
 
 
-def _keep_inputs(names: Collection[str], work: Work, s3: Any) -> set[str]:
-    """Delete all but the named shards from `in/`; gives the names of those that are there."""
-    keys = _keys(work, "in/", s3)
-    doomed = [{"Key": key} for name, key in keys.items() if name not in names]
-    for start in range(0, len(doomed), _MOST_DELETED):
-        objects = doomed[start : start + _MOST_DELETED]
-        s3.delete_objects(Bucket=work.bucket, Delete={"Objects": objects, "Quiet": True})
+def _keep_inputs(names: Collection[str], batch: Batch) -> set[str]:
+    """Delete all shards from `in/` except those named; return the names of those that are there."""
+    keys = batch.keys("in/")
+    to_delete = [key for name, key in keys.items() if name not in names]
+    for start in range(0, len(to_delete), _MAX_DELETED_KEYS):
+        objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in to_delete[start : start + _MAX_DELETED_KEYS]]
+        batch.s3.delete_objects(Bucket=batch.request.bucket, Delete={"Objects": objects, "Quiet": True})
     return keys.keys() & set(names)
 
 
-def _start(work: Work, sagemaker: Any) -> str:
-    name = f"{work.jobs}{len(_jobs(work, sagemaker)) + 1}"
-    place = f"s3://{work.bucket}/{work.prefix}"
-    sagemaker.create_transform_job(
+def _start(batch: Batch) -> str:
+    request = batch.request
+    name = f"{request.job_prefix}{len(_jobs(batch)) + 1}"
+    uri = f"s3://{request.bucket}/{request.prefix}"
+    batch.sagemaker.create_transform_job(
         TransformJobName=name,
-        ModelName=work.release,
-        MaxConcurrentTransforms=_AT_ONCE,
-        MaxPayloadInMB=_PAYLOAD_MB,
+        ModelName=request.release,
+        MaxConcurrentTransforms=_MAX_CONCURRENT_TRANSFORMS,
+        MaxPayloadInMB=_MAX_PAYLOAD_MB,
         TransformInput={
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{place}in/"}},
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{uri}in/"}},
             "ContentType": JSON_LINES,
+            # A shard is one request: the container answers its lines one by one.
             "SplitType": "None",
         },
-        TransformOutput={"S3OutputPath": f"{place}out", "Accept": JSON_LINES},
-        TransformResources={"InstanceType": work.instance_type, "InstanceCount": 1},
-        Tags=work.tags,
+        TransformOutput={"S3OutputPath": f"{uri}out", "Accept": JSON_LINES},
+        TransformResources={
+            "InstanceType": cast("TransformInstanceTypeType", request.instance_type),
+            "InstanceCount": 1,
+        },
+        Tags=cast("list[TagTypeDef]", request.tags),
     )
     return name
 
 
-def _follow(
-    job: str,
-    work: Work,
-    shards: Sequence[Shard],
-    *,
-    s3: Any,
-    sagemaker: Any,
-    progress: Progress,
-    sleep: Callable[[float], None],
-) -> dict[str, Any]:
-    """The description of the job once it has ended. Ctrl-C leaves it going, because its answers are paid for."""
-    total = sum(len(shard.pictures) for shard in shards)
+def _wait(job: str, shards: Sequence[Shard], batch: Batch) -> JobDescription:
+    """Return the job's description once it has ended. Ctrl-C leaves it running."""
+    total = _count(shards)
     try:
+        # No deadline: SageMaker ends the job, because it times out each request of it.
         while True:
-            described = dict(sagemaker.describe_transform_job(TransformJobName=job))
-            there = _outputs(work, s3)
-            done = sum(len(shard.pictures) for shard in shards if shard.name in there)
-            progress.update(done, total, f"{done:,} of {total:,} answered, {job} is {described['TransformJobStatus']}")
-            if described["TransformJobStatus"] not in ("InProgress", "Stopping"):
-                return described
-            sleep(_POLL_SECONDS)
+            description = batch.sagemaker.describe_transform_job(TransformJobName=job)
+            status = description["TransformJobStatus"]
+            answered = batch.keys("out/")
+            done = _count([shard for shard in shards if shard.name in answered])
+            batch.progress.update(done, total, f"{done:,} of {total:,} answered, {job} is {status}")
+            if status not in ("InProgress", "Stopping"):
+                return description
+            batch.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
-        progress.note(f"{job} goes on; run the same command again for its answers")
+        # Its answers are paid for: the next run uses them.
+        batch.progress.note(f"{job} keeps running; run the same command again for its answers")
         raise
 
 
-def _require_completed(job: dict[str, Any]) -> None:
-    name, status = job["TransformJobName"], job["TransformJobStatus"]
+def _count(shards: Sequence[Shard]) -> int:
+    return sum(len(shard.images) for shard in shards)
+
+
+def _require_completed(job: JobDescription) -> None:
+    name = job["TransformJobName"]
+    status = job["TransformJobStatus"]
     if status != "Completed":
         raise ClassificationError(
-            f"transform job {name} {status}: {job.get('FailureReason', 'it was stopped')}; the log group "
-            "/aws/sagemaker/TransformJobs tells more; answers are kept, so run the command again for the rest"
+            f"transform job {name} {status}: {job.get('FailureReason', 'it was stopped')}; see the log group "
+            "/aws/sagemaker/TransformJobs; answers are kept, so run the command again for the rest"
         )
 
 
-def _answers(
-    shards: Sequence[Shard], work: Work, *, s3: Any, progress: Progress
-) -> dict[str, BatchAnswer | BatchError]:
-    """Every answer by its picture's key."""
-    keys = _outputs(work, s3)
+def _answers(shards: Sequence[Shard], batch: Batch) -> Mapping[str, BatchAnswer | BatchError]:
+    """Return image key -> answer."""
+    keys = batch.keys("out/")
 
     def read(shard: Shard) -> list[Any]:
-        body = s3.get_object(Bucket=work.bucket, Key=keys[shard.name])["Body"].read()
+        body = batch.s3.get_object(Bucket=batch.request.bucket, Key=keys[shard.name])["Body"].read()
         return [json.loads(line) for line in body.splitlines()]
 
-    found = in_threads(read, [shard for shard in shards if shard.name in keys], progress, "reading the answers")
-    return {answer["id"]: answer for answers in found for answer in answers if "id" in answer}
+    answered = [shard for shard in shards if shard.name in keys]
+    results = in_threads(read, answered, batch.progress, "reading the answers")
+    # An answer to a line that was not valid JSON has no id.
+    return {answer["id"]: answer for answers in results for answer in answers if "id" in answer}
 
 
-def _unanswered(picture: Picture) -> BatchError:
-    if picture.size > LARGEST:
-        message = f"the file has {picture.size} bytes, over {LARGEST}; make it smaller"
+def _unanswered(image: ShardImage) -> BatchError:
+    if image.size > MAX_IMAGE_BYTES:
+        message = f"the file has {image.size} bytes, over {MAX_IMAGE_BYTES}; make it smaller"
         return BatchError(error="ImageRejectedError", message=message)
     return BatchError(error="ClassificationError", message="the model gave no answer")
-
-
-def _outputs(work: Work, s3: Any) -> dict[str, str]:
-    return _keys(work, "out/", s3)
-
-
-def _keys(work: Work, folder: str, s3: Any) -> dict[str, str]:
-    """The keys below a folder of the work, by shard."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=work.bucket, Prefix=work.prefix + folder)
-    keys = [stored["Key"] for page in pages for stored in page.get("Contents", ())]
-    return {key.rpartition("/")[2].partition(".")[0]: key for key in keys}
-
-
-def _input(work: Work, shard: str) -> str:
-    return f"{work.prefix}in/{shard}.jsonl"

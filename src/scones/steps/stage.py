@@ -1,8 +1,16 @@
-"""`scones stage`: images in, a checked, deduplicated, split and uploaded data set out.
+"""`scones stage`: turns source images into a checked, deduplicated and split data set in S3.
 
-Runs where the operator sits. In S3 a data set lies under `data/<digest>/`: `<split>/<class>/<name>`, `negatives/` and
-`test-negatives/` where there are any, `<split>.lst` for SageMaker's built-in image classification, and
-`manifest.json`, written last: where it is, the data set is whole.
+Staging has five stages, which `stage` calls one after the other:
+
+1. Check: decode every image. Images that cannot be used are left out with a reason; too many of them are an error.
+2. Deduplicate: group near-equal images, so that no scene is in two splits.
+3. Split: assign each group to train, validation or test, and negatives to training or test.
+4. Describe: list every image with its SHA-256 in a manifest. The digest of that list names the data set.
+5. Upload: put what the bucket does not hold yet under `data/<digest>/`.
+
+A data set consists of `<split>/<class>/<name>`, `negatives/` and `test-negatives/` (if the source has any),
+`<split>.lst` for SageMaker's built-in image classification, and `manifest.json`. The manifest is written last: if it
+exists, the data set is complete.
 """
 
 from __future__ import annotations
@@ -10,27 +18,29 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING
 
 from scones.contract.layout import DATA, JSON, NEGATIVES, SPLITS, TEST_NEGATIVES
 from scones.contract.release import Manifest, ManifestImage
 from scones.errors import DataError
 from scones.progress import Progress
 from scones.steps.dataset.duplicates import duplicate_groups
-from scones.steps.dataset.source import LABELLED, Source
-from scones.steps.dataset.splits import Assignment, Group, assign, labels_apart, set_apart
-from scones.steps.dataset.validate import CheckedImage, check, read
+from scones.steps.dataset.source import Source
+from scones.steps.dataset.splits import Group, Splits, split
+from scones.steps.dataset.validate import CheckedImage, check, read_content
+from scones.steps.storage.s3 import list_objects
 from scones.steps.storage.threads import in_threads
 
-_PLACES: Final = (*SPLITS, NEGATIVES, TEST_NEGATIVES)
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A data set that lies in S3; of its objects `uploaded` were sent now and `unchanged` were there already."""
+    """A data set in S3: `uploaded` of its objects were uploaded now, `unchanged` were already there."""
 
     manifest: Manifest
     uploaded: int
@@ -39,7 +49,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class _Object:
-    """One S3 object to be; `key` is relative to the data set's root."""
+    """An object of the data set; `key` is relative to the data set's root, `sha256` is of an image as checked."""
 
     key: str
     content_type: str
@@ -50,120 +60,117 @@ class _Object:
 def stage(
     source: Source,
     *,
-    s3: Any,
+    s3: S3Client,
     bucket: str,
     seed: int = 0,
     allow_bad: int | None = None,
     progress: Progress | None = None,
 ) -> Staged:
-    """Check, deduplicate and split `source`, and upload what `bucket` does not hold yet.
+    """Check, deduplicate, split, describe and upload the images of `source`.
 
-    The same images and seed give the same data set. Raises TooManyBadImagesError for more than `allow_bad` unreadable
-    files (None: 5 %), TooFewClassesError, TooFewImagesError, DataError for a file that the disk will not give.
+    The same images and seed always give the same data set. Raises TooManyBadImagesError if more than `allow_bad`
+    images cannot be used (None: 5 %), TooFewClassesError, TooFewImagesError, and DataError if a file cannot be read.
     """
     progress = progress or Progress()
-    checked, bad = check(source.images + source.negatives, allow_bad, progress)
-    labelled, unreadable = check(source.labels, len(source.labels), progress)
-    checked += labelled
-    together = duplicate_groups([image.fingerprint for image in checked])
-    duplicates = [[checked[index].image.key for index in group] for group in together]
-    found = _assign(_with_singles(checked, together), source.classes, seed)
-    left_out = source.left_out | bad | unreadable | found.left_out
-    manifest = _manifest(source, found.splits, left_out, duplicates)
+    images, left_out = _check(source, allow_bad, progress)
+    groups = _deduplicate(images)
+    splits = split(groups, source.classes, seed)
+    manifest = _describe(source, groups, splits, left_out)
     progress.note(_summary(manifest))
-    objects = [_image(split, image) for split, images in found.splits.items() for image in images]
-    return _upload(manifest, objects, s3=s3, bucket=bucket, progress=progress)
+    return _upload(manifest, splits, s3=s3, bucket=bucket, progress=progress)
 
 
-def _assign(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Assignment:
-    source, taught = labels_apart(groups)
-    vehicles, others = set_apart(source, seed)
-    parts = (assign(vehicles, classes, seed), others, taught)
-    splits = {split: [i for part in parts for i in part.splits.get(split, ())] for split in _PLACES}
-    return Assignment(splits, {key: reason for part in parts for key, reason in part.left_out.items()})
+def digest(images: Iterable[ManifestImage]) -> str:
+    """Return the SHA-256, as hex digits, of the sorted lines `key sha256`, each terminated by a newline."""
+    lines = sorted(f"{image['key']} {image['sha256']}\n" for image in images)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _upload(manifest: Manifest, images: list[_Object], *, s3: Any, bucket: str, progress: Progress) -> Staged:
+def _check(source: Source, allow_bad: int | None, progress: Progress) -> tuple[list[CheckedImage], dict[str, str]]:
+    images, bad = check(source.images + source.negatives, allow_bad, progress)
+    # Labelled images come from drivers' cameras: one that cannot be decoded must not stop the staging.
+    labels, bad_labels = check(source.labels, len(source.labels), progress)
+    return images + labels, source.left_out | bad | bad_labels
+
+
+def _deduplicate(images: Sequence[CheckedImage]) -> list[Group]:
+    """Return groups of near-equal images, then every other image as a group of its own."""
+    duplicates = duplicate_groups([image.fingerprint for image in images])
+    grouped = {index for group in duplicates for index in group}
+    singles = [[index] for index in range(len(images)) if index not in grouped]
+    return [[images[index] for index in group] for group in duplicates + singles]
+
+
+def _describe(source: Source, groups: Sequence[Group], splits: Splits, left_out: Mapping[str, str]) -> Manifest:
+    images = [
+        ManifestImage(key=_key(name, image), sha256=image.sha256)
+        for name, members in splits.images.items()
+        for image in members
+    ]
+    images.sort(key=lambda image: image["key"])
+    labels = sum(image.source.role == "label" for members in splits.images.values() for image in members)
+    counts = {name: Counter(image.source.label for image in splits.images[name]) for name in SPLITS}
+    return Manifest(
+        digest=digest(images),
+        source=source.description + (f", {labels:,} labelled in review" if labels else ""),
+        sketches=source.sketches,
+        classes=list(source.classes),
+        counts={name: {label: count[label] for label in source.classes} for name, count in counts.items()},
+        negatives={name: len(splits.images[name]) for name in (NEGATIVES, TEST_NEGATIVES)},
+        images=images,
+        left_out=dict(sorted({**left_out, **splits.left_out}.items())),
+        duplicates=[[image.source.key for image in group] for group in groups if len(group) > 1],
+    )
+
+
+def _key(name: str, image: CheckedImage) -> str:
+    return f"{name}/{image.source.label}/{image.source.name}"
+
+
+def _summary(manifest: Manifest) -> str:
+    counts = ", ".join(f"{sum(count.values()):,} {name}" for name, count in manifest["counts"].items())
+    if negatives := sum(manifest["negatives"].values()):
+        counts += f", {negatives:,} negatives"
+    left_out = len(manifest["left_out"])
+    duplicates = len(manifest["duplicates"])
+    return f"{manifest['source']}: {counts}; {left_out} left out, {duplicates} groups of near-equal images"
+
+
+def _upload(manifest: Manifest, splits: Splits, *, s3: S3Client, bucket: str, progress: Progress) -> Staged:
     prefix = f"{DATA}{manifest['digest']}/"
-    there = _etags(s3, bucket, prefix)
-    objects = images + [_listing(split, manifest) for split in manifest["counts"]]
-    sent = in_threads(lambda item: _put(item, s3, bucket, prefix, there), objects, progress, "uploading")
-    last = _Object("manifest.json", JSON, json.dumps(manifest, indent=1).encode())
-    sent.append(_put(last, s3, bucket, prefix, there))
-    uploaded, total = sum(sent), len(sent)
+    etags = {stored["Key"]: stored["ETag"].strip('"') for stored in list_objects(bucket, prefix, s3=s3)}
+
+    def put(item: _Object) -> bool:
+        """Upload an object unless the bucket holds the same bytes; return whether it was uploaded."""
+        body = read_content(item.content)
+        if item.sha256 and hashlib.sha256(body).hexdigest() != item.sha256:
+            raise DataError(f"{item.key} changed while it was being staged; run the command again")
+        # An ETag is the body's MD5, except under KMS, where this compares unequal and the object is uploaded again.
+        if etags.get(prefix + item.key) == hashlib.md5(body, usedforsecurity=False).hexdigest():
+            return False
+        s3.put_object(Bucket=bucket, Key=prefix + item.key, Body=body, ContentType=item.content_type)
+        return True
+
+    images = [_image(name, image) for name, members in splits.images.items() for image in members]
+    listings = [_listing(name, manifest) for name in manifest["counts"]]
+    uploads = in_threads(put, images + listings, progress, "uploading")
+    uploads.append(put(_Object("manifest.json", JSON, json.dumps(manifest, indent=1).encode())))
+    uploaded = sum(uploads)
+    total = len(uploads)
     progress.note(
         f"{uploaded:,} objects uploaded" if uploaded else f"nothing to upload: all {total:,} objects are there"
     )
     return Staged(manifest, uploaded, total - uploaded)
 
 
-def _with_singles(checked: Sequence[CheckedImage], together: list[list[int]]) -> list[Group]:
-    grouped = {index for group in together for index in group}
-    singles = [[index] for index in range(len(checked)) if index not in grouped]
-    return [[checked[index] for index in group] for group in together + singles]
+def _image(name: str, image: CheckedImage) -> _Object:
+    return _Object(_key(name, image), image.content_type, image.source.content, image.sha256)
 
 
-def _key(split: str, image: CheckedImage) -> str:
-    return f"{split}/{image.image.label}/{image.image.name}"
-
-
-def _manifest(
-    source: Source, splits: dict[str, list[CheckedImage]], left_out: dict[str, str], duplicates: list[list[str]]
-) -> Manifest:
-    images = [ManifestImage(key=_key(split, i), sha256=i.sha256) for split, group in splits.items() for i in group]
-    images.sort(key=lambda image: image["key"])
-    labels = sum(image.image.split == LABELLED for group in splits.values() for image in group)
-    counted = {split: Counter(image.image.label for image in splits[split]) for split in SPLITS}
-    return Manifest(
-        digest=digest(images),
-        source=source.description + (f", {labels:,} labelled in review" if labels else ""),
-        sketches=source.sketches,
-        classes=list(source.classes),
-        counts={split: {label: n[label] for label in source.classes} for split, n in counted.items()},
-        negatives={split: len(splits[split]) for split in (NEGATIVES, TEST_NEGATIVES)},
-        images=images,
-        left_out=dict(sorted(left_out.items())),
-        duplicates=duplicates,
-    )
-
-
-def digest(images: Iterable[ManifestImage]) -> str:
-    """Return the SHA-256, as hex digits, of the sorted lines `key sha256`, each ended by a newline."""
-    lines = sorted(f"{image['key']} {image['sha256']}\n" for image in images)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _summary(manifest: Manifest) -> str:
-    counts = ", ".join(f"{sum(n.values()):,} {split}" for split, n in manifest["counts"].items())
-    if others := sum(manifest["negatives"].values()):
-        counts += f", {others:,} of other things"
-    left_out, duplicates = len(manifest["left_out"]), len(manifest["duplicates"])
-    return f"{manifest['source']}: {counts}; {left_out} left out, {duplicates} groups of near-equal images"
-
-
-def _image(split: str, image: CheckedImage) -> _Object:
-    return _Object(_key(split, image), image.content_type, image.image.content, image.sha256)
-
-
-def _listing(split: str, manifest: Manifest) -> _Object:
+def _listing(name: str, manifest: Manifest) -> _Object:
     """Return `<split>.lst`: row number, class number and path within the split, separated by tabs."""
     numbers = {label: number for number, label in enumerate(manifest["classes"])}
-    paths = [i["key"].partition("/")[2] for i in manifest["images"] if i["key"].startswith(f"{split}/")]
+    keys = [image["key"] for image in manifest["images"]]
+    paths = [key.removeprefix(f"{name}/") for key in keys if key.startswith(f"{name}/")]
     lines = [f"{row}\t{numbers[path.partition('/')[0]]}\t{path}\n" for row, path in enumerate(paths)]
-    return _Object(f"{split}.lst", "text/tab-separated-values", "".join(lines).encode())
-
-
-def _etags(s3: Any, bucket: str, prefix: str) -> dict[str, str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", ())}
-
-
-def _put(item: _Object, s3: Any, bucket: str, prefix: str, there: dict[str, str]) -> bool:
-    """Upload unless the bucket holds the same bytes (an ETag is their MD5, but under KMS); return whether it did."""
-    body = read(item.content)
-    if item.sha256 and hashlib.sha256(body).hexdigest() != item.sha256:
-        raise DataError(f"{item.key} changed while it was being staged; run the command again")
-    if there.get(prefix + item.key) == hashlib.md5(body, usedforsecurity=False).hexdigest():
-        return False
-    s3.put_object(Bucket=bucket, Key=prefix + item.key, Body=body, ContentType=item.content_type)
-    return True
+    return _Object(f"{name}.lst", "text/tab-separated-values", "".join(lines).encode())

@@ -1,4 +1,4 @@
-"""Classify against the laptop's AWS, with an image that answers at once: what is sent, kept, resumed and written."""
+"""Classification against localaws, with a container that answers at once."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from scones.contract.layout import TAG
 from scones.errors import ClassificationError, UsageError
 from scones.progress import Progress
-from scones.steps.batch.shards import LARGEST
-from scones.steps.classify import Work, classify, summary
+from scones.steps.batch.shards import MAX_IMAGE_BYTES
+from scones.steps.classify import Batch, BatchRequest, classify, summary
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 BUCKET = "batches"
-# One such picture fills a shard.
+# One such image fills a shard.
 LARGE = 3 * 1024 * 1024
 
 
 @dataclass
 class Uploads:
-    """A client of S3 that remembers the keys of what it puts."""
+    """An S3 client that keeps the keys of the objects that it puts."""
 
     client: Any
     keys: list[str] = field(default_factory=list)
@@ -40,11 +43,11 @@ class Uploads:
 
 class Notes(Progress):
     def __init__(self) -> None:
-        self.said: list[tuple[int, int | None, str]] = []
+        self.updates: list[tuple[int, int | None, str]] = []
         self.noted: list[str] = []
 
     def update(self, done: int, total: int | None = None, detail: str = "") -> None:
-        self.said.append((done, total, detail))
+        self.updates.append((done, total, detail))
 
     def note(self, text: str) -> None:
         self.noted.append(text)
@@ -52,7 +55,7 @@ class Notes(Progress):
 
 @dataclass
 class Project:
-    """A released model of that image, and a folder of pictures."""
+    """A released model of that container image, and a folder of images."""
 
     server: Any
     folder: Path
@@ -60,23 +63,24 @@ class Project:
 
     def __post_init__(self) -> None:
         self.s3, self.sagemaker = Uploads(self.server.client("s3")), self.server.client("sagemaker")
-        self.step = Notes()
+        self.progress = Notes()
         role = "arn:aws:iam::000000000000:role/any"
         self.sagemaker.create_model(ModelName=self.release, PrimaryContainer={"Image": "lines"}, ExecutionRoleArn=role)
 
-    def put(self, **pictures: bytes) -> None:
-        for name, body in pictures.items():
+    def put(self, **images: bytes) -> None:
+        for name, body in images.items():
             (self.folder / f"{name}.png").write_bytes(body)
 
     def classify(self, source: str | None = None, out: str = "out.jsonl", **options: Any) -> list[dict[str, Any]]:
-        work = Work(self.release, source or str(self.folder), BUCKET, "ml.m5.large", [{"Key": TAG, "Value": "batch"}])
+        tags = [{"Key": TAG, "Value": "batch"}]
+        request = BatchRequest(self.release, source or str(self.folder), BUCKET, "ml.m5.large", tags)
         path = self.folder / out
-        classify(work, path, s3=self.s3, sagemaker=self.sagemaker, progress=self.step, **options)
+        classify(Batch(request, cast("S3Client", self.s3), self.sagemaker, self.progress, **options), path)
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def jobs(self) -> dict[str, str]:
-        found = self.sagemaker.list_transform_jobs(NameContains=self.release)["TransformJobSummaries"]
-        return {job["TransformJobName"]: job["TransformJobStatus"] for job in found}
+        jobs = self.sagemaker.list_transform_jobs(NameContains=self.release)["TransformJobSummaries"]
+        return {job["TransformJobName"]: job["TransformJobStatus"] for job in jobs}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +96,7 @@ def project(server: Any, tmp_path: Path) -> Project:
     return Project(server, tmp_path, f"batch-{uuid.uuid4().hex[:8]}")
 
 
-def test_every_picture_is_a_row_and_a_bad_one_a_row_with_its_error(project: Project) -> None:
+def test_every_image_is_a_row_and_a_bad_one_has_its_error(project: Project) -> None:
     project.put(a=b"good", b=b"bad", c=b"good")
     rows = project.classify()
     assert [(row["key"], row["label"], row["error"]) for row in rows] == [
@@ -102,10 +106,10 @@ def test_every_picture_is_a_row_and_a_bad_one_a_row_with_its_error(project: Proj
     ]
     assert (rows[0]["decision"], rows[0]["probability_motorcycle"], rows[0]["novelty"]) == ("accept", 0.25, 0.5)
     assert summary(rows) == {"images": 3, "accept": 2, "review": 0, "error": 1}
-    assert (3, 3) in [(done, total) for done, total, _ in project.step.said]
+    assert (3, 3) in [(done, total) for done, total, _ in project.progress.updates]
 
 
-def test_the_job_is_the_projects_and_its_inputs_are_gone_afterwards(project: Project) -> None:
+def test_the_job_is_tagged_and_its_inputs_are_deleted_afterwards(project: Project) -> None:
     project.put(a=b"good")
     project.classify()
     (name,) = project.jobs()
@@ -116,7 +120,7 @@ def test_the_job_is_the_projects_and_its_inputs_are_gone_afterwards(project: Pro
     assert ["/out/" in item["Key"] for item in stored] == [True]
 
 
-def test_a_second_run_sends_nothing_and_writes_the_same(project: Project) -> None:
+def test_a_second_run_uploads_nothing_and_writes_the_same(project: Project) -> None:
     project.put(a=b"good", b=b"bad")
     first = project.classify()
     project.s3.keys.clear()
@@ -125,7 +129,7 @@ def test_a_second_run_sends_nothing_and_writes_the_same(project: Project) -> Non
     assert len(project.jobs()) == 1
 
 
-def test_after_a_failure_only_what_has_no_answer_is_sent_again(project: Project) -> None:
+def test_after_a_failure_only_unanswered_shards_are_uploaded(project: Project) -> None:
     project.put(a=b"a" * LARGE, b=b"poison" * (LARGE // 6), c=b"c" * LARGE)
     with pytest.raises(ClassificationError, match=r"-1 Failed: AlgorithmError: .*run the command again for the rest"):
         project.classify()
@@ -138,7 +142,7 @@ def test_after_a_failure_only_what_has_no_answer_is_sent_again(project: Project)
     assert [row["label"] for row in rows] == ["bicycle"] * 3
 
 
-def test_ctrl_c_leaves_the_job_going_and_the_next_run_takes_its_answers(project: Project) -> None:
+def test_after_ctrl_c_the_next_run_uses_the_answers_of_the_job(project: Project) -> None:
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
@@ -148,34 +152,34 @@ def test_ctrl_c_leaves_the_job_going_and_the_next_run_takes_its_answers(project:
         project.classify(sleep=interrupt)
     go.touch()
     (job,) = project.jobs()
-    assert project.step.noted == [f"{job} goes on; run the same command again for its answers"]
+    assert project.progress.noted == [f"{job} keeps running; run the same command again for its answers"]
     assert [row["label"] for row in project.classify()] == ["bicycle"]
     assert project.jobs() == {job: "Completed"}
 
 
-def test_a_picture_that_changes_is_classified_again(project: Project) -> None:
+def test_an_image_that_changes_is_classified_again(project: Project) -> None:
     project.put(a=b"bad")
     assert project.classify()[0]["error"]
     project.put(a=b"good")
     assert project.classify()[0]["label"] == "bicycle"
 
 
-def test_pictures_in_s3_are_classified_by_their_keys(project: Project) -> None:
+def test_images_in_s3_are_classified_by_their_keys(project: Project) -> None:
     for key in ("camera/1.jpg", "camera/2.jpg"):
         project.s3.client.put_object(Bucket=BUCKET, Key=f"{project.release}/{key}", Body=b"good")
     rows = project.classify(f"s3://{BUCKET}/{project.release}/camera/")
     assert [row["key"] for row in rows] == [f"{project.release}/camera/1.jpg", f"{project.release}/camera/2.jpg"]
 
 
-def test_a_file_that_no_request_can_carry_is_an_error_without_being_sent(project: Project) -> None:
+def test_a_file_too_large_for_a_request_is_an_error_without_upload(project: Project) -> None:
     with (project.folder / "huge.png").open("wb") as file:
-        file.truncate(LARGEST + 1)
+        file.truncate(MAX_IMAGE_BYTES + 1)
     (row,) = project.classify()
-    assert row["error"].startswith(f"ImageRejectedError: the file has {LARGEST + 1} bytes")
+    assert row["error"].startswith(f"ImageRejectedError: the file has {MAX_IMAGE_BYTES + 1} bytes")
     assert project.jobs() == {}
 
 
-def test_a_file_that_cannot_be_written_is_refused_before_anything_is_sent(project: Project) -> None:
+def test_an_unwritable_output_is_an_error_before_any_upload(project: Project) -> None:
     project.put(a=b"good")
     with pytest.raises(UsageError, match="does not end in"):
         project.classify(out="out.xlsx")

@@ -29,7 +29,7 @@ def found(root: Path) -> Source:
     return find_source(str(root), {}, root, Progress())
 
 
-def test_a_data_set_lies_in_s3_as_the_contract_says(s3: Any, bucket: str, folder: Folder) -> None:
+def test_a_data_set_has_the_documented_layout_in_s3(s3: Any, bucket: str, folder: Folder) -> None:
     root = folder("bicycle", "motorcycle")
     staged = stage(found(root), s3=s3, bucket=bucket)
     base = f"data/{staged.manifest['digest']}/"
@@ -44,7 +44,7 @@ def test_a_data_set_lies_in_s3_as_the_contract_says(s3: Any, bucket: str, folder
     assert json.load(s3.get_object(Bucket=bucket, Key=base + "manifest.json")["Body"]) == staged.manifest
 
 
-def test_the_bytes_that_were_found_are_those_in_s3(s3: Any, bucket: str, folder: Folder) -> None:
+def test_images_are_uploaded_byte_for_byte(s3: Any, bucket: str, folder: Folder) -> None:
     root = folder("bicycle", "motorcycle")
     manifest = stage(found(root), s3=s3, bucket=bucket).manifest
     for image in manifest["images"]:
@@ -56,7 +56,7 @@ def test_the_bytes_that_were_found_are_those_in_s3(s3: Any, bucket: str, folder:
         assert answer["ContentType"] == "image/png"
 
 
-def test_a_list_names_row_class_and_path_within_the_split(s3: Any, bucket: str, folder: Folder) -> None:
+def test_a_listing_has_row_class_and_path_within_the_split(s3: Any, bucket: str, folder: Folder) -> None:
     manifest = stage(found(folder("bicycle", "motorcycle")), s3=s3, bucket=bucket).manifest
     text = s3.get_object(Bucket=bucket, Key=f"data/{manifest['digest']}/test.lst")["Body"].read().decode()
     rows = [line.split("\t") for line in text.splitlines()]
@@ -64,7 +64,7 @@ def test_a_list_names_row_class_and_path_within_the_split(s3: Any, bucket: str, 
     assert all(f"test/{path}" in {image["key"] for image in manifest["images"]} for _, _, path in rows)
 
 
-def test_a_second_run_uploads_nothing_and_says_so(s3: Any, bucket: str, folder: Folder) -> None:
+def test_a_second_run_uploads_nothing(s3: Any, bucket: str, folder: Folder) -> None:
     source, progress = found(folder("bicycle", "motorcycle")), Notes()
     assert stage(source, s3=s3, bucket=bucket).uploaded == 24
     again = stage(source, s3=s3, bucket=bucket, progress=progress)
@@ -72,26 +72,26 @@ def test_a_second_run_uploads_nothing_and_says_so(s3: Any, bucket: str, folder: 
     assert progress.noted[-1] == "nothing to upload: all 24 objects are there"
 
 
-def test_only_what_is_missing_or_different_is_uploaded_again(s3: Any, bucket: str, folder: Folder) -> None:
+def test_only_missing_or_different_objects_are_uploaded_again(s3: Any, bucket: str, folder: Folder) -> None:
     source = found(folder("bicycle", "motorcycle"))
     manifest = stage(source, s3=s3, bucket=bucket).manifest
     first, second = (f"data/{manifest['digest']}/{image['key']}" for image in manifest["images"][:2])
     s3.delete_object(Bucket=bucket, Key=first)
-    s3.put_object(Bucket=bucket, Key=second, Body=b"something else")
+    s3.put_object(Bucket=bucket, Key=second, Body=b"other bytes")
     assert stage(source, s3=s3, bucket=bucket).uploaded == 2
 
 
-def test_the_manifest_is_written_after_everything_else(s3: Any, bucket: str, folder: Folder) -> None:
+def test_the_manifest_is_written_last(s3: Any, bucket: str, folder: Folder) -> None:
     source = found(folder("bicycle", "motorcycle"))
-    gone = source.images[3].content
-    assert isinstance(gone, Path)
+    deleted = source.images[3].content
+    assert isinstance(deleted, Path)
 
-    class Thief(Progress):
+    class Deleter(Progress):
         def note(self, text: str) -> None:
-            gone.unlink(missing_ok=True)
+            deleted.unlink(missing_ok=True)
 
     with pytest.raises(DataError, match="cannot read"):
-        stage(source, s3=s3, bucket=bucket, progress=Thief())
+        stage(source, s3=s3, bucket=bucket, progress=Deleter())
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
     assert not any(key.endswith("manifest.json") for key in keys)
 
@@ -103,7 +103,7 @@ def test_a_file_that_changes_while_it_is_staged_is_an_error(s3: Any, bucket: str
 
     class Editor(Progress):
         def note(self, text: str) -> None:
-            changed.write_bytes(b"another picture")
+            changed.write_bytes(b"another image")
 
     with pytest.raises(DataError, match="changed while"):
         stage(source, s3=s3, bucket=bucket, progress=Editor())
@@ -112,7 +112,7 @@ def test_a_file_that_changes_while_it_is_staged_is_an_error(s3: Any, bucket: str
 def test_bad_files_are_listed_and_left_out(s3: Any, bucket: str, folder: Folder) -> None:
     root = folder("bicycle", "motorcycle")
     for name in ("broken.png", "empty.png"):
-        (root / "bicycle" / name).write_bytes(b"no picture" if name == "broken.png" else b"")
+        (root / "bicycle" / name).write_bytes(b"not an image" if name == "broken.png" else b"")
     with pytest.raises(TooManyBadImagesError, match="--allow-bad"):
         stage(found(root), s3=s3, bucket=bucket)
     manifest = stage(found(root), s3=s3, bucket=bucket, allow_bad=2).manifest
@@ -123,7 +123,7 @@ def test_bad_files_are_listed_and_left_out(s3: Any, bucket: str, folder: Folder)
     assert not manifest["left_out"].keys() & {image["key"].partition("/")[2] for image in manifest["images"]}
 
 
-def test_a_mirrored_copy_never_lies_on_the_other_side(
+def test_a_mirrored_copy_is_in_the_split_of_its_original(
     s3: Any, bucket: str, folder: Folder, noise: Callable[..., bytes]
 ) -> None:
     root = folder("bicycle", "motorcycle")
@@ -149,13 +149,13 @@ def test_the_digest_does_not_depend_on_order(lines: list[tuple[str, str]], order
     assert digest(images) == digest(order.sample(images, len(images)))
 
 
-def test_the_digest_is_what_sha256sum_makes_of_the_lines() -> None:
+def test_the_digest_is_the_sha256_of_the_lines() -> None:
     images = [ManifestImage(key="b", sha256="2"), ManifestImage(key="a", sha256="1")]
     assert digest(images) == hashlib.sha256(b"a 1\nb 2\n").hexdigest()
 
 
 @pytest.mark.skipif(not os.environ.get("SCONES_DATA"), reason="real images are needed")
-def test_the_real_images_keep_their_test_set_and_their_mirror_pair_together(s3: Any, bucket: str) -> None:
+def test_the_real_images_keep_their_test_set_and_their_mirror_pair(s3: Any, bucket: str) -> None:
     staged = stage(find_source(None, os.environ, Path(), Progress()), s3=s3, bucket=bucket)
     manifest = staged.manifest
     assert manifest["counts"]["test"] == {"bicycle": 100, "motorcycle": 100}
@@ -164,7 +164,7 @@ def test_the_real_images_keep_their_test_set_and_their_mirror_pair_together(s3: 
     assert pair in manifest["duplicates"]
 
 
-def test_pictures_of_other_things_lie_beside_the_splits(
+def test_negatives_are_staged_beside_the_splits(
     s3: Any, bucket: str, folder: Folder, noise: Callable[..., bytes]
 ) -> None:
     root = folder("bicycle", "motorcycle")

@@ -1,1 +1,1 @@
-"""The input shards and the output tables of `scones classify`."""
+"""Input shards and output tables of `scones classify`."""

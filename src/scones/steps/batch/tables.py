@@ -1,4 +1,4 @@
-"""Answers about many pictures as a table: CSV, lines of JSON or Parquet, by the file's suffix."""
+"""Writes the answers about many images as a table: CSV, JSON lines or Parquet, by the file's suffix."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from scones.contract.delivery import BatchAnswer, BatchError
 from scones.errors import UsageError
 
 Row = dict[str, Any]
-_FIRST: Final = ("key", "label", "decision")
-_LAST: Final = ("novelty", "model", "error")
+_FIRST_COLUMNS: Final = ("key", "label", "decision")
+_LAST_COLUMNS: Final = ("novelty", "model", "error")
 _PROBABILITY: Final = "probability_"
 
 
-def row(key: str, answer: BatchAnswer | BatchError) -> Row:
-    """Return one picture's row; of an error, all but `key` and `error` are empty."""
+def answer_row(key: str, answer: BatchAnswer | BatchError) -> Row:
+    """Return an image's row; an error has `key` and `error` alone."""
     if "error" in answer:
         return {"key": key, "error": f"{answer['error']}: {answer['message']}"}
     probabilities = zip(answer["labels"], answer["probabilities"], strict=True)
@@ -34,21 +34,25 @@ def row(key: str, answer: BatchAnswer | BatchError) -> Row:
 
 
 def write_table(rows: Sequence[Row], path: Path) -> None:
-    """Write rows of `row`, with a column for each class's probability; the file is there whole or not at all."""
-    classes = dict.fromkeys(name for one in rows for name in one if name.startswith(_PROBABILITY))
+    """Write rows of `answer_row`, with a column for each class's probability.
+
+    If writing fails, a file that was there before is unchanged.
+    """
+    # The columns of the first answer come first: a dict keeps the order of its keys.
+    classes = dict.fromkeys(name for row in rows for name in row if name.startswith(_PROBABILITY))
     draft = path.with_name(f".{path.name}.draft")
-    _WRITERS[path.suffix](rows, (*_FIRST, *classes, *_LAST), draft)
+    _WRITERS[path.suffix](rows, (*_FIRST_COLUMNS, *classes, *_LAST_COLUMNS), draft)
     draft.replace(path)
 
 
 def check_writable(path: Path) -> None:
-    """Raises UsageError for a file that `write_table` could not write: before any work is done for it."""
+    """Raise UsageError if `write_table` could not write this file; call it before any expensive work."""
     if path.suffix not in _WRITERS:
         raise UsageError(f"{path} does not end in {', '.join(_WRITERS)}; name it by the format that you want")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise UsageError('.parquet needs pyarrow; run `pip install "scones[parquet]"`, or write .csv or .jsonl')
     if not path.resolve().parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder; create it first")
+        raise UsageError(f"{path.parent} is not a folder; create it first")
 
 
 def _write_csv(rows: Sequence[Row], columns: Sequence[str], path: Path) -> None:
@@ -58,12 +62,13 @@ def _write_csv(rows: Sequence[Row], columns: Sequence[str], path: Path) -> None:
         writer.writerows(rows)
 
 
-def _write_lines(rows: Sequence[Row], columns: Sequence[str], path: Path) -> None:
-    lines = (json.dumps({name: one.get(name) for name in columns}) for one in rows)
+def _write_json_lines(rows: Sequence[Row], columns: Sequence[str], path: Path) -> None:
+    lines = (json.dumps({name: row.get(name) for name in columns}) for row in rows)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _write_parquet(rows: Sequence[Row], columns: Sequence[str], path: Path) -> None:
+    # Imported here, because pyarrow is optional and takes a second to load.
     import pyarrow
     import pyarrow.parquet
 
@@ -74,6 +79,6 @@ def _write_parquet(rows: Sequence[Row], columns: Sequence[str], path: Path) -> N
 
 _WRITERS: Final[dict[str, Callable[[Sequence[Row], Sequence[str], Path], None]]] = {
     ".csv": _write_csv,
-    ".jsonl": _write_lines,
+    ".jsonl": _write_json_lines,
     ".parquet": _write_parquet,
 }

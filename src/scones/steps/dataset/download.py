@@ -1,7 +1,4 @@
-"""Fetches an archive once, whole and checked; a broken-off download goes on where it stopped.
-
-Runs where the operator sits. It does not open the archive.
-"""
+"""Downloads an archive once, resumes an interrupted download, and checks the result against its MD5."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ from urllib.request import Request, urlopen
 from scones.errors import DataError, DownloadError, ServerUnreachableError
 from scones.progress import Progress
 
-CHUNK: Final = 1 << 20
-TIMEOUT: Final = 15.0
+CHUNK_BYTES: Final = 1 << 20
+TIMEOUT_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -32,76 +29,80 @@ class Archive:
 
     @property
     def name(self) -> str:
+        """The last part of the URL's path."""
         return PurePosixPath(urlsplit(self.url).path).name
 
 
 def download(archive: Archive, cache: Path, progress: Progress) -> Path:
-    """Return the archive's path in `cache`, fetching what is missing of it.
+    """Return the archive's path in `cache`, after downloading what is missing.
 
-    Raises ServerUnreachableError when no byte could be asked for, DownloadError when the transfer broke off or the
-    MD5 is wrong, DataError when `cache` cannot be written.
+    Raises ServerUnreachableError if the server sends no response, DownloadError if the transfer is interrupted or the
+    MD5 is wrong, and DataError if `cache` cannot be written.
     """
-    whole = cache / archive.name
-    if whole.exists():
-        return whole
+    path = cache / archive.name
+    if path.exists():
+        return path
     part = cache / f"{archive.name}.part"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        _complete(archive, part, progress)
-        _check(archive, part)
-        part.replace(whole)
+        _fetch_rest(archive, part, progress)
+        _verify(archive, part)
+        # Only a complete, verified file ever has the archive's own name.
+        part.replace(path)
     except OSError as error:
         raise DataError(f"cannot keep {archive.name} in {cache}: {error.strerror}; free space or change it") from error
-    return whole
+    return path
 
 
-def _complete(archive: Archive, part: Path, progress: Progress) -> None:
+def _fetch_rest(archive: Archive, part: Path, progress: Progress) -> None:
     done = part.stat().st_size if part.exists() else 0
     if done >= archive.size:
         return
-    with _ask(archive, done) as answer:
-        done = done if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
+    with _request(archive, done) as response:
+        # A server that does not know ranges answers 200 and sends the file from its beginning.
+        done = done if response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
         with part.open("r+b" if done else "wb") as file:
             file.seek(done)
-            for chunk in _chunks(answer, archive):
-                # One byte too many is enough to fail the check, and a server cannot fill the disk.
+            for chunk in _chunks(response, archive):
+                # One byte too many is enough to fail the check, and the server cannot fill the disk.
                 done += file.write(chunk[: archive.size + 1 - done])
-                progress.update(done // CHUNK, archive.size // CHUNK, f"MiB of {archive.name}")
+                progress.update(done // CHUNK_BYTES, archive.size // CHUNK_BYTES, f"MiB of {archive.name}")
                 if done > archive.size:
                     break
     if done < archive.size:
-        raise _broken_off(archive)
+        raise _interrupted(archive)
 
 
-def _ask(archive: Archive, start: int) -> http.client.HTTPResponse:
-    request = Request(archive.url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310 - our own address
+def _request(archive: Archive, start: int) -> http.client.HTTPResponse:
+    request = Request(archive.url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310 - our own URL
     try:
-        answer: http.client.HTTPResponse = urlopen(request, timeout=TIMEOUT)  # noqa: S310
+        response: http.client.HTTPResponse = urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
     except HTTPError as error:
         error.close()
         raise ServerUnreachableError(f"{archive.url} answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         raise ServerUnreachableError(f"{archive.url} cannot be reached: {getattr(error, 'reason', error)}") from error
-    return answer
+    return response
 
 
-def _chunks(answer: http.client.HTTPResponse, archive: Archive) -> Iterator[bytes]:
+def _chunks(response: http.client.HTTPResponse, archive: Archive) -> Iterator[bytes]:
     try:
-        while chunk := answer.read(CHUNK):
+        while chunk := response.read(CHUNK_BYTES):
             yield chunk
     except (OSError, http.client.HTTPException) as error:
-        raise _broken_off(archive) from error
+        raise _interrupted(archive) from error
 
 
-def _broken_off(archive: Archive) -> DownloadError:
-    return DownloadError(f"the download of {archive.url} broke off; run the command again and it goes on from there")
+def _interrupted(archive: Archive) -> DownloadError:
+    return DownloadError(f"the download of {archive.url} was interrupted; run the command again to resume it")
 
 
-def _check(archive: Archive, part: Path) -> None:
+def _verify(archive: Archive, part: Path) -> None:
     with part.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != archive.md5:
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if md5 != archive.md5:
+        # Resuming a wrong file would keep it wrong for ever.
         part.unlink()
         raise DownloadError(
-            f"{archive.url} has MD5 {found} instead of {archive.md5}; it was deleted: run again, or pass --data PATH"
+            f"{archive.url} has MD5 {md5} instead of {archive.md5}; it was deleted: run again, or pass --data PATH"
         )

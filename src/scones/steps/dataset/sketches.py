@@ -1,7 +1,10 @@
-"""Bicycles and motorcycles that Scones draws itself, for machines without network and for pictures in the docs.
+"""Draws bicycles and motorcycles, for machines without network and for the documentation.
 
-Runs where the operator sits. They stand in for photographs when there are none: figures made from them say whether
-the workflow runs, not how good a model is on real arrivals.
+Sketches replace photographs where none can be downloaded. Metrics measured on them show that the workflow runs, not how
+good a model is on real arrivals.
+
+A seed must always give the same drawing, because a data set is named by its bytes: the order of the calls of `rng`
+never changes.
 """
 
 from __future__ import annotations
@@ -15,48 +18,12 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-Point = tuple[float, float]
-Colour = tuple[int, int, int]
+from scones.steps.dataset.pen import Colour, Pen, Point, Pose, arc
 
 REAR: Final = (-0.5, 0.0)
 FRONT: Final = (0.5, 0.0)
 WALLS: Final = ((150, 190, 225), (205, 210, 215), (225, 215, 195), (160, 90, 70), (95, 110, 125), (190, 165, 130))
 GROUNDS: Final = ((95, 95, 100), (150, 150, 145), (85, 125, 60), (200, 180, 140), (120, 95, 75), (50, 60, 55))
-
-
-class Pen:
-    """Draws in a vehicle's own units (wheelbase 1, x forward, y up, rear axle at (-0.5, 0)) through an affine pose."""
-
-    def __init__(self, image: Image.Image, pose: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:
-        self._draw = ImageDraw.Draw(image)
-        self._pose = pose
-        self._unit = math.sqrt(abs(float(np.linalg.det(pose[:, :2]))))
-
-    def _at(self, points: tuple[Point, ...]) -> list[Point]:
-        placed = np.array([(x, y, 1.0) for x, y in points]) @ self._pose.T
-        return [(float(x), float(y)) for x, y in placed]
-
-    def line(self, colour: Colour, width: float, *points: Point) -> None:
-        thick = max(1, round(width * self._unit))
-        placed = self._at(points)
-        self._draw.line(placed, colour, thick, joint="curve")
-        for x, y in (placed[0], placed[-1]):
-            self._draw.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), colour)
-
-    def polygon(self, colour: Colour, *points: Point) -> None:
-        self._draw.polygon(self._at(points), colour)
-
-    def disc(self, colour: Colour, centre: Point, radius: float) -> None:
-        self.polygon(colour, *_arc(centre, radius))
-
-    def ring(self, colour: Colour, width: float, centre: Point, radius: float) -> None:
-        circle = _arc(centre, radius)
-        self.line(colour, width, *circle, *circle[:2])
-
-
-def _arc(centre: Point, radius: float, start: float = 0.0, end: float = 360.0) -> list[Point]:
-    angles = np.radians(np.linspace(start, end, 33))
-    return [(centre[0] + radius * math.cos(a), centre[1] + radius * math.sin(a)) for a in angles]
 
 
 def _shade(rng: random.Random, low: int, high: int) -> Colour:
@@ -69,7 +36,7 @@ def _grey(rng: random.Random, low: int, high: int) -> Colour:
 
 
 def _paint(rng: random.Random) -> Colour:
-    """A vehicle's colour: mostly strong, now and then black or white."""
+    """Return a vehicle's colour: usually strong, sometimes nearly black or white."""
     if rng.random() < 0.3:
         return _grey(rng, 10, 60) if rng.random() < 0.6 else _grey(rng, 200, 245)
     channels = [rng.randint(140, 240), rng.randint(10, 160), rng.randint(10, 90)]
@@ -78,15 +45,21 @@ def _paint(rng: random.Random) -> Colour:
 
 
 def _bicycle(pen: Pen, rng: random.Random) -> None:
-    paint, tyre, metal = _paint(rng), _grey(rng, 10, 90), _grey(rng, 110, 220)
-    radius, tube = rng.uniform(0.3, 0.36), rng.uniform(0.022, 0.042)
-    seat, bracket = (rng.uniform(-0.24, -0.16), rng.uniform(0.42, 0.54)), (rng.uniform(-0.08, -0.02), -0.03)
-    head, fork = (rng.uniform(0.3, 0.36), rng.uniform(0.46, 0.56)), (rng.uniform(0.36, 0.39), 0.36)
+    paint = _paint(rng)
+    tyre = _grey(rng, 10, 90)
+    metal = _grey(rng, 110, 220)
+    radius = rng.uniform(0.3, 0.36)
+    tube = rng.uniform(0.022, 0.042)
+    seat = (rng.uniform(-0.24, -0.16), rng.uniform(0.42, 0.54))
+    bracket = (rng.uniform(-0.08, -0.02), -0.03)
+    head = (rng.uniform(0.3, 0.36), rng.uniform(0.46, 0.56))
+    fork = (rng.uniform(0.36, 0.39), 0.36)
     for axle in (REAR, FRONT):
         _spokes(pen, metal, axle, radius, rng.choice((0, 8, 12)))
         pen.ring(tyre, rng.uniform(0.025, 0.07), axle, radius)
     pen.line(metal, tube * 0.8, REAR, bracket)
     pen.line(paint, tube * 0.8, REAR, seat)
+    # A quarter of the frames have a low top tube.
     top = head if rng.random() < 0.75 else (0.02, 0.3)
     pen.line(paint, tube, bracket, seat, top)
     pen.line(paint, tube, bracket, fork, head)
@@ -101,7 +74,7 @@ def _bicycle(pen: Pen, rng: random.Random) -> None:
 
 
 def _spokes(pen: Pen, colour: Colour, axle: Point, radius: float, number: int) -> None:
-    for tip in _arc(axle, radius)[: 32 : 32 // number] if number else ():
+    for tip in arc(axle, radius)[: 32 : 32 // number] if number else ():
         pen.line(colour, 0.008, axle, tip)
 
 
@@ -115,7 +88,7 @@ def _cranks(pen: Pen, metal: Colour, bracket: Point, rng: random.Random) -> None
 
 
 def _handlebar(pen: Pen, colour: Colour, head: Point, rng: random.Random) -> Point:
-    """Draw a drop, a flat or a swept-back bar; return where the hand goes."""
+    """Draw a drop, a flat or a swept-back bar; return the position of the hand."""
     x, y = head
     bars = (
         [(x, y), (x - 0.02, y + 0.07), (x + 0.12, y + 0.07), (x + 0.15, y), (x + 0.08, y - 0.05)],
@@ -128,21 +101,25 @@ def _handlebar(pen: Pen, colour: Colour, head: Point, rng: random.Random) -> Poi
 
 
 def _motorcycle(pen: Pen, rng: random.Random) -> None:
-    paint, tyre, metal = _paint(rng), _grey(rng, 10, 70), _grey(rng, 120, 220)
-    radius, fat = rng.uniform(0.23, 0.29), rng.uniform(0.05, 0.11)
-    head, rake = (rng.uniform(0.22, 0.32), rng.uniform(0.42, 0.52)), rng.uniform(0.035, 0.06)
+    paint = _paint(rng)
+    tyre = _grey(rng, 10, 70)
+    metal = _grey(rng, 120, 220)
+    radius = rng.uniform(0.23, 0.29)
+    tyre_width = rng.uniform(0.05, 0.11)
+    head = (rng.uniform(0.22, 0.32), rng.uniform(0.42, 0.52))
+    fork_width = rng.uniform(0.035, 0.06)
     for axle in (REAR, FRONT):
         _spokes(pen, metal, axle, radius, rng.choice((0, 4, 8)))
-        pen.ring(tyre, fat, axle, radius)
+        pen.ring(tyre, tyre_width, axle, radius)
         pen.disc(metal, axle, rng.uniform(0.05, 0.1))
     _engine(pen, metal, rng)
     _exhaust(pen, metal, rng)
     pen.line(_grey(rng, 40, 110), 0.05, REAR, (-0.1, 0.05))
-    pen.line(metal, rake, head, FRONT)
+    pen.line(metal, fork_width, head, FRONT)
     _body(pen, paint, head, rng)
     for axle, span in ((REAR, (50, 150)), (FRONT, (40, 130))):
         if rng.random() < 0.7:
-            pen.line(paint, 0.045, *_arc(axle, radius + fat * 0.7, *span))
+            pen.line(paint, 0.045, *arc(axle, radius + tyre_width * 0.7, *span))
     pen.disc(_grey(rng, 170, 250), (head[0] + 0.06, head[1] + 0.02), 0.06)
     grip = (head[0] - rng.uniform(0.03, 0.12), head[1] + rng.uniform(0.08, 0.2))
     pen.line(_grey(rng, 20, 120), 0.035, head, grip)
@@ -165,8 +142,9 @@ def _exhaust(pen: Pen, metal: Colour, rng: random.Random) -> None:
 
 
 def _body(pen: Pen, paint: Colour, head: Point, rng: random.Random) -> None:
-    """Seat, tank and, on some, a fairing that hides the engine."""
-    x, y = rng.uniform(-0.66, -0.5), rng.uniform(0.36, 0.46)
+    """Draw the seat, the tank and, sometimes, a fairing that hides the engine."""
+    x = rng.uniform(-0.66, -0.5)
+    y = rng.uniform(0.36, 0.46)
     pen.polygon(
         _grey(rng, 10, 80), (x, y + 0.03), (x + 0.02, y - 0.05), (-0.2, 0.26), (0.0, 0.3), (-0.05, 0.4), (-0.3, 0.36)
     )
@@ -179,7 +157,9 @@ def _body(pen: Pen, paint: Colour, head: Point, rng: random.Random) -> None:
 
 
 def _rider(pen: Pen, rng: random.Random, hip: Point, hand: Point, foot: Point) -> None:
-    shirt, trousers, skin = _shade(rng, 20, 230), _grey(rng, 20, 110), (rng.randint(120, 230), 140, 110)
+    shirt = _shade(rng, 20, 230)
+    trousers = _grey(rng, 20, 110)
+    skin = (rng.randint(120, 230), 140, 110)
     shoulder = (hip[0] + rng.uniform(0.1, 0.28), hip[1] + rng.uniform(0.36, 0.46))
     knee = ((hip[0] + foot[0]) / 2 + 0.16, (hip[1] + foot[1]) / 2 + 0.06)
     pen.line(trousers, 0.09, hip, knee, foot)
@@ -191,11 +171,15 @@ def _rider(pen: Pen, rng: random.Random, hip: Point, hand: Point, foot: Point) -
 VEHICLES: Final[dict[str, Callable[[Pen, random.Random], None]]] = {"bicycle": _bicycle, "motorcycle": _motorcycle}
 
 
-def _pose(rng: random.Random, side: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    scale, turn = side * rng.uniform(0.36, 0.64), math.radians(rng.gauss(0, 9))
-    mirror, squeeze, shear = rng.choice((-1, 1)), rng.uniform(0.75, 1.05), rng.gauss(0, 0.08)
-    turned = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    linear = scale * turned @ np.array([[mirror * squeeze, shear], [0.0, -1.0]])
+def _pose(rng: random.Random, side: int) -> Pose:
+    scale = side * rng.uniform(0.36, 0.64)
+    angle = math.radians(rng.gauss(0, 9))
+    mirror = rng.choice((-1, 1))
+    squeeze = rng.uniform(0.75, 1.05)
+    shear = rng.gauss(0, 0.08)
+    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    # The y axis turns over: a pixel's row grows downwards.
+    linear = scale * rotation @ np.array([[mirror * squeeze, shear], [0.0, -1.0]])
     centre = np.array([[side * rng.uniform(0.42, 0.58)], [side * rng.uniform(0.56, 0.7)]])
     return np.hstack([linear, centre])
 
@@ -206,26 +190,33 @@ def _near(rng: random.Random, colours: tuple[Colour, ...]) -> Colour:
 
 
 def _background(rng: random.Random, side: int) -> Image.Image:
-    """A sky or wall over a ground, with things standing about; a plain studio in three of ten."""
-    above, below = _near(rng, WALLS), _near(rng, WALLS)
+    """Return a sky or a wall above a ground, with some shapes before it; in three of ten, a plain studio."""
+    above = _near(rng, WALLS)
+    below = _near(rng, WALLS)
     if rng.random() < 0.3:
-        above, below = _grey(rng, 170, 255), _grey(rng, 150, 255)
+        above = _grey(rng, 170, 255)
+        below = _grey(rng, 150, 255)
     image = Image.linear_gradient("L").resize((side, side))
     image = Image.composite(Image.new("RGB", image.size, above), Image.new("RGB", image.size, below), image)
-    draw, horizon = ImageDraw.Draw(image), side * rng.uniform(0.5, 0.85)
+    draw = ImageDraw.Draw(image)
+    horizon = side * rng.uniform(0.5, 0.85)
     for _ in range(rng.choice((0, 0, 1, 2, 4))):
-        left, top = rng.uniform(-0.2, 1) * side, rng.uniform(-0.2, 0.6) * side
-        box = (left, top, left + rng.uniform(0.05, 0.5) * side, max(top + 1, horizon - rng.uniform(-0.1, 0.1) * side))
-        rng.choice((draw.rectangle, draw.ellipse))(box, _near(rng, WALLS + GROUNDS))
+        left = rng.uniform(-0.2, 1) * side
+        top = rng.uniform(-0.2, 0.6) * side
+        right = left + rng.uniform(0.05, 0.5) * side
+        bottom = max(top + 1, horizon - rng.uniform(-0.1, 0.1) * side)
+        shape = rng.choice((draw.rectangle, draw.ellipse))
+        shape((left, top, right, bottom), _near(rng, WALLS + GROUNDS))
     if rng.random() < 0.6:
         draw.rectangle((0, horizon, side, side), _near(rng, GROUNDS))
     return image
 
 
 def _occlude(image: Image.Image, rng: random.Random) -> None:
-    """Put a post, a bush or a box before the vehicle, over at most three tenths of the picture's width."""
+    """Draw a post or a bush before the vehicle, over at most three tenths of the image's width."""
     side = image.width
-    left, width = rng.uniform(0.1, 0.8) * side, rng.uniform(0.06, 0.3) * side
+    left = rng.uniform(0.1, 0.8) * side
+    width = rng.uniform(0.06, 0.3) * side
     draw = ImageDraw.Draw(image)
     if rng.random() < 0.5:
         draw.rectangle((left, 0, left + width / 2, side), _near(rng, WALLS))
@@ -234,21 +225,24 @@ def _occlude(image: Image.Image, rng: random.Random) -> None:
 
 
 def _photograph(image: Image.Image, rng: random.Random, size: int) -> Image.Image:
-    """What a cheap camera does: low contrast, soft focus, grain. Returns `size` x `size` pixels."""
+    """Return the image as a cheap camera takes it, `size` x `size` pixels: low contrast, soft focus, grain."""
     small = image.resize((size, size), Image.Resampling.BOX)
     if rng.random() < 0.5:
         small = small.filter(ImageFilter.GaussianBlur(math.sqrt(size / 32) * rng.uniform(0.3, 1.0)))
     pixels = np.asarray(small, np.float32)
-    contrast, light = rng.uniform(0.45, 1.0), rng.uniform(-30, 30)
+    contrast = rng.uniform(0.45, 1.0)
+    light = rng.uniform(-30, 30)
     grain = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(0, 9), pixels.shape)
     return Image.fromarray(np.clip((pixels - 128) * contrast + 128 + light + grain, 0, 255).astype(np.uint8))
 
 
 def draw(label: str, seed: int, size: int = 32) -> Image.Image:
-    """Draw one RGB picture, `size` x `size` pixels: the same `label` ("bicycle" or "motorcycle") and `seed` give the
-    same scene at any size.
+    """Return an RGB image of `size` x `size` pixels.
+
+    The same `label` ("bicycle" or "motorcycle") and `seed` give the same scene at any size.
     """
     rng = random.Random(f"{label} {seed}")  # noqa: S311 - a drawing, not a secret
+    # Drawn on a multiple of the final size, at least 256 pixels a side, and scaled down: ImageDraw has no antialiasing.
     side = size * max(2, math.ceil(256 / size))
     image = _background(rng, side)
     VEHICLES[label](Pen(image, _pose(rng, side)), rng)
@@ -258,13 +252,14 @@ def draw(label: str, seed: int, size: int = 32) -> Image.Image:
 
 
 def png(image: Image.Image) -> bytes:
+    """Return the image's PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def sketches(train: int = 500, test: int = 100) -> Iterator[tuple[str, str, str, bytes]]:
-    """Yield (split, label, file name, PNG bytes), `train` and `test` pictures for each class, always the same ones."""
+    """Yield (split, label, file name, PNG bytes), `train` and `test` images of each class, always the same."""
     for label in VEHICLES:
         for seed in range(train + test):
             split = "train" if seed < train else "test"

@@ -1,7 +1,7 @@
-"""Sorts checked images into train, validation and test, so that no picture is on two sides.
+"""Splits checked images into train, validation, test and negatives, so that no scene is in two of them.
 
-Runs where the operator sits; pure. The order of the input does not matter: whoever is drawn depends on the images'
-own bytes and on the seed, so that one more image moves few others.
+Pure. The draw depends only on a hash of the images' own bytes and the seed: the order of the input does not matter,
+and an additional image moves few others.
 """
 
 from __future__ import annotations
@@ -13,147 +13,189 @@ from typing import Final
 
 from scones.contract.layout import NEGATIVES, NEITHER, SPLITS, TEST_NEGATIVES
 from scones.errors import TooFewClassesError, TooFewImagesError
-from scones.steps.dataset.source import LABELLED
 from scones.steps.dataset.validate import CheckedImage
 
 TEST_SHARE: Final = 0.2
 VALIDATION_SHARE: Final = 0.1
-FEWEST: Final = 5
+MIN_IMAGES_PER_CLASS: Final = 5
 
+# Near-equal images; most groups hold one image.
 Group = list[CheckedImage]
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """`splits` is split -> its images; `left_out` is key -> reason."""
+class Splits:
+    """`images` is split -> its images, `left_out` is key -> reason."""
 
-    splits: dict[str, list[CheckedImage]]
+    images: dict[str, list[CheckedImage]]
     left_out: dict[str, str]
 
 
-def assign(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Assignment:
-    """Assign every image of `groups` (images that show the same; most are alone) to a split or leave it out.
+def split(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Splits:
+    """Return every image of `groups` in `train`, `validation`, `test`, `negatives`, `test-negatives` or `left_out`.
 
-    A published test set stays whole. Otherwise a fifth of each class becomes the test set; in either case a tenth of
-    what is left becomes the validation set. Groups stay together. Raises TooFewClassesError and TooFewImagesError.
+    Raises TooFewClassesError and TooFewImagesError.
+    """
+    unlabelled, labels = split_off_labels(groups)
+    vehicle_groups, negatives = split_off_negatives(unlabelled, seed)
+    vehicles = split_vehicles(vehicle_groups, classes, seed)
+    parts = (vehicles, negatives, labels)
+    images = {
+        name: [image for part in parts for image in part.images.get(name, ())]
+        for name in (*SPLITS, NEGATIVES, TEST_NEGATIVES)
+    }
+    return Splits(images, {key: reason for part in parts for key, reason in part.left_out.items()})
+
+
+def split_vehicles(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Splits:
+    """Return groups of vehicles in `train`, `validation` and `test`; a group stays together.
+
+    A published test set stays complete; otherwise a fifth of each class becomes the test set. In both cases a tenth of
+    the rest becomes the validation set. Raises TooFewClassesError and TooFewImagesError.
     """
     if len(classes) < 2:
         raise TooFewClassesError(f"only one class ({', '.join(classes)}); give a folder for each of two or more")
     _require_enough((image for group in groups for image in group), classes)
     kept, left_out = _leave_out(groups)
-    test = [image for group in kept for image in group if image.image.split == "test"]
-    train = [group for group in kept if group[0].image.split != "test"]
-    if any(group[0].image.split is None for group in groups):
-        test, train = _carve(train, classes, TEST_SHARE, seed)
-    validation, train = _carve(train, classes, VALIDATION_SHARE, seed)
-    splits = dict(zip(SPLITS, ([image for group in train for image in group], validation, test), strict=True))
-    _require_some(splits, classes)
-    return Assignment(splits, left_out)
+    test = [image for group in kept for image in group if image.source.split == "test"]
+    train = [group for group in kept if group[0].source.split != "test"]
+    if any(group[0].source.split is None for group in groups):
+        test, train = _draw_by_class(train, classes, TEST_SHARE, seed)
+    validation, train = _draw_by_class(train, classes, VALIDATION_SHARE, seed)
+    images = dict(zip(SPLITS, (_flatten(train), validation, test), strict=True))
+    _require_all_classes(images, classes)
+    return Splits(images, left_out)
 
 
-def set_apart(groups: Sequence[Group], seed: int) -> tuple[list[Group], Assignment]:
-    """Return the groups without the pictures of other things, and those, split as `assign` does the vehicles.
+def split_off_negatives(groups: Sequence[Group], seed: int) -> tuple[list[Group], Splits]:
+    """Return the groups without their negatives, and the negatives in `negatives` and `test-negatives`.
 
-    One of something else that shows the same as a vehicle, or, for learning, as a published test picture, is left out.
+    A published test set stays complete; otherwise a fifth becomes the test set. A negative that shows the same as a
+    vehicle is left out, and so is one for training that shows the same as one of the published test set.
     """
     vehicles: list[Group] = []
-    learned: list[Group] = []
+    train: list[Group] = []
     test: Group = []
     left_out: dict[str, str] = {}
     for group in groups:
-        own = [image for image in group if image.image.split not in (NEGATIVES, TEST_NEGATIVES)]
-        kept = own or [image for image in group if image.image.split == TEST_NEGATIVES]
+        own = [image for image in group if image.source.role != "negative"]
+        kept = own or [image for image in group if image.source.split == "test"]
+        if not kept:
+            train.append(group)
+            continue
         if own:
             vehicles.append(own)
-        elif kept:
-            test += kept
         else:
-            learned.append(group)
-            continue
-        left_out |= {i.image.key: f"shows the same as {kept[0].image.key}" for i in group if i not in kept}
+            test += kept
+        left_out |= _leave_out_all([image for image in group if image not in kept], _same_as(kept[0]))
     if not test:
-        test, learned = _draw(learned, TEST_SHARE, seed)
-    return vehicles, Assignment({NEGATIVES: [i for group in learned for i in group], TEST_NEGATIVES: test}, left_out)
+        test, train = _draw(train, TEST_SHARE, seed)
+    return vehicles, Splits({NEGATIVES: _flatten(train), TEST_NEGATIVES: test}, left_out)
 
 
-def labels_apart(groups: Sequence[Group]) -> tuple[list[Group], Assignment]:
-    """Return the groups without what people labelled in review, and that, all of it for training.
+def split_off_labels(groups: Sequence[Group]) -> tuple[list[Group], Splits]:
+    """Return the groups without images labelled in review, and those images, in `train` and `negatives`.
 
-    They labelled what the model was unsure of: no fair sample, so none of it is for validation or test. The source's
-    word stands: a label that shows the same as one of its pictures is left out. So are labels that contradict.
+    A label that shows the same as an image of the source is left out: the source's own label counts. Labels that
+    contradict each other are left out too.
     """
-    source: list[Group] = []
-    taught: dict[str, Group] = {SPLITS[0]: [], NEGATIVES: []}
+    unlabelled: list[Group] = []
+    # Never validation or test: people label the images that the model is unsure of, not a fair sample.
+    labelled: dict[str, Group] = {SPLITS[0]: [], NEGATIVES: []}
     left_out: dict[str, str] = {}
     for group in groups:
-        own = [image for image in group if image.image.split != LABELLED]
-        labels = [image for image in group if image.image.split == LABELLED]
+        own = [image for image in group if image.source.role != "label"]
+        labels = [image for image in group if image.source.role == "label"]
         if own:
-            source.append(own)
-            left_out |= {image.image.key: f"shows the same as {own[0].image.key}" for image in labels}
+            unlabelled.append(own)
+            left_out |= _leave_out_all(labels, _same_as(own[0]))
         elif reason := _contradiction(labels):
-            left_out |= {image.image.key: reason for image in labels}
+            left_out |= _leave_out_all(labels, reason)
         else:
-            taught[NEGATIVES if labels[0].image.label == NEITHER else SPLITS[0]] += labels
-    return source, Assignment(taught, left_out)
+            labelled[NEGATIVES if labels[0].source.label == NEITHER else SPLITS[0]] += labels
+    return unlabelled, Splits(labelled, left_out)
 
 
 def _require_enough(images: Iterable[CheckedImage], classes: Sequence[str]) -> None:
     counts = dict.fromkeys(classes, 0)
     for image in images:
-        counts[image.image.label] += 1
+        counts[image.source.label] += 1
     for label, count in counts.items():
-        if count < FEWEST:
-            raise TooFewImagesError(f"class {label} has {count} good images; {FEWEST} is the least to split")
+        if count < MIN_IMAGES_PER_CLASS:
+            raise TooFewImagesError(
+                f"class {label} has {count} good images; at least {MIN_IMAGES_PER_CLASS} are needed to split it"
+            )
 
 
-def _require_some(splits: dict[str, list[CheckedImage]], classes: Sequence[str]) -> None:
-    for split, images in splits.items():
-        for label in set(classes) - {image.image.label for image in images}:
-            raise TooFewImagesError(f"no {label} is left for {split} once duplicates are kept together; add images")
+def _require_all_classes(splits: dict[str, list[CheckedImage]], classes: Sequence[str]) -> None:
+    for name, images in splits.items():
+        for label in set(classes) - {image.source.label for image in images}:
+            raise TooFewImagesError(f"no {label} is left for {name} once duplicates are kept together; add images")
 
 
 def _leave_out(groups: Sequence[Group]) -> tuple[list[Group], dict[str, str]]:
-    """Leave out training copies of test images, and copies that carry different labels."""
+    """Leave out training copies of published test images, and groups whose labels contradict each other."""
     kept: list[Group] = []
     left_out: dict[str, str] = {}
     for group in groups:
-        test = [image for image in group if image.image.split == "test"]
+        test = [image for image in group if image.source.split == "test"]
+        train = [image for image in group if image.source.split != "test"]
         if test:
-            reason = f"shows the same as {test[0].image.key}"
-        elif not (reason := _contradiction(group)):
+            # One group each: the published test set stays complete even if its own labels contradict.
+            kept += [[image] for image in test]
+            left_out |= _leave_out_all(train, _same_as(test[0]))
+        elif reason := _contradiction(group):
+            left_out |= _leave_out_all(group, reason)
+        else:
             kept.append(group)
-            continue
-        left_out |= {image.image.key: reason for image in group if image.image.split != "test"}
-        kept += [[image] for image in test]
     return kept, left_out
 
 
+def _leave_out_all(images: Iterable[CheckedImage], reason: str) -> dict[str, str]:
+    return {image.source.key: reason for image in images}
+
+
+def _same_as(image: CheckedImage) -> str:
+    return f"shows the same as {image.source.key}"
+
+
 def _contradiction(group: Group) -> str:
-    """The reason to leave a group out, "" where its labels are all the same."""
-    if len({image.image.label for image in group}) == 1:
+    """Return the reason to leave a group out, or "" if all its labels agree."""
+    if len({image.source.label for image in group}) == 1:
         return ""
-    return "shows the same as an image of another class: " + ", ".join(image.image.key for image in group)
+    return "shows the same as an image of another class: " + ", ".join(image.source.key for image in group)
 
 
-def _carve(groups: list[Group], classes: Sequence[str], share: float, seed: int) -> tuple[Group, list[Group]]:
-    """Take about `share` of each class in whole groups, one image at least; return what was taken and what was not."""
-    drawn = [_draw([group for group in groups if group[0].image.label == label], share, seed) for label in classes]
-    return [image for taken, _ in drawn for image in taken], [group for _, rest in drawn for group in rest]
+def _draw_by_class(groups: list[Group], classes: Sequence[str], share: float, seed: int) -> tuple[Group, list[Group]]:
+    """Return the images drawn, about `share` of each class, and the groups that remain."""
+    drawn: Group = []
+    rest: list[Group] = []
+    for label in classes:
+        images, others = _draw([group for group in groups if group[0].source.label == label], share, seed)
+        drawn += images
+        rest += others
+    return drawn, rest
 
 
 def _draw(groups: list[Group], share: float, seed: int) -> tuple[Group, list[Group]]:
-    taken: Group = []
+    """Return the images drawn, about `share` of all in whole groups and at least one, and the groups that remain."""
+    drawn: Group = []
     rest: list[Group] = []
     wanted = max(1, round(share * sum(map(len, groups))))
-    for group in sorted(groups, key=lambda group: _lot(group, seed)):
+    for group in sorted(groups, key=lambda group: _rank(group, seed)):
+        # A group too large for what is still wanted is passed over; smaller ones behind it can fill the rest.
         if len(group) <= wanted:
-            taken += group
+            drawn += group
             wanted -= len(group)
         else:
             rest.append(group)
-    return taken, rest
+    return drawn, rest
 
 
-def _lot(group: Group, seed: int) -> str:
+def _rank(group: Group, seed: int) -> str:
+    # The minimum over the group does not depend on the order of its images.
     return min(hashlib.sha256(f"{seed} {image.sha256}".encode()).hexdigest() for image in group)
+
+
+def _flatten(groups: Iterable[Group]) -> Group:
+    return [image for group in groups for image in group]

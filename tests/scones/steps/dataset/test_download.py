@@ -17,11 +17,11 @@ MD5 = hashlib.md5(BODY, usedforsecurity=False).hexdigest()
 
 
 class Server(ThreadingHTTPServer):
-    """Serves BODY, with ranges if asked; `cut` ends every answer early, `asked` keeps the Range headers."""
+    """Serves BODY, with ranges if requested; `cut` ends every response early, `requested` keeps the Range headers."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[str | None] = []
+        self.requested: list[str | None] = []
         self.cut: int | None = None
         self.ranges = True
         self.status = 200
@@ -34,9 +34,9 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        asked = self.headers["Range"]
-        self.server.asked.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
+        requested = self.headers["Range"]
+        self.server.requested.append(requested)
+        start = int(requested.removeprefix("bytes=").rstrip("-")) if requested and self.server.ranges else 0
         self.send_response(206 if start else self.server.status)
         self.send_header("Content-Length", str(len(BODY) - start))
         self.end_headers()
@@ -54,64 +54,64 @@ def server() -> Iterator[Server]:
         running.shutdown()
 
 
-def test_an_archive_is_fetched_once(server: Server, tmp_path: Path) -> None:
+def test_an_archive_is_downloaded_once(server: Server, tmp_path: Path) -> None:
     path = download(server.archive(), tmp_path / "cache", Progress())
     assert path.read_bytes() == BODY
     assert download(server.archive(), tmp_path / "cache", Progress()) == path
-    assert server.asked == [None]
+    assert server.requested == [None]
 
 
-def test_progress_ends_with_all_of_the_archive(server: Server, tmp_path: Path) -> None:
+def test_progress_ends_at_the_size_of_the_archive(server: Server, tmp_path: Path) -> None:
     class Recorder(Progress):
-        said: tuple[int, int | None] = (0, 0)
+        last: tuple[int, int | None] = (0, 0)
 
         def update(self, done: int, total: int | None = None, detail: str = "") -> None:
-            self.said = done, total
+            self.last = done, total
 
     progress = Recorder()
     download(server.archive(), tmp_path, progress)
-    assert progress.said == (len(BODY) >> 20, len(BODY) >> 20)
+    assert progress.last == (len(BODY) >> 20, len(BODY) >> 20)
 
 
-def test_a_download_that_broke_off_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(server: Server, tmp_path: Path) -> None:
     server.cut = 3_000_000
-    with pytest.raises(DownloadError, match="run the command again"):
+    with pytest.raises(DownloadError, match="interrupted; run the command again"):
         download(server.archive(), tmp_path, Progress())
     server.cut = None
     assert download(server.archive(), tmp_path, Progress()).read_bytes() == BODY
-    assert server.asked == [None, "bytes=3000000-"]
+    assert server.requested == [None, "bytes=3000000-"]
 
 
-def test_a_server_without_ranges_sends_all_of_it_again(server: Server, tmp_path: Path) -> None:
+def test_without_range_support_the_download_starts_over(server: Server, tmp_path: Path) -> None:
     (tmp_path / "archive.tar.gz.part").write_bytes(b"x" * 1000)
     server.ranges = False
     assert download(server.archive(), tmp_path, Progress()).read_bytes() == BODY
 
 
-def test_a_wrong_md5_is_an_error_and_nothing_is_kept(server: Server, tmp_path: Path) -> None:
+def test_a_file_with_a_wrong_md5_is_deleted(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="MD5"):
         download(server.archive(md5="0" * 32), tmp_path, Progress())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_bytes_than_were_published_are_not_written(server: Server, tmp_path: Path) -> None:
+def test_bytes_beyond_the_published_size_are_not_kept(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="MD5"):
         download(server.archive(size=1000), tmp_path, Progress())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_refused_connection_is_told_from_a_broken_download(tmp_path: Path, refused: Archive) -> None:
+def test_a_refused_connection_is_a_server_unreachable_error(tmp_path: Path, refused: Archive) -> None:
     with pytest.raises(ServerUnreachableError, match="cannot be reached"):
         download(refused, tmp_path, Progress())
 
 
-def test_a_server_that_has_no_such_file_is_unreachable(server: Server, tmp_path: Path) -> None:
+def test_a_missing_file_is_a_server_unreachable_error(server: Server, tmp_path: Path) -> None:
     server.status = 404
     with pytest.raises(ServerUnreachableError, match="404"):
         download(server.archive(), tmp_path, Progress())
 
 
-def test_a_cache_that_cannot_be_written_is_named(server: Server, tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_named(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
     with pytest.raises(DataError, match="cache"):
         download(server.archive(), tmp_path / "cache", Progress())

@@ -1,4 +1,4 @@
-"""What people answered in review becomes training data, and nothing else does."""
+"""Review answers become training data, and nothing else does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scones.contract.release import Manifest
 from scones.progress import Progress
-from scones.steps.dataset.labels import MOST_LABELS, BadLabelError, parse_label, with_labels
+from scones.steps.dataset.labels import MAX_LABELS, BadLabelError, parse_label, with_labels
 from scones.steps.dataset.source import Source, find_source
 from scones.steps.stage import stage
 
@@ -39,7 +39,7 @@ def arrival(number: int) -> str:
 
 @pytest.fixture
 def answer(s3: Any, bucket: str) -> Callable[..., str]:
-    """Puts what `review` puts for one answer; returns the picture's name."""
+    """Returns a function that stores one answer as `review` does, and returns the image's file name."""
 
     def put(number: int, answer: object, content: bytes, **changed: object) -> str:
         name = f"{arrival(number)}.jpg"
@@ -48,7 +48,7 @@ def answer(s3: Any, bucket: str) -> Callable[..., str]:
             "reviewer": "anna.smith",
             "answered_at": "2026-11-25T19:30:00+00:00",
             "arrival_id": arrival(number),
-            "s3_key": "arrivals/ben.jones/gate.jpg",
+            "s3_key": "arrivals/ben.jones/camera.jpg",
             "image_key": f"labels/{name}",
             "model": "m1",
             "inferences": [0.5, 0.5],
@@ -62,7 +62,7 @@ def answer(s3: Any, bucket: str) -> Callable[..., str]:
 
 @pytest.fixture
 def staged(s3: Any, bucket: str, tmp_path: Path) -> Callable[..., Manifest]:
-    """Stages a folder with the bucket's labels."""
+    """Returns a function that stages a folder with the bucket's labels."""
 
     def run(root: Path, seed: int = 0, progress: Progress | None = None) -> Manifest:
         (tmp_path / "labels").mkdir(exist_ok=True)
@@ -76,7 +76,7 @@ def found(root: Path) -> Source:
     return find_source(str(root), {}, root, Progress())
 
 
-def test_an_answer_is_training_data_under_its_class_and_neither_is_a_negative(
+def test_an_answer_joins_its_class_and_neither_the_negatives(
     s3: Any, bucket: str, folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
 ) -> None:
     root = folder("bicycle", "motorcycle")
@@ -109,7 +109,7 @@ def test_a_label_is_never_in_validation_or_test(
     assert {key.partition("/")[0] for key in keys if key.endswith(tuple(names))} == {"train", "negatives"}
 
 
-def test_a_label_of_a_picture_that_the_source_has_is_left_out_and_changes_nothing(
+def test_a_label_of_a_source_image_is_left_out_and_changes_nothing(
     s3: Any, bucket: str, folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
 ) -> None:
     root = folder("train/bicycle", "train/motorcycle", "test/bicycle", "test/motorcycle")
@@ -122,10 +122,10 @@ def test_a_label_of_a_picture_that_the_source_has_is_left_out_and_changes_nothin
     assert reasons == {f"shows the same as {split}/{label}/000.png" for split in ("train", "test") for label in CLASSES}
 
 
-def test_each_label_that_teaches_nothing_has_its_reason_and_stops_nobody(
+def test_each_unusable_label_is_left_out_with_a_reason(
     s3: Any, bucket: str, folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
 ) -> None:
-    unreadable = answer(1, "bicycle", b"no picture")
+    unreadable = answer(1, "bicycle", b"not an image")
     answer(2, "scooter", noise(7002))
     answer(3, "bicycle", noise(7003), image_key="data/secret.png")
     answer(4, "bicycle", noise(7004), padding="x" * 64 * 1024)
@@ -141,18 +141,18 @@ def test_each_label_that_teaches_nothing_has_its_reason_and_stops_nobody(
     contradiction += ", ".join(sorted(twice, key=lambda key: Path(key).name))
     assert manifest["left_out"] == {
         f"labels/bicycle/{unreadable}": "it cannot be decoded as PNG, JPEG or WebP",
-        f"labels/{arrival(2)}.json": "its answer is none of bicycle, motorcycle, neither",
+        f"labels/{arrival(2)}.json": "its answer must be one of bicycle, motorcycle, neither",
         f"labels/{arrival(3)}.json": "its image is not the copy beside it",
         f"labels/{arrival(4)}.json": f"labels/{arrival(4)}.json is larger than 64 KiB",
         f"labels/{arrival(5)}.json": f"labels/{arrival(5)}.jpg is not there",
         **dict.fromkeys(twice, contradiction),
-        "labels/notes.json": "its name is no arrival's id",
+        "labels/notes.json": "its name must be an arrival's id",
         "labels/broken.json": "it must be JSON with image_key and answer",
     }
     assert "review" not in manifest["source"].rpartition("/")[2]
 
 
-def test_without_labels_yet_the_source_is_staged_as_it_is(
+def test_without_labels_the_source_is_staged_unchanged(
     s3: Any, bucket: str, folder: Folder, staged: Callable[..., Manifest]
 ) -> None:
     root, progress = folder("bicycle", "motorcycle"), Notes()
@@ -161,24 +161,24 @@ def test_without_labels_yet_the_source_is_staged_as_it_is(
     assert progress.noted == ["no labels yet: the answers that people give to `scones review` become labels"]
 
 
-def test_a_data_set_that_was_staged_with_labels_and_downloaded_can_be_staged_with_them_again(
+def test_a_downloaded_data_set_with_labels_can_be_staged_again(
     folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
 ) -> None:
-    root, picture = folder("bicycle", "motorcycle"), noise(7001)
-    name = answer(1, "bicycle", picture)
-    (root / "bicycle" / name).write_bytes(picture)
+    root, image = folder("bicycle", "motorcycle"), noise(7001)
+    name = answer(1, "bicycle", image)
+    (root / "bicycle" / name).write_bytes(image)
     manifest = staged(root)
-    assert manifest["left_out"] == {f"labels/{arrival(1)}.json": "the source has a picture of its name"}
+    assert manifest["left_out"] == {f"labels/{arrival(1)}.json": "the source has an image of the same name"}
     assert len({image["key"] for image in manifest["images"]}) == len(manifest["images"]) == 21
 
 
-class Shelf:
-    """S3 with any number of labels that are not there when they are asked for."""
+class EmptyLabels:
+    """A fake S3 that lists any number of labels, none of which exists."""
 
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def get_paginator(self, operation: str) -> Shelf:
+    def get_paginator(self, operation: str) -> EmptyLabels:
         return self
 
     def paginate(self, **arguments: str) -> list[dict[str, Any]]:
@@ -188,15 +188,15 @@ class Shelf:
         raise BadLabelError(f"{Key} is not there")
 
 
-def test_of_too_many_labels_the_newest_are_taken(folder: Folder, tmp_path: Path) -> None:
+def test_of_too_many_labels_the_newest_are_used(folder: Folder, tmp_path: Path) -> None:
     progress = Notes()
-    source = with_labels(found(folder("a", "b")), "b", tmp_path, s3=Shelf(MOST_LABELS + 2), progress=progress)
-    assert sorted(source.left_out) == [f"labels/{n:032x}.json" for n in range(MOST_LABELS)]
-    assert progress.noted == ["the newest 20,000 of 20,002 labels are taken"]
+    source = with_labels(found(folder("a", "b")), "b", tmp_path, s3=EmptyLabels(MAX_LABELS + 2), progress=progress)
+    assert sorted(source.left_out) == [f"labels/{n:032x}.json" for n in range(MAX_LABELS)]
+    assert progress.noted == ["using the newest 20,000 of 20,002 labels"]
 
 
 @given(body=st.binary() | ANYTHING.map(lambda value: json.dumps(value).encode()), key=st.text() | st.just(KEY))
-def test_whatever_lies_there_is_a_label_or_has_a_reason(body: bytes, key: str) -> None:
+def test_any_object_is_a_label_or_has_a_reason(body: bytes, key: str) -> None:
     try:
         label = parse_label(body, key, CLASSES)
     except BadLabelError:
@@ -206,13 +206,13 @@ def test_whatever_lies_there_is_a_label_or_has_a_reason(body: bytes, key: str) -
 
 
 @given(answer=st.sampled_from([*CLASSES, "neither"]), suffix=st.sampled_from(["", ".jpg", ".png", ".webp"]))
-def test_what_review_writes_is_read_back(answer: str, suffix: str) -> None:
+def test_a_label_of_review_is_parsed(answer: str, suffix: str) -> None:
     body = json.dumps({"image_key": KEY.removesuffix(".json") + suffix, "answer": answer, "reviewer": "anna"})
     assert parse_label(body.encode(), KEY, CLASSES) == {"image_key": f"labels/{'a' * 32}{suffix}", "answer": answer}
 
 
 @pytest.mark.parametrize("suffix", ["/../x.png", ".png/..", "x.png", ".", "." + "a" * 300, ".p\u00e9"])
-def test_a_picture_that_could_lie_elsewhere_is_refused(suffix: str) -> None:
+def test_an_image_key_outside_the_labels_is_rejected(suffix: str) -> None:
     body = json.dumps({"image_key": KEY.removesuffix(".json") + suffix, "answer": "bicycle"}).encode()
     with pytest.raises(BadLabelError, match="not the copy beside it"):
         parse_label(body, KEY, CLASSES)

@@ -26,7 +26,7 @@ def write(root: Path, classes: dict[str, set[str]]) -> None:
             (root / label / f"{name}.png").touch()
 
 
-def test_a_path_that_is_given_wins_over_the_variable(folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_path_overrides_the_environment_variable(folder: Callable[..., Path], tmp_path: Path) -> None:
     source = find_source(str(folder("a", "b", count=3)), {"SCONES_DATA": "/nowhere"}, tmp_path, Progress())
     assert source.classes == ("a", "b")
     assert [image.key for image in source.images[:2]] == ["a/000.png", "a/001.png"]
@@ -34,39 +34,39 @@ def test_a_path_that_is_given_wins_over_the_variable(folder: Callable[..., Path]
     assert not source.sketches
 
 
-def test_the_variable_is_used_where_no_path_is_given(folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_without_a_path_the_environment_variable_is_used(folder: Callable[..., Path], tmp_path: Path) -> None:
     source = find_source(None, {"SCONES_DATA": str(folder("a", "b"))}, tmp_path, Progress())
     assert len(source.images) == 20
 
 
 @pytest.mark.parametrize(("data", "environ"), [("gone", {}), (None, {"SCONES_DATA": "gone"})])
-def test_a_path_that_does_not_exist_is_named(data: str | None, environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_missing_path_is_named(data: str | None, environ: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError, match=r"gone.*name a folder of images"):
         find_source(data, environ, tmp_path, Progress())
 
 
-def test_a_path_that_the_disk_cannot_even_look_up_is_one_line(tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_is_a_data_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="File name too long"):
         find_source("x" * 5000, {}, tmp_path, Progress())
 
 
-def test_an_address_in_s3_says_what_to_do(tmp_path: Path) -> None:
+def test_an_s3_uri_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="copy it to a folder"):
         find_source("s3://bucket/images", {}, tmp_path, Progress())
 
 
-def test_a_variable_that_is_set_to_nothing_is_as_good_as_none(tmp_path: Path, refused: Archive) -> None:
+def test_an_empty_environment_variable_is_ignored(tmp_path: Path, refused: Archive) -> None:
     nothing = {"SCONES_DATA": "", "SCONES_NEGATIVES": ""}
     source = find_source(None, nothing, tmp_path, Progress(), archive=refused)
     assert source.sketches
     assert with_negatives(replace(source, sketches=False), None, nothing).negatives == ()
 
 
-def test_sketches_can_be_asked_for_by_name(tmp_path: Path) -> None:
+def test_sketches_can_be_selected_by_name(tmp_path: Path) -> None:
     assert find_source("sketches", {}, tmp_path, Progress()).sketches
 
 
-def test_without_network_there_are_sketches_and_a_notice(tmp_path: Path, refused: Archive) -> None:
+def test_without_network_sketches_are_used_with_a_notice(tmp_path: Path, refused: Archive) -> None:
     class Recorder(Progress):
         noted = ""
 
@@ -105,7 +105,7 @@ def test_folders_without_splits_are_classes(classes: dict[str, set[str]]) -> Non
     assert {image.split for image in source.images} == {None}
 
 
-def test_hidden_files_and_files_outside_the_classes_are_no_images(folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_hidden_files_and_files_outside_class_folders_are_ignored(folder: Callable[..., Path], tmp_path: Path) -> None:
     root = folder("a", "b", count=2)
     (root / "README.md").touch()
     (root / ".git").mkdir()
@@ -114,27 +114,25 @@ def test_hidden_files_and_files_outside_the_classes_are_no_images(folder: Callab
     assert [image.key for image in source.images] == ["a/000.png", "a/001.png", "b/000.png", "b/001.png"]
 
 
-@pytest.mark.parametrize("strange", ["train", "validation"])
-def test_a_layout_that_could_mean_two_things_is_refused(
-    folder: Callable[..., Path], tmp_path: Path, strange: str
-) -> None:
-    root = folder("a", "b", "train") if strange == "train" else folder("train/a", "test/a", "validation/a")
+@pytest.mark.parametrize("extra", ["train", "validation"])
+def test_an_ambiguous_layout_is_rejected(folder: Callable[..., Path], tmp_path: Path, extra: str) -> None:
+    root = folder("a", "b", "train") if extra == "train" else folder("train/a", "test/a", "validation/a")
     with pytest.raises(DataError, match="train/ and test/"):
         find_source(str(root), {}, tmp_path, Progress())
 
 
-def test_a_folder_without_images_says_how_it_should_look(tmp_path: Path) -> None:
+def test_a_folder_without_images_explains_the_layout(tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError, match="train/<class>"):
         find_source(str(tmp_path), {}, tmp_path, Progress())
 
 
-def test_an_empty_class_folder_is_still_a_class(folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_an_empty_class_folder_is_a_class(folder: Callable[..., Path], tmp_path: Path) -> None:
     root = folder("a", "b")
     (root / "c").mkdir()
     assert find_source(str(root), {}, tmp_path, Progress()).classes == ("a", "b", "c")
 
 
-def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(DataError, match=r"cifar-100-python.tar.gz"):
         find_source(str(tmp_path / "notes.txt"), {}, tmp_path, Progress())
@@ -151,7 +149,7 @@ def test_the_real_folder_has_the_published_counts(tmp_path: Path) -> None:
     assert counts == [500, 500, 100, 100]
 
 
-def test_other_things_come_from_the_option_else_from_the_variable(folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_negatives_come_from_the_option_or_the_variable(folder: Callable[..., Path], tmp_path: Path) -> None:
     source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Progress())
     cups = tmp_path / "other" / "cup"
     cups.mkdir(parents=True)
@@ -162,23 +160,23 @@ def test_other_things_come_from_the_option_else_from_the_variable(folder: Callab
     assert with_negatives(source, str(cups.parent), {}) == named
 
 
-def test_other_things_may_come_split(folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_negatives_can_have_published_splits(folder: Callable[..., Path], tmp_path: Path) -> None:
     source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Progress())
     for split in ("train", "test"):
         (tmp_path / "other" / split / "cup").mkdir(parents=True)
         (tmp_path / "other" / split / "cup" / "1.png").write_bytes(b"")
-    found = with_negatives(source, str(tmp_path / "other"), {}).negatives
-    assert [image.key for image in found] == ["negatives/cup/1.png", "test-negatives/cup/1.png"]
+    negatives = with_negatives(source, str(tmp_path / "other"), {}).negatives
+    assert [image.key for image in negatives] == ["negatives/cup/1.png", "test-negatives/cup/1.png"]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
-def test_a_folder_without_other_things_is_named(name: str, folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_folder_without_negatives_is_named(name: str, folder: Callable[..., Path], tmp_path: Path) -> None:
     source = find_source(str(folder("bicycle", "motorcycle")), {}, tmp_path, Progress())
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataNotFoundError, match=name):
         with_negatives(source, str(tmp_path / name), {})
 
 
-def test_sketches_take_no_photographs_of_other_things_unasked(tmp_path: Path) -> None:
+def test_sketches_ignore_the_variable_for_negatives(tmp_path: Path) -> None:
     source = find_source("sketches", {}, tmp_path, Progress())
     assert with_negatives(source, None, {"SCONES_NEGATIVES": "nowhere"}) == source
