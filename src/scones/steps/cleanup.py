@@ -1,160 +1,249 @@
-"""Cleanup: deletes all that is the project's, then lists every service again and says what is left."""
+"""`scones cleanup`: deletes everything of the project, then lists every service again and reports what is left."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
 
 from scones.contract.layout import TAG
 from scones.errors import LeftBehindError
 from scones.progress import Progress
 from scones.settings import Settings
-from scones.steps.account.inventory import Client, Resource, inventory
+from scones.steps.account.inventory import Resource, inventory
 from scones.steps.account.stacks import delete_stack, find_stack, stack_outputs
 
-# Listings lag behind deletions; this is how long we wait for them before we call something left behind.
-_SETTLE_SECONDS = 60
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+    from scones.clients import ClientFactory
+
+_MACHINE_OUTPUTS: Final = ("DeliveryMachine", "ReleaseMachine", "DeployMachine")
+_BUSY_ENDPOINT_STATUSES: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+_BUSY_JOB_STATUSES: Final = ("InProgress", "Stopping")
+# DeleteObjects accepts no more keys at once.
+_MAX_DELETED_KEYS: Final = 1000
+_POLL_SECONDS: Final = 1
+# The longest that SageMaker takes to create or update an endpoint, and longer than it takes to stop a job.
+_MAX_BUSY_SECONDS: Final = 3600
+# Listings lag behind deletions: only what is listed for longer than this counts as left behind.
+_SETTLE_SECONDS: Final = 60
+_SETTLE_POLL_SECONDS: Final = 5
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account that is cleaned up: `client` returns a service's client, `sleep` waits between two polls."""
+
+    client: ClientFactory
+    sleep: Callable[[float], None]
+
+
+Deleter = Callable[[str, Account], object]
+
+
+class _StillBusyError(Exception):
+    """A resource did not reach a state in which it can be deleted."""
 
 
 def cleanup(
-    settings: Settings, *, client: Client, progress: Progress, sleep: Callable[[float], None] = time.sleep
+    settings: Settings, *, client: ClientFactory, progress: Progress, sleep: Callable[[float], None] = time.sleep
 ) -> list[Resource]:
-    """Delete the project's resources and return them. Raises LeftBehindError naming what is still there afterwards."""
-    _stop_executions(settings, client=client)
+    """Delete the project's resources and return them.
+
+    Raises LeftBehindError, with the names of what still exists, if a resource cannot be deleted or stays busy.
+    """
+    account = Account(client, sleep)
+    _stop_executions(settings, account)
     deleted: list[Resource] = []
     for resource in inventory(settings, client=client):
-        if delete := _DELETE.get(resource.kind):
+        if delete := DELETE.get(resource.kind):
             progress.update(len(deleted), detail=f"{resource.kind} {resource.id}")
-            delete(resource.id, client)
+            try:
+                delete(resource.id, account)
+            except _StillBusyError as error:
+                # The resources behind it in the inventory are those that it may still be using.
+                raise _left_behind(list(inventory(settings, client=client)), f"{error}; ") from error
             deleted.append(resource)
     progress.update(len(deleted), len(deleted), "listing every service again")
-    left = _settled(settings, client=client, sleep=sleep)
-    if left:
-        names = [f"{resource.kind} {resource.id}" for resource in left]
-        message = f"cleanup left {len(left)} behind: {', '.join(names)}; run it again, or delete them by hand"
-        raise LeftBehindError(message, names)
+    if left := _settled(settings, account):
+        raise _left_behind(left)
     return deleted
 
 
-def _settled(settings: Settings, *, client: Client, sleep: Callable[[float], None]) -> list[Resource]:
-    for _ in range(_SETTLE_SECONDS // 5):
-        if not (left := list(inventory(settings, client=client))):
+def _left_behind(left: Sequence[Resource], reason: str = "") -> LeftBehindError:
+    names = [f"{resource.kind} {resource.id}" for resource in left]
+    message = f"{reason}cleanup left {len(left)} behind: {', '.join(names)}; run it again, or delete them by hand"
+    return LeftBehindError(message, names)
+
+
+def _settled(settings: Settings, account: Account) -> list[Resource]:
+    """Return what the services still list once their listings have caught up with the deletions."""
+    left: list[Resource] = []
+    for _ in range(_SETTLE_SECONDS // _SETTLE_POLL_SECONDS):
+        left = list(inventory(settings, client=account.client))
+        if not left:
             break
-        sleep(5)
+        account.sleep(_SETTLE_POLL_SECONDS)
     return left
 
 
-def _stop_executions(settings: Settings, *, client: Client) -> None:
-    cloudformation, stepfunctions = client("cloudformation"), client("stepfunctions")
+def _stop_executions(settings: Settings, account: Account) -> None:
+    # A running execution would create resources behind the back of the inventory.
+    cloudformation = account.client("cloudformation")
     if not find_stack(settings.workflow_stack, cloudformation=cloudformation):
         return
     outputs = stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
-    for machine in (outputs[name] for name in ("DeliveryMachine", "ReleaseMachine", "DeployMachine") if name in outputs):
-        pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
+    stepfunctions = account.client("stepfunctions")
+    paginator = stepfunctions.get_paginator("list_executions")
+    for machine in [outputs[name] for name in _MACHINE_OUTPUTS if name in outputs]:
+        pages = paginator.paginate(stateMachineArn=machine, statusFilter="RUNNING")
+        # Whole lists, because stopping between two pages of a listing can make it skip.
         for execution in [execution for page in pages for execution in page["executions"]]:
             stepfunctions.stop_execution(executionArn=execution["executionArn"], error="Cleanup")
 
 
-def _empty_bucket(name: str, client: Client) -> None:
-    s3 = client("s3")
-    for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
-        for upload in page.get("Uploads", []):
-            s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-        versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        for start in range(0, len(versions), 1000):
-            doomed = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in versions[start : start + 1000]]
-            s3.delete_objects(Bucket=name, Delete={"Objects": doomed, "Quiet": True})
+def _wait_while(busy: Collection[str], status: Callable[[], str], resource: str, account: Account) -> None:
+    """Poll `status()` until it is none of `busy`. Raises _StillBusyError if that takes over `_MAX_BUSY_SECONDS`."""
+    last = ""
+    for _ in range(_MAX_BUSY_SECONDS // _POLL_SECONDS):
+        last = status()
+        if last not in busy:
+            return
+        account.sleep(_POLL_SECONDS)
+    raise _StillBusyError(f"{resource} is still {last} after {_MAX_BUSY_SECONDS // 60} minutes")
 
 
-def _delete_bucket(name: str, client: Client) -> None:
-    _empty_bucket(name, client)
-    client("s3").delete_bucket(Bucket=name)
-
-
-def _deregister(resource: str, client: Client) -> None:
-    """Deregister a scalable target; its policies and their alarms go with it."""
-    client("application-autoscaling").deregister_scalable_target(
+def _deregister_target(resource: str, account: Account) -> None:
+    """Deregister a scalable target; AWS deletes its policies and their alarms with it."""
+    account.client("application-autoscaling").deregister_scalable_target(
         ServiceNamespace="sagemaker", ResourceId=resource, ScalableDimension="sagemaker:variant:DesiredInstanceCount"
     )
 
 
-def _delete_build(build: str, client: Client) -> None:
-    codebuild = client("codebuild")
-    while not codebuild.batch_get_builds(ids=[build])["builds"][0]["buildComplete"]:
+def _delete_build(build: str, account: Account) -> None:
+    codebuild = account.client("codebuild")
+
+    def stopped() -> str:
+        if codebuild.batch_get_builds(ids=[build])["builds"][0]["buildComplete"]:
+            return "complete"
         codebuild.stop_build(id=build)
-        time.sleep(1)
+        return "running"
+
+    _wait_while(["running"], stopped, f"image build {build}", account)
     codebuild.batch_delete_builds(ids=[build])
 
 
-def _delete_endpoint(name: str, client: Client) -> None:
-    """Delete an endpoint once it is done with what it is doing: SageMaker refuses it in between."""
-    sagemaker = client("sagemaker")
-    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] not in (
-        "InService",
-        "OutOfService",
-        "Failed",
-    ):
-        time.sleep(1)
+def _delete_endpoint(name: str, account: Account) -> None:
+    sagemaker = account.client("sagemaker")
+
+    def status() -> str:
+        return sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
+
+    # SageMaker refuses to delete an endpoint that it is creating or updating.
+    _wait_while(_BUSY_ENDPOINT_STATUSES, status, f"endpoint {name}", account)
     sagemaker.delete_endpoint(EndpointName=name)
 
 
-def _delete_job(kind: str) -> Callable[[str, Client], None]:
-    """Return how a `training` or `processing` job is deleted: SageMaker deletes only what has ended."""
+def _delete_job(kind: str) -> Deleter:
+    """Return the deleter of `training` or `processing` jobs."""
 
-    def delete(name: str, client: Client) -> None:
-        _ended(kind, name, client)
-        getattr(client("sagemaker"), f"delete_{kind}_job")(**{f"{kind.title()}JobName": name})
+    def delete(name: str, account: Account) -> None:
+        _stop_job(kind, name, account)
+        getattr(account.client("sagemaker"), f"delete_{kind}_job")(**{f"{kind.title()}JobName": name})
 
     return delete
 
 
-def _disown_transform_job(name: str, client: Client) -> None:
-    """End a transform job and take the project's tag off: SageMaker keeps these jobs for ever, at no cost."""
-    job = _ended("transform", name, client)
-    client("sagemaker").delete_tags(ResourceArn=job["TransformJobArn"], TagKeys=[TAG])
+def _untag_transform_job(name: str, account: Account) -> None:
+    """Stop a transform job and remove the project's tag."""
+    # SageMaker has no call that deletes these jobs; they cost nothing once they have ended.
+    job = _stop_job("transform", name, account)
+    account.client("sagemaker").delete_tags(ResourceArn=job["TransformJobArn"], TagKeys=[TAG])
 
 
-def _ended(kind: str, name: str, client: Client) -> dict[str, Any]:
-    """Stop a job where it still runs; gives its description once it has ended."""
-    sagemaker, job = client("sagemaker"), {f"{kind.title()}JobName": name}
-    while True:
-        described = dict(getattr(sagemaker, f"describe_{kind}_job")(**job))
-        status = described[f"{kind.title()}JobStatus"]
-        if status not in ("InProgress", "Stopping"):
-            return described
+def _stop_job(kind: str, name: str, account: Account) -> dict[str, Any]:
+    """Stop a job unless it has ended; return its description once it has."""
+    sagemaker = account.client("sagemaker")
+    noun = f"{kind.title()}Job"
+    job: dict[str, Any] = {}
+
+    def stopped() -> str:
+        job.update(getattr(sagemaker, f"describe_{kind}_job")(**{f"{noun}Name": name}))
+        status: str = job[f"{noun}Status"]
         if status == "InProgress":
-            getattr(sagemaker, f"stop_{kind}_job")(**job)
-        time.sleep(1)
+            try:
+                getattr(sagemaker, f"stop_{kind}_job")(**{f"{noun}Name": name})
+            except ClientError as error:
+                # A job may end between the two calls, and SageMaker refuses to stop one that has ended.
+                if error.response["Error"]["Code"] != "ValidationException":
+                    raise
+        return status
+
+    _wait_while(_BUSY_JOB_STATUSES, stopped, f"{kind} job {name}", account)
+    return job
 
 
-def _delete_log_stream(name: str, client: Client) -> None:
+def _delete_bucket(name: str, account: Account) -> None:
+    _empty_bucket(name, account)
+    account.client("s3").delete_bucket(Bucket=name)
+
+
+def _empty_bucket(name: str, account: Account) -> None:
+    s3 = account.client("s3")
+    for uploads in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
+        for upload in uploads.get("Uploads", []):
+            s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+        # Versions and delete markers: a versioned bucket is empty only without both.
+        versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        objects: list[ObjectIdentifierTypeDef] = [
+            {"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions
+        ]
+        for start in range(0, len(objects), _MAX_DELETED_KEYS):
+            chunk = objects[start : start + _MAX_DELETED_KEYS]
+            s3.delete_objects(Bucket=name, Delete={"Objects": chunk, "Quiet": True})
+
+
+def _delete_log_stream(name: str, account: Account) -> None:
     group, _, stream = name.partition(":")
-    client("logs").delete_log_stream(logGroupName=group, logStreamName=stream)
+    account.client("logs").delete_log_stream(logGroupName=group, logStreamName=stream)
 
 
-def _delete_rule(name: str, client: Client) -> None:
-    events = client("events")
+def _delete_rule(name: str, account: Account) -> None:
+    events = account.client("events")
     targets = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
     if targets:
         events.remove_targets(Rule=name, Ids=targets)
     events.delete_rule(Name=name)
 
 
-def _delete_role(name: str, client: Client) -> None:
-    iam = client("iam")
+def _delete_role(name: str, account: Account) -> None:
+    iam = account.client("iam")
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         iam.delete_role_policy(RoleName=name, PolicyName=policy)
     iam.delete_role(RoleName=name)
 
 
-def _call(service: str, operation: str, argument: str) -> Callable[[str, Client], Any]:
-    return lambda name, client: getattr(client(service), operation)(**{argument: name})
+def _delete_alarm(name: str, account: Account) -> None:
+    account.client("cloudwatch").delete_alarms(AlarmNames=[name])
 
 
-_DELETE: dict[str, Callable[[str, Client], Any]] = {
-    "scalable target": _deregister,
+def _delete_stack(name: str, account: Account) -> None:
+    delete_stack(name, cloudformation=account.client("cloudformation"), sleep=account.sleep)
+
+
+def _call(service: str, operation: str, argument: str) -> Deleter:
+    """Return the deleter for a kind that takes one call with one argument."""
+    return lambda name, account: getattr(account.client(service), operation)(**{argument: name})
+
+
+# By the inventory's kinds. "tagged" has no deleter: what carries the tag but is of no other kind is only reported.
+DELETE: Final[dict[str, Deleter]] = {
+    "scalable target": _deregister_target,
     "image build": _delete_build,
     "endpoint": _delete_endpoint,
     "endpoint config": _call("sagemaker", "delete_endpoint_config", "EndpointConfigName"),
@@ -162,7 +251,7 @@ _DELETE: dict[str, Callable[[str, Client], Any]] = {
     "model package": _call("sagemaker", "delete_model_package", "ModelPackageName"),
     "training job": _delete_job("training"),
     "processing job": _delete_job("processing"),
-    "transform job": _disown_transform_job,
+    "transform job": _untag_transform_job,
     "bucket": _delete_bucket,
     "function": _call("lambda", "delete_function", "FunctionName"),
     "state machine": _call("stepfunctions", "delete_state_machine", "stateMachineArn"),
@@ -170,9 +259,9 @@ _DELETE: dict[str, Callable[[str, Client], Any]] = {
     "table": _call("dynamodb", "delete_table", "TableName"),
     "queue": _call("sqs", "delete_queue", "QueueUrl"),
     "topic": _call("sns", "delete_topic", "TopicArn"),
-    "alarm": lambda name, client: client("cloudwatch").delete_alarms(AlarmNames=[name]),
+    "alarm": _delete_alarm,
     "role": _delete_role,
-    "stack": lambda name, client: delete_stack(name, cloudformation=client("cloudformation")),
+    "stack": _delete_stack,
     "log group": _call("logs", "delete_log_group", "logGroupName"),
     "log stream": _delete_log_stream,
 }

@@ -1,8 +1,10 @@
-"""Deploy: brings the two stacks to what `infra/` says: storage, then the code into its bucket, then the workflow."""
+"""`scones deploy`: deploys the storage stack, uploads the code to its bucket, and deploys the workflow stack."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -12,51 +14,69 @@ from scones.settings import Settings
 from scones.steps.account.package import function_zip, hashed_key, image_zip, state_machine, template
 from scones.steps.account.stacks import Change, Stack, deploy_stack, find_stack, plan_stack, stack_outputs
 
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_s3 import S3Client
 
-def deploy(settings: Settings, *, cloudformation: Any, s3: Any, progress: Progress) -> dict[str, str]:
-    """Deploy both stacks and return their outputs in one. Raises StackError."""
+
+@dataclass(frozen=True)
+class _Artifact:
+    key: str
+    content: bytes
+
+
+def deploy(
+    settings: Settings, *, cloudformation: CloudFormationClient, s3: S3Client, progress: Progress
+) -> dict[str, str]:
+    """Deploy both stacks and return their outputs as one dictionary. Raises StackError."""
     deploy_stack(_storage(settings), cloudformation=cloudformation, progress=progress)
     storage = stack_outputs(settings.storage_stack, cloudformation=cloudformation)
-    for key, content in _artifacts().items():
-        _upload_once(storage["Bucket"], key, content, s3=s3)
-    deploy_stack(_workflow(settings, storage), cloudformation=cloudformation, progress=progress)
+    artifacts = _artifacts()
+    for artifact in artifacts.values():
+        _upload_once(storage["Bucket"], artifact, s3=s3)
+    deploy_stack(_workflow(settings, storage, artifacts), cloudformation=cloudformation, progress=progress)
     return storage | stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
 
 
-def plan(settings: Settings, *, cloudformation: Any) -> list[Change]:
-    """Return what `deploy` would change, and change nothing."""
+def plan(settings: Settings, *, cloudformation: CloudFormationClient) -> list[Change]:
+    """Return what `deploy` would change, without changing anything."""
     changes = plan_stack(_storage(settings), cloudformation=cloudformation)
     if find_stack(settings.storage_stack, cloudformation=cloudformation):
         storage = stack_outputs(settings.storage_stack, cloudformation=cloudformation)
     else:
-        unknown = "known-after-deploy"
-        storage = {"Bucket": unknown, "ModelPackageGroup": settings.project, "ImageUri": unknown}
-        storage |= {f"{name.title()}Table": f"{settings.project}-{name}" for name in TABLES}
-    return changes + plan_stack(_workflow(settings, storage), cloudformation=cloudformation)
+        storage = _expected_storage(settings)
+    return changes + plan_stack(_workflow(settings, storage, _artifacts()), cloudformation=cloudformation)
+
+
+def _expected_storage(settings: Settings) -> dict[str, str]:
+    """Return the storage stack's outputs as far as they are known before it exists."""
+    unknown = "known-after-deploy"
+    tables = {f"{name.title()}Table": f"{settings.project}-{name}" for name in TABLES}
+    return {"Bucket": unknown, "ModelPackageGroup": settings.project, "ImageUri": unknown, **tables}
 
 
 def _storage(settings: Settings) -> Stack:
     return Stack(settings.storage_stack, template("storage"), {"Project": settings.project}, settings.tags)
 
 
-def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
-    code, image, delivery, release, deploy = _artifacts()
+def _workflow(settings: Settings, storage: Mapping[str, str], artifacts: Mapping[str, _Artifact]) -> Stack:
     parameters = {
         "Project": settings.project,
         "Bucket": storage["Bucket"],
         "ModelPackageGroup": storage["ModelPackageGroup"],
         "ImageUri": f"{storage['ImageUri']}:{settings.image_tag}",
-        "ImageKey": image,
-        "CodeKey": code,
-        "DeliveryKey": delivery,
-        "ReleaseKey": release,
-        "DeployKey": deploy,
+        "ImageKey": artifacts["image"].key,
+        "CodeKey": artifacts["functions"].key,
+        "DeliveryKey": artifacts["delivery"].key,
+        "ReleaseKey": artifacts["release"].key,
+        "DeployKey": artifacts["deploy"].key,
         "OrdersTable": storage["OrdersTable"],
         "ArrivalsTable": storage["ArrivalsTable"],
         "ReviewsTable": storage["ReviewsTable"],
         "Rules": settings.dispatch.to_json(),
         "ReviewSeconds": str(settings.review_minutes * 60),
         "KeptSeconds": str(KEPT_SECONDS),
+        # CloudFormation's parameters are strings: the empty one means the model's own thresholds.
         "Threshold": "" if settings.threshold is None else str(settings.threshold),
         "TrainInstanceType": settings.train_instance_type,
         "EvaluateInstanceType": settings.evaluate_instance_type,
@@ -69,18 +89,21 @@ def _workflow(settings: Settings, storage: dict[str, str]) -> Stack:
     return Stack(settings.workflow_stack, template("workflow"), parameters, settings.tags)
 
 
-def _artifacts() -> dict[str, bytes]:
-    """Return S3 key -> content: functions, what the image is built of, then the state machines, in this order."""
+def _artifacts() -> dict[str, _Artifact]:
+    """Return the zip of the functions, that of the image's sources, and the state machines, by name."""
     zips = {"functions": function_zip(), "image": image_zip()}
-    machines = {name: state_machine(name) for name in MACHINES}
-    artifacts = {hashed_key(f"{CODE}{name}-", content, ".zip"): content for name, content in zips.items()}
-    return artifacts | {hashed_key(f"{CODE}{name}-", asl, ".asl.json"): asl for name, asl in machines.items()}
+    artifacts = {name: _Artifact(hashed_key(f"{CODE}{name}-", zip, ".zip"), zip) for name, zip in zips.items()}
+    for name in MACHINES:
+        asl = state_machine(name)
+        artifacts[name] = _Artifact(hashed_key(f"{CODE}{name}-", asl, ".asl.json"), asl)
+    return artifacts
 
 
-def _upload_once(bucket: str, key: str, content: bytes, *, s3: Any) -> None:
+def _upload_once(bucket: str, artifact: _Artifact, *, s3: S3Client) -> None:
+    # The key has the content's hash: an object that exists is the same.
     try:
-        s3.head_object(Bucket=bucket, Key=key)
+        s3.head_object(Bucket=bucket, Key=artifact.key)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise
-        s3.put_object(Bucket=bucket, Key=key, Body=content)
+        s3.put_object(Bucket=bucket, Key=artifact.key, Body=artifact.content)

@@ -1,1 +1,1 @@
-"""What the project has in an AWS account: stacks, packages, the container image, and their inventory."""
+"""The project's part of an AWS account: stacks, packages, the container image, and the inventory of all resources."""

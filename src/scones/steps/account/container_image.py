@@ -1,10 +1,10 @@
-"""Image: CodeBuild builds the container image in the account, unless ECR has the one of these sources already."""
+"""Has CodeBuild build the container image in the account, unless ECR already holds the one of these sources."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -13,61 +13,82 @@ from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import content_tag, image_zip
 
+if TYPE_CHECKING:
+    from types_boto3_codebuild import CodeBuildClient
+    from types_boto3_codebuild.type_defs import BuildTypeDef
+    from types_boto3_ecr import ECRClient
+
+    from scones.clients import ClientFactory
+
+_POLL_SECONDS = 5
+
 
 def build_image(
     settings: Settings,
     project: str,
     *,
-    codebuild: Any,
-    ecr: Any,
+    client: ClientFactory,
     progress: Progress,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Build and push the image by the CodeBuild project of this name. Raises ImageBuildError. Ctrl-C stops it."""
-    if content_tag(image_zip()) in _tags(settings, ecr=ecr):
+    """Build and push the image with the CodeBuild project of this name, and wait until it is pushed.
+
+    Ctrl-C stops the build. Raises ImageBuildError if the build fails.
+    """
+    if content_tag(image_zip()) in _tags(settings, client("ecr")):
         progress.note("image: nothing to build")
         return
-    build = _start(project, codebuild=codebuild, progress=progress)
+    codebuild = client("codebuild")
+    build = _start(project, codebuild, progress)
+    if build is None:
+        return
     try:
-        while build and not build["buildComplete"]:
-            progress.update(
-                len(build.get("phases", [])), detail=f"{build['id']} {build.get('currentPhase', '')}".rstrip()
-            )
-            sleep(5)
+        # No deadline: CodeBuild ends the build at the template's TimeoutInMinutes.
+        while not build["buildComplete"]:
+            progress.update(len(build.get("phases", [])), detail=_phase(build))
+            sleep(_POLL_SECONDS)
             build = codebuild.batch_get_builds(ids=[build["id"]])["builds"][0]
     except KeyboardInterrupt:
         codebuild.stop_build(id=build["id"])
         raise
-    if build and build["buildStatus"] != "SUCCEEDED":
+    if build["buildStatus"] != "SUCCEEDED":
         raise ImageBuildError(f"the image was not built: {_reason(build)}")
 
 
-def _tags(settings: Settings, *, ecr: Any) -> list[str]:
-    """Return all tags of the image that bears the settings' tag, none where there is no such image."""
-    name = {"repositoryName": f"{settings.project}/scones", "imageIds": [{"imageTag": settings.image_tag}]}
+def _tags(settings: Settings, ecr: ECRClient) -> list[str]:
+    """Return all tags of the image that has the settings' tag; an empty list if no image has it."""
     try:
-        return [tag for image in ecr.describe_images(**name)["imageDetails"] for tag in image["imageTags"]]
+        details = ecr.describe_images(
+            repositoryName=f"{settings.project}/scones", imageIds=[{"imageTag": settings.image_tag}]
+        )["imageDetails"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ImageNotFoundException":
             return []
         raise
+    return [tag for image in details for tag in image["imageTags"]]
 
 
-def _start(project: str, *, codebuild: Any, progress: Progress) -> dict[str, Any]:
-    """Start a build; gives an empty one where this AWS has no builds, as the laptop's, which needs no image."""
+def _start(project: str, codebuild: CodeBuildClient, progress: Progress) -> BuildTypeDef | None:
+    """Start a build; return None if this AWS has no builds."""
     try:
-        return dict(codebuild.start_build(projectName=project)["build"])
+        return codebuild.start_build(projectName=project)["build"]
     except ClientError as error:
+        # localaws runs the container's programs directly and needs no image.
         if error.response["Error"]["Code"] != "UnknownOperationException":
             raise
         progress.note(f"image: not built: {error.response['Error']['Message']}")
-        return {}
+        return None
 
 
-def _reason(build: dict[str, Any]) -> str:
-    """Return what a person wants to know: the first phase that failed, its message, and where the log is."""
+def _phase(build: BuildTypeDef) -> str:
+    return f"{build['id']} {build.get('currentPhase', '')}".rstrip()
+
+
+def _reason(build: BuildTypeDef) -> str:
+    """Return the first phase that failed, its messages, and the link to the log."""
     failed = [phase for phase in build.get("phases", []) if phase.get("phaseStatus", "SUCCEEDED") != "SUCCEEDED"]
-    phase = failed[0] if failed else {}
-    messages = [context["message"] for context in phase.get("contexts", []) if context.get("message")]
-    where = build.get("logs", {}).get("deepLink", build["id"])
-    return f"{build['buildStatus']} in {phase.get('phaseType', 'no phase')}: {' '.join(messages)}; see {where}"
+    name = failed[0]["phaseType"] if failed else "no phase"
+    contexts = failed[0].get("contexts", []) if failed else []
+    messages = [context["message"] for context in contexts if context.get("message")]
+    link = build.get("logs", {}).get("deepLink", build["id"])
+    return f"{build['buildStatus']} in {name}: {' '.join(messages)}; see {link}"

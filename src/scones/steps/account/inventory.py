@@ -1,26 +1,50 @@
-"""Inventory: everything in the account that is the project's, found by listing every service, never from memory.
+"""Lists everything in the account that belongs to the project, by asking every service instead of keeping a record.
 
-A resource is the project's if it carries the tag `scones:project=<project>`, or, where AWS makes it without tags (log
-groups, log streams, versions of a model package), if its name is one that only the project's own work can cause.
+A resource belongs to the project if it has the tag `scones:project=<project>`. Resources that AWS creates without tags
+(log groups, log streams, versions of a model package) are recognised by names that only the project causes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from scones.contract.layout import ALARMS, FUNCTIONS, MACHINES, TABLES, TAG
 from scones.settings import Settings
 
-# The shared groups hold the streams of all jobs in the account: ours are deleted stream by stream.
-_JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TransformJobs")
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from types_boto3_application_autoscaling import ApplicationAutoScalingClient
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_codebuild import CodeBuildClient
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_iam import IAMClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sns import SNSClient
+    from types_boto3_sqs import SQSClient
+    from types_boto3_stepfunctions import SFNClient
 
-# Kind, listing, the listing's member, and what its names and ARNs are called by.
-_SAGEMAKER = (
+    from scones.clients import ClientFactory
+
+# These groups hold the streams of all jobs in the account, so the project's streams are listed one by one.
+_JOB_LOG_GROUPS: Final = (
+    "/aws/sagemaker/TrainingJobs",
+    "/aws/sagemaker/ProcessingJobs",
+    "/aws/sagemaker/TransformJobs",
+)
+
+# Kind, operation that lists it, member of the response, and the prefix of its Name and Arn.
+_SAGEMAKER_KINDS: Final = (
     ("endpoint", "list_endpoints", "Endpoints", "Endpoint"),
     ("endpoint config", "list_endpoint_configs", "EndpointConfigs", "EndpointConfig"),
     ("model", "list_models", "Models", "Model"),
@@ -29,21 +53,20 @@ _SAGEMAKER = (
     ("transform job", "list_transform_jobs", "TransformJobSummaries", "TransformJob"),
 )
 
-Client = Callable[[str], Any]
-
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing that cleanup would delete; `id` is what its delete call takes."""
+    """A resource that cleanup deletes; `id` is the argument of its delete call."""
 
     kind: str
     id: str
 
 
-def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
-    """Yield what is the project's, in the order in which it can be deleted; `client` returns a service's client.
+def inventory(settings: Settings, *, client: ClientFactory) -> Iterator[Resource]:
+    """Yield the project's resources in an order in which they can be deleted.
 
-    Each kind is listed only when its turn comes, so that who deletes as they go sees no ghosts of what went along.
+    A kind is listed only when the caller has consumed the kinds before it. A caller that deletes while it iterates
+    therefore never gets a resource that was deleted together with another one.
     """
     project = settings.project
     kinds: tuple[Callable[[], Iterator[Resource]], ...] = (
@@ -66,143 +89,148 @@ def inventory(settings: Settings, *, client: Client) -> Iterator[Resource]:
         lambda: _tagged(project, client("resourcegroupstaggingapi")),
     )
     for kind in kinds:
-        # Whole lists, because deleting between two pages of a listing can make it skip.
+        # Complete lists, because deleting between two pages of a listing can make it skip.
         yield from list(kind())
 
 
-def _scalable_targets(project: str, scaling: Any) -> Iterator[Resource]:
-    for found in _pages(scaling, "describe_scalable_targets", "ScalableTargets", ServiceNamespace="sagemaker"):
-        if found["ResourceId"].startswith(f"endpoint/{project}/"):
-            tags = scaling.list_tags_for_resource(ResourceARN=found["ScalableTargetARN"])["Tags"]
+def _scalable_targets(project: str, scaling: ApplicationAutoScalingClient) -> Iterator[Resource]:
+    for target in _pages(scaling, "describe_scalable_targets", "ScalableTargets", ServiceNamespace="sagemaker"):
+        if target["ResourceId"].startswith(f"endpoint/{project}/"):
+            tags = scaling.list_tags_for_resource(ResourceARN=target["ScalableTargetARN"])["Tags"]
             if tags.get(TAG) == project:
-                yield Resource("scalable target", found["ResourceId"])
+                yield Resource("scalable target", target["ResourceId"])
 
 
-def _image_builds(project: str, codebuild: Any) -> Iterator[Resource]:
-    """Yield the builds of the project's image, which outlive the CodeBuild project that ran them."""
-    name = f"{project}-image"
-    for found in codebuild.batch_get_projects(names=[name])["projects"]:
-        if _carries(project, [{"Key": tag["key"], "Value": tag["value"]} for tag in found.get("tags", [])]):
-            for build in codebuild.get_paginator("list_builds_for_project").paginate(projectName=name).search("ids[]"):
+def _image_builds(project: str, codebuild: CodeBuildClient) -> Iterator[Resource]:
+    # Listed before the stacks: builds outlive the CodeBuild project that ran them, but are only listed through it.
+    for build_project in codebuild.batch_get_projects(names=[f"{project}-image"])["projects"]:
+        tags = [{"Key": tag["key"], "Value": tag["value"]} for tag in build_project.get("tags", [])]
+        if _has_tag(project, tags):
+            pages = codebuild.get_paginator("list_builds_for_project").paginate(projectName=f"{project}-image")
+            for build in pages.search("ids[]"):
                 yield Resource("image build", build)
 
 
-def _sagemaker(project: str, sagemaker: Any) -> Iterator[Resource]:
+def _sagemaker(project: str, sagemaker: SageMakerClient) -> Iterator[Resource]:
     """Yield endpoints before the configs that they use, configs before models, and jobs."""
-    for kind, operation, member, noun in _SAGEMAKER:
-        for found in _pages(sagemaker, operation, member, NameContains=project):
-            if _is_tagged(project, found[f"{noun}Arn"], sagemaker):
-                yield Resource(kind, found[f"{noun}Name"])
+    for kind, operation, member, noun in _SAGEMAKER_KINDS:
+        for summary in _pages(sagemaker, operation, member, NameContains=project):
+            if _is_tagged(project, summary[f"{noun}Arn"], sagemaker):
+                yield Resource(kind, summary[f"{noun}Name"])
 
 
-def _model_packages(project: str, sagemaker: Any) -> Iterator[Resource]:
+def _model_packages(project: str, sagemaker: SageMakerClient) -> Iterator[Resource]:
     for group in _pages(sagemaker, "list_model_package_groups", "ModelPackageGroupSummaryList", NameContains=project):
-        name = group["ModelPackageGroupName"]
-        if not _is_tagged(project, group["ModelPackageGroupArn"], sagemaker):
-            continue
-        for found in _pages(sagemaker, "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=name):
-            yield Resource("model package", found["ModelPackageArn"])
+        if _is_tagged(project, group["ModelPackageGroupArn"], sagemaker):
+            arguments = {"ModelPackageGroupName": group["ModelPackageGroupName"]}
+            for package in _pages(sagemaker, "list_model_packages", "ModelPackageSummaryList", **arguments):
+                yield Resource("model package", package["ModelPackageArn"])
 
 
-def _buckets(project: str, s3: Any) -> Iterator[Resource]:
-    for found in s3.list_buckets(Prefix=project).get("Buckets", []):
+def _buckets(project: str, s3: S3Client) -> Iterator[Resource]:
+    for bucket in s3.list_buckets(Prefix=project).get("Buckets", []):
         try:
-            tags = s3.get_bucket_tagging(Bucket=found["Name"])["TagSet"]
+            tags = s3.get_bucket_tagging(Bucket=bucket["Name"])["TagSet"]
         except ClientError as error:
+            # The bucket has no tags, or the listing lags behind its deletion.
             if error.response["Error"]["Code"] in {"NoSuchTagSet", "NoSuchBucket"}:
                 continue
             raise
-        if _carries(project, tags):
-            yield Resource("bucket", found["Name"])
+        if _has_tag(project, tags):
+            yield Resource("bucket", bucket["Name"])
 
 
-def _stacks(settings: Settings, cloudformation: Any) -> Iterator[Resource]:
+def _stacks(settings: Settings, cloudformation: CloudFormationClient) -> Iterator[Resource]:
+    # The workflow stack uses what the storage stack holds, so it goes first.
     names = [settings.workflow_stack, settings.storage_stack]
-    found = {
+    existing = {
         stack["StackName"]
         for stack in _pages(cloudformation, "describe_stacks", "Stacks")
-        if stack["StackStatus"] != "DELETE_COMPLETE" and _carries(settings.project, stack.get("Tags", []))
+        if stack["StackStatus"] != "DELETE_COMPLETE" and _has_tag(settings.project, stack.get("Tags", []))
     }
-    for name in [*(n for n in names if n in found), *sorted(found.difference(names))]:
+    ordered = [name for name in names if name in existing]
+    for name in [*ordered, *sorted(existing.difference(names))]:
         yield Resource("stack", name)
 
 
-def _functions(project: str, awslambda: Any) -> Iterator[Resource]:
-    ours = {f"{project}-{name}" for name in FUNCTIONS}
-    for found in _pages(awslambda, "list_functions", "Functions"):
-        if found["FunctionName"] in ours:
-            yield Resource("function", found["FunctionName"])
+def _functions(project: str, awslambda: LambdaClient) -> Iterator[Resource]:
+    names = {f"{project}-{name}" for name in FUNCTIONS}
+    for function in _pages(awslambda, "list_functions", "Functions"):
+        if function["FunctionName"] in names:
+            yield Resource("function", function["FunctionName"])
 
 
-def _state_machines(project: str, stepfunctions: Any) -> Iterator[Resource]:
-    ours = {f"{project}-{name}" for name in MACHINES}
-    for found in _pages(stepfunctions, "list_state_machines", "stateMachines"):
-        if found["name"] in ours:
-            yield Resource("state machine", found["stateMachineArn"])
+def _state_machines(project: str, stepfunctions: SFNClient) -> Iterator[Resource]:
+    names = {f"{project}-{name}" for name in MACHINES}
+    for machine in _pages(stepfunctions, "list_state_machines", "stateMachines"):
+        if machine["name"] in names:
+            yield Resource("state machine", machine["stateMachineArn"])
 
 
-def _rules(project: str, events: Any) -> Iterator[Resource]:
-    ours = {f"{project}-arrivals", f"{project}-review-clock"}
-    for found in _pages(events, "list_rules", "Rules", NamePrefix=f"{project}-"):
-        if found["Name"] in ours:
-            yield Resource("rule", found["Name"])
+def _rules(project: str, events: EventBridgeClient) -> Iterator[Resource]:
+    names = {f"{project}-arrivals", f"{project}-review-clock"}
+    for rule in _pages(events, "list_rules", "Rules", NamePrefix=f"{project}-"):
+        if rule["Name"] in names:
+            yield Resource("rule", rule["Name"])
 
 
-def _tables(project: str, dynamodb: Any) -> Iterator[Resource]:
-    ours = {f"{project}-{name}" for name in TABLES}
+def _tables(project: str, dynamodb: DynamoDBClient) -> Iterator[Resource]:
+    names = {f"{project}-{name}" for name in TABLES}
     for name in dynamodb.get_paginator("list_tables").paginate().search("TableNames[]"):
-        if name in ours:
+        if name in names:
             yield Resource("table", name)
 
 
-def _queues(project: str, sqs: Any) -> Iterator[Resource]:
+def _queues(project: str, sqs: SQSClient) -> Iterator[Resource]:
     for page in sqs.get_paginator("list_queues").paginate(QueueNamePrefix=f"{project}-dead-letters"):
         for url in page.get("QueueUrls", []):
             if url.endswith(f"/{project}-dead-letters"):
                 yield Resource("queue", url)
 
 
-def _topics(project: str, sns: Any) -> Iterator[Resource]:
-    for found in _pages(sns, "list_topics", "Topics"):
-        if found["TopicArn"].endswith((f":{project}-reviews", f":{project}-alerts")):
-            yield Resource("topic", found["TopicArn"])
+def _topics(project: str, sns: SNSClient) -> Iterator[Resource]:
+    for topic in _pages(sns, "list_topics", "Topics"):
+        if topic["TopicArn"].endswith((f":{project}-reviews", f":{project}-alerts")):
+            yield Resource("topic", topic["TopicArn"])
 
 
-def _alarms(project: str, cloudwatch: Any) -> Iterator[Resource]:
-    """Yield the template's alarms; those of the scaling go with their target."""
-    ours = {f"{project}-{name}" for name in ALARMS}
-    for found in _pages(cloudwatch, "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{project}-"):
-        if found["AlarmName"] in ours:
-            yield Resource("alarm", found["AlarmName"])
+def _alarms(project: str, cloudwatch: CloudWatchClient) -> Iterator[Resource]:
+    """Yield the template's alarms; AWS deletes those of the scaling policies with their target."""
+    names = {f"{project}-{name}" for name in ALARMS}
+    for alarm in _pages(cloudwatch, "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{project}-"):
+        if alarm["AlarmName"] in names:
+            yield Resource("alarm", alarm["AlarmName"])
 
 
-def _roles(project: str, iam: Any) -> Iterator[Resource]:
-    ours = tuple(f"{project}-{name}-" for name in (*FUNCTIONS, *MACHINES, "arrivals", "image", "sagemaker"))
-    for found in _pages(iam, "list_roles", "Roles"):
-        name = found["RoleName"]
-        if name.startswith(ours) and _carries(project, iam.list_role_tags(RoleName=name)["Tags"]):
+def _roles(project: str, iam: IAMClient) -> Iterator[Resource]:
+    # CloudFormation appends a random suffix to each role's name.
+    prefixes = tuple(f"{project}-{name}-" for name in (*FUNCTIONS, *MACHINES, "arrivals", "image", "sagemaker"))
+    for role in _pages(iam, "list_roles", "Roles"):
+        name = role["RoleName"]
+        if name.startswith(prefixes) and _has_tag(project, iam.list_role_tags(RoleName=name)["Tags"]):
             yield Resource("role", name)
 
 
-def _log_groups(project: str, logs: Any) -> Iterator[Resource]:
-    ours = {f"/aws/lambda/{project}-{name}" for name in FUNCTIONS}
-    ours |= {f"/aws/sagemaker/Endpoints/{project}", f"/aws/codebuild/{project}-image"}
-    for name in sorted(ours):
+def _log_groups(project: str, logs: CloudWatchLogsClient) -> Iterator[Resource]:
+    names = {f"/aws/lambda/{project}-{name}" for name in FUNCTIONS}
+    names |= {f"/aws/sagemaker/Endpoints/{project}", f"/aws/codebuild/{project}-image"}
+    for name in sorted(names):
         groups = _pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=name)
-        if any(found["logGroupName"] == name for found in groups):
+        if any(group["logGroupName"] == name for group in groups):
             yield Resource("log group", name)
 
 
-def _log_streams(project: str, logs: Any) -> Iterator[Resource]:
-    # A job is named after its release; where it classifies, a digest of the pictures' place and a number follow.
+def _log_streams(project: str, logs: CloudWatchLogsClient) -> Iterator[Resource]:
+    # A job has its release's name; for `scones classify`, the digest of the source and a number follow.
     job = re.compile(rf"{re.escape(project)}-\d{{8}}-\d{{6}}(-[0-9a-f]{{8}}-\d+)?/")
-    for group in _JOB_LOGS:
-        streams = _pages(
-            logs, "describe_log_streams", "logStreams", logGroupName=group, logStreamNamePrefix=f"{project}-"
-        )
+    for group in _JOB_LOG_GROUPS:
+        arguments = {"logGroupName": group, "logStreamNamePrefix": f"{project}-"}
         try:
-            names = [found["logStreamName"] for found in streams]
+            names = [
+                stream["logStreamName"] for stream in _pages(logs, "describe_log_streams", "logStreams", **arguments)
+            ]
         except ClientError as error:
+            # The account never ran a job of this type.
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 continue
             raise
@@ -210,21 +238,21 @@ def _log_streams(project: str, logs: Any) -> Iterator[Resource]:
             yield Resource("log stream", f"{group}:{name}")
 
 
-def _tagged(project: str, tagging: Any) -> Iterator[Resource]:
-    """Yield whatever bears the tag, by ARN: the net under the lists above."""
+def _tagged(project: str, tagging: ResourceGroupsTaggingAPIClient) -> Iterator[Resource]:
+    """Yield every resource that has the tag, by ARN, to catch kinds that the lists above do not know."""
     filters = [{"Key": TAG, "Values": [project]}]
-    for found in _pages(tagging, "get_resources", "ResourceTagMappingList", TagFilters=filters):
-        yield Resource("tagged", found["ResourceARN"])
+    for mapping in _pages(tagging, "get_resources", "ResourceTagMappingList", TagFilters=filters):
+        yield Resource("tagged", mapping["ResourceARN"])
 
 
-def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+def _pages(client: BaseClient, operation: str, member: str, **arguments: object) -> Iterator[dict[str, Any]]:
     for page in client.get_paginator(operation).paginate(**arguments):
         yield from page[member]
 
 
-def _is_tagged(project: str, arn: str, sagemaker: Any) -> bool:
-    return _carries(project, sagemaker.list_tags(ResourceArn=arn)["Tags"])
+def _is_tagged(project: str, arn: str, sagemaker: SageMakerClient) -> bool:
+    return _has_tag(project, sagemaker.list_tags(ResourceArn=arn)["Tags"])
 
 
-def _carries(project: str, tags: list[dict[str, str]]) -> bool:
+def _has_tag(project: str, tags: Sequence[Mapping[str, object]]) -> bool:
     return {"Key": TAG, "Value": project} in tags

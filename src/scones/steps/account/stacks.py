@@ -1,26 +1,31 @@
-"""One CloudFormation stack, brought to what its template says through a change set."""
+"""Creates, updates and deletes one CloudFormation stack, through change sets."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
 
 from scones.errors import StackError
 from scones.progress import Progress
 
-# A stack in these states never held anything that worked; CloudFormation refuses to update it.
-_STILLBORN = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
-_BUSY = "_IN_PROGRESS"
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import ChangeTypeDef, StackTypeDef, TagTypeDef
+
+# A stack in one of these states never worked, and CloudFormation refuses to update it: it can only be deleted.
+_NEVER_CREATED: Final = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+_IN_PROGRESS: Final = "_IN_PROGRESS"
+_CHANGE_SET_POLL_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What a stack should be; `parameters` are the template's."""
+    """The target state of a stack; `parameters` are the template's."""
 
     name: str
     template: str
@@ -30,7 +35,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Change:
-    """One line of a change set: `action` is Add, Modify, Remove, ..., `replacement` is True, False or Conditional."""
+    """A change of one resource: `action` is Add, Modify, Remove, ..., `replacement` is True, False or Conditional."""
 
     stack: str
     action: str
@@ -39,127 +44,162 @@ class Change:
     replacement: str
 
 
-def find_stack(name: str, *, cloudformation: Any) -> dict[str, Any] | None:
-    """Return the stack's description, or None where there is none."""
+@dataclass(frozen=True)
+class _ChangeSet:
+    id: str
+    changes: Sequence[ChangeTypeDef]
+
+
+def find_stack(name: str, *, cloudformation: CloudFormationClient) -> StackTypeDef | None:
+    """Return the stack's description, or None if the stack does not exist."""
     try:
-        return dict(cloudformation.describe_stacks(StackName=name)["Stacks"][0])
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
+        # CloudFormation has no error code for this: it is a ValidationError like many others.
         if "does not exist" in error.response["Error"]["Message"]:
             return None
         raise
 
 
-def stack_outputs(name: str, *, cloudformation: Any) -> dict[str, str]:
-    """Return the outputs of a stack that is there. Raises StackError where it is not."""
-    found = find_stack(name, cloudformation=cloudformation)
-    if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+def stack_outputs(name: str, *, cloudformation: CloudFormationClient) -> dict[str, str]:
+    """Return the stack's outputs. Raises StackError if the stack does not exist."""
+    stack = find_stack(name, cloudformation=cloudformation)
+    if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
         raise StackError(f"stack {name} does not exist; run `scones deploy` first")
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def deploy_stack(
-    stack: Stack, *, cloudformation: Any, progress: Progress, sleep: Callable[[float], None] = time.sleep
+    stack: Stack,
+    *,
+    cloudformation: CloudFormationClient,
+    progress: Progress,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Create or update a stack and wait for it. Returns False where nothing had to change.
+    """Create or update a stack and wait for it. Return False if nothing had to change.
 
     Raises StackError with the first resource that failed and CloudFormation's reason.
     """
-    _clear_stillborn(stack.name, cloudformation=cloudformation, sleep=sleep)
+    _delete_failed_stack(stack.name, cloudformation=cloudformation, sleep=sleep)
     change_set = _create_change_set(stack, cloudformation=cloudformation, sleep=sleep)
-    if not change_set["Changes"]:
-        cloudformation.delete_change_set(ChangeSetName=change_set["ChangeSetId"])
+    if not change_set.changes:
+        cloudformation.delete_change_set(ChangeSetName=change_set.id)
         progress.note(f"{stack.name}: nothing to change")
         return False
-    cloudformation.execute_change_set(ChangeSetName=change_set["ChangeSetId"])
-    _wait(stack.name, len(change_set["Changes"]), cloudformation=cloudformation, progress=progress, sleep=sleep)
+    cloudformation.execute_change_set(ChangeSetName=change_set.id)
+    _wait(stack.name, len(change_set.changes), cloudformation=cloudformation, progress=progress, sleep=sleep)
     return True
 
 
-def plan_stack(stack: Stack, *, cloudformation: Any, sleep: Callable[[float], None] = time.sleep) -> list[Change]:
-    """Return what `deploy_stack` would change, and leave nothing behind."""
-    was_there = find_stack(stack.name, cloudformation=cloudformation) is not None
+def plan_stack(
+    stack: Stack, *, cloudformation: CloudFormationClient, sleep: Callable[[float], None] = time.sleep
+) -> list[Change]:
+    """Return what `deploy_stack` would change, without changing anything."""
+    exists = find_stack(stack.name, cloudformation=cloudformation) is not None
     change_set = _create_change_set(stack, cloudformation=cloudformation, sleep=sleep)
-    cloudformation.delete_change_set(ChangeSetName=change_set["ChangeSetId"])
-    if not was_there:
+    cloudformation.delete_change_set(ChangeSetName=change_set.id)
+    if not exists:
+        # The change set of a new stack creates an empty stack in REVIEW_IN_PROGRESS.
         delete_stack(stack.name, cloudformation=cloudformation, sleep=sleep)
-    changes = [change["ResourceChange"] for change in change_set["Changes"]]
+    changes = [change["ResourceChange"] for change in change_set.changes]
     return [
-        Change(stack.name, c["Action"], c["LogicalResourceId"], c["ResourceType"], c.get("Replacement", "False"))
-        for c in changes
+        Change(
+            stack=stack.name,
+            action=change["Action"],
+            resource=change["LogicalResourceId"],
+            type=change["ResourceType"],
+            replacement=change.get("Replacement", "False"),
+        )
+        for change in changes
     ]
 
 
-def delete_stack(name: str, *, cloudformation: Any, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Delete a stack and wait until it is gone. Raises StackError naming what CloudFormation could not delete."""
+def delete_stack(
+    name: str, *, cloudformation: CloudFormationClient, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Delete a stack and wait until it no longer exists. Raises StackError with the first resource that failed."""
     cloudformation.delete_stack(StackName=name)
-    while found := find_stack(name, cloudformation=cloudformation):
-        if found["StackStatus"] == "DELETE_COMPLETE":
+    # No deadline, here and in `_wait`: CloudFormation ends every operation, each resource having its own timeout.
+    while stack := find_stack(name, cloudformation=cloudformation):
+        if stack["StackStatus"] == "DELETE_COMPLETE":
             return
-        if found["StackStatus"] == "DELETE_FAILED":
-            raise StackError(
-                f"stack {name} could not be deleted: {_first_failure(name, cloudformation=cloudformation)}"
-            )
-        sleep(_pause(found["StackStatus"]))
+        if stack["StackStatus"] == "DELETE_FAILED":
+            reason = _first_failure(name, cloudformation=cloudformation)
+            raise StackError(f"stack {name} could not be deleted: {reason}")
+        sleep(_poll_seconds(stack["StackStatus"]))
 
 
-def _pause(status: str) -> float:
-    return 1.0 if status.endswith(_BUSY) else 0.2
+def _poll_seconds(status: str) -> float:
+    # A stack that is not in progress yet is about to be, so the next look comes sooner.
+    return 1.0 if status.endswith(_IN_PROGRESS) else 0.2
 
 
-def _clear_stillborn(name: str, *, cloudformation: Any, sleep: Callable[[float], None]) -> None:
-    found = find_stack(name, cloudformation=cloudformation)
-    if found and found["StackStatus"] in _STILLBORN:
+def _delete_failed_stack(name: str, *, cloudformation: CloudFormationClient, sleep: Callable[[float], None]) -> None:
+    """Delete the stack if it was never created completely."""
+    stack = find_stack(name, cloudformation=cloudformation)
+    if stack and stack["StackStatus"] in _NEVER_CREATED:
         delete_stack(name, cloudformation=cloudformation, sleep=sleep)
 
 
-def _create_change_set(stack: Stack, *, cloudformation: Any, sleep: Callable[[float], None]) -> dict[str, Any]:
-    found = find_stack(stack.name, cloudformation=cloudformation)
-    created = cloudformation.create_change_set(
+def _create_change_set(
+    stack: Stack, *, cloudformation: CloudFormationClient, sleep: Callable[[float], None]
+) -> _ChangeSet:
+    existing = find_stack(stack.name, cloudformation=cloudformation)
+    is_new = existing is None or existing["StackStatus"] == "REVIEW_IN_PROGRESS"
+    change_set_id = cloudformation.create_change_set(
         StackName=stack.name,
         ChangeSetName=f"scones-{uuid.uuid4().hex[:12]}",
-        ChangeSetType="CREATE" if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS" else "UPDATE",
+        ChangeSetType="CREATE" if is_new else "UPDATE",
         TemplateBody=stack.template,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"],
-        Tags=stack.tags,
-    )
+        Tags=cast("list[TagTypeDef]", stack.tags),
+    )["Id"]
+    # Ends by itself: CloudFormation either creates or fails a change set.
     while True:
-        described = dict(cloudformation.describe_change_set(ChangeSetName=created["Id"]))
-        if described["Status"] == "CREATE_COMPLETE":
-            return described
-        if described["Status"] == "FAILED":
-            return _without_changes(stack.name, described)
-        sleep(0.5)
+        description = cloudformation.describe_change_set(ChangeSetName=change_set_id)
+        if description["Status"] == "CREATE_COMPLETE":
+            return _ChangeSet(description["ChangeSetId"], description["Changes"])
+        if description["Status"] == "FAILED":
+            _require_unchanged(stack.name, description)
+            return _ChangeSet(description["ChangeSetId"], [])
+        sleep(_CHANGE_SET_POLL_SECONDS)
 
 
-def _without_changes(name: str, change_set: dict[str, Any]) -> dict[str, Any]:
-    """Return a failed change set as an empty one where it failed only because nothing has to change."""
+def _require_unchanged(name: str, change_set: Mapping[str, Any]) -> None:
+    """Raise StackError unless the change set failed only because there is nothing to change."""
     reason = change_set.get("StatusReason", "")
-    if "didn't contain changes" in reason or "No updates are to be performed" in reason:
-        return {**change_set, "Changes": []}
-    raise StackError(f"stack {name}: CloudFormation refused the change set: {reason}")
+    if "didn't contain changes" not in reason and "No updates are to be performed" not in reason:
+        raise StackError(f"stack {name}: CloudFormation refused the change set: {reason}")
 
 
-def _wait(name: str, total: int, *, cloudformation: Any, progress: Progress, sleep: Callable[[float], None]) -> None:
+def _wait(
+    name: str,
+    total: int,
+    *,
+    cloudformation: CloudFormationClient,
+    progress: Progress,
+    sleep: Callable[[float], None],
+) -> None:
     while True:
-        found = find_stack(name, cloudformation=cloudformation)
-        status = found["StackStatus"] if found else "DELETE_COMPLETE"
-        resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"] if found else []
+        stack = find_stack(name, cloudformation=cloudformation)
+        status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+        resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"] if stack else []
         done = sum(resource["ResourceStatus"].endswith("_COMPLETE") for resource in resources)
         progress.update(done, max(total, done), f"{name} {status}")
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             return
-        if not status.endswith(_BUSY):
+        if not status.endswith(_IN_PROGRESS):
             reason = _first_failure(name, cloudformation=cloudformation)
             raise StackError(f"stack {name} ended in {status}: {reason}")
-        sleep(_pause(status))
+        sleep(_poll_seconds(status))
 
 
-def _first_failure(name: str, *, cloudformation: Any) -> str:
+def _first_failure(name: str, *, cloudformation: CloudFormationClient) -> str:
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     failures = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
     if not failures:
         return "CloudFormation gave no reason"
-    # Events come newest first, and the first failure brought the others about.
+    # Events are listed newest first, and the first failure caused the others.
     first = failures[-1]
     return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', 'no reason given')}"

@@ -67,7 +67,7 @@ def find_images(source: str, *, s3: S3Client) -> list[ShardImage]:
     return sorted(images, key=lambda image: image.key)
 
 
-def plan(images: Sequence[ShardImage]) -> list[Shard]:
+def plan_shards(images: Sequence[ShardImage]) -> list[Shard]:
     """Divide images of at most `MAX_IMAGE_BYTES`, in their order, into shards of about `SHARD_BYTES`."""
     shards: list[Shard] = []
     group: list[ShardImage] = []

@@ -1,4 +1,4 @@
-"""Building the image: CodeBuild and ECR answer by botocore's own models, and on the laptop nothing is pretended."""
+"""Building the image: CodeBuild and ECR are botocore stubs, which check requests and responses."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ PROJECT, BUILD = "boxed-image", "boxed-image:1"
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 
 
-class Said(Progress):
-    """A step that keeps its notes."""
+class Notes(Progress):
+    """A progress that keeps its notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -52,11 +52,11 @@ def codebuild() -> Iterator[Stubber]:
 
 
 def has_tags(ecr: Stubber, *tags: str) -> None:
-    asked = {"repositoryName": "boxed/scones", "imageIds": [{"imageTag": "latest"}]}
+    request = {"repositoryName": "boxed/scones", "imageIds": [{"imageTag": "latest"}]}
     if tags:
-        ecr.add_response("describe_images", {"imageDetails": [{"imageTags": list(tags)}]}, asked)
+        ecr.add_response("describe_images", {"imageDetails": [{"imageTags": list(tags)}]}, request)
     else:
-        ecr.add_client_error("describe_images", "ImageNotFoundException", expected_params=asked)
+        ecr.add_client_error("describe_images", "ImageNotFoundException", expected_params=request)
 
 
 def building(codebuild: Stubber, *ends: dict[str, Any]) -> None:
@@ -67,9 +67,10 @@ def building(codebuild: Stubber, *ends: dict[str, Any]) -> None:
 
 
 def build(codebuild: Stubber, ecr: Stubber, sleep: Any = lambda seconds: None) -> list[str]:
-    said = Said()
-    build_image(SETTINGS, PROJECT, codebuild=codebuild.client, ecr=ecr.client, progress=said, sleep=sleep)
-    return said.notes
+    clients = {"codebuild": codebuild.client, "ecr": ecr.client}
+    progress = Notes()
+    build_image(SETTINGS, PROJECT, client=clients.__getitem__, progress=progress, sleep=sleep)
+    return progress.notes
 
 
 def test_an_image_of_these_sources_is_not_built_again(codebuild: Stubber, ecr: Stubber) -> None:
@@ -78,15 +79,13 @@ def test_an_image_of_these_sources_is_not_built_again(codebuild: Stubber, ecr: S
 
 
 @pytest.mark.parametrize("tags", [(), ("latest",), ("latest", "image-of-other-sources")])
-def test_any_other_image_is_replaced_and_its_build_followed(
-    codebuild: Stubber, ecr: Stubber, tags: tuple[str, ...]
-) -> None:
+def test_an_image_of_other_sources_is_rebuilt(codebuild: Stubber, ecr: Stubber, tags: tuple[str, ...]) -> None:
     has_tags(ecr, *tags)
     building(codebuild, {}, {"buildStatus": "SUCCEEDED", "buildComplete": True})
     assert build(codebuild, ecr) == []
 
 
-def test_a_build_that_fails_says_where_and_why(codebuild: Stubber, ecr: Stubber) -> None:
+def test_a_failed_build_reports_its_phase_message_and_log(codebuild: Stubber, ecr: Stubber) -> None:
     has_tags(ecr)
     phases = [
         {"phaseType": "PROVISIONING", "phaseStatus": "SUCCEEDED"},
@@ -111,13 +110,13 @@ def test_ctrl_c_stops_the_build(codebuild: Stubber, ecr: Stubber) -> None:
         build(codebuild, ecr, interrupted)
 
 
-def test_on_the_laptop_nothing_is_built_and_that_is_said(localaws: Any) -> None:
-    said, client = Said(), localaws.client
+def test_localaws_builds_nothing_and_a_note_says_so(localaws: Any) -> None:
+    progress, client = Notes(), localaws.client
     outputs = deploy(SETTINGS, cloudformation=client("cloudformation"), s3=client("s3"), progress=Progress())
     try:
-        build_image(SETTINGS, outputs["ImageBuild"], codebuild=client("codebuild"), ecr=client("ecr"), progress=said)
-        assert len(said.notes) == 1
-        assert said.notes[0].startswith("image: not built: localaws runs no builds")
+        build_image(SETTINGS, outputs["ImageBuild"], client=client, progress=progress)
+        assert len(progress.notes) == 1
+        assert progress.notes[0].startswith("image: not built: localaws runs no builds")
         (project,) = client("codebuild").batch_get_projects(names=[outputs["ImageBuild"]])["projects"]
         bucket, _, key = project["source"]["location"].partition("/")
         assert client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == image_zip()
@@ -125,7 +124,7 @@ def test_on_the_laptop_nothing_is_built_and_that_is_said(localaws: Any) -> None:
         cleanup(SETTINGS, client=client, progress=Progress())
 
 
-def test_builds_outlive_their_project_so_cleanup_deletes_them(codebuild: Stubber, localaws: Any) -> None:
+def test_cleanup_stops_and_deletes_builds(codebuild: Stubber, localaws: Any) -> None:
     ours = {"name": PROJECT, "tags": [{"key": "scones:project", "value": "boxed"}]}
     codebuild.add_response("batch_get_projects", {"projects": [ours]}, {"names": [PROJECT]})
     codebuild.add_response("list_builds_for_project", {"ids": [BUILD]}, {"projectName": PROJECT})
@@ -143,7 +142,7 @@ def test_builds_outlive_their_project_so_cleanup_deletes_them(codebuild: Stubber
     assert [(resource.kind, resource.id) for resource in deleted] == [("image build", BUILD)]
 
 
-def test_the_build_pushes_both_targets_and_tags_what_scones_deploy_looks_for(tmp_path: Path) -> None:
+def test_the_build_pushes_both_targets_with_their_tags(tmp_path: Path) -> None:
     resources = cfnlint.decode.cfn_yaml.loads(template("workflow"))["Resources"]
     spec = yaml.safe_load(str(resources["ImageBuild"]["Properties"]["Source"]["BuildSpec"]))
     for name in ("aws", "docker"):

@@ -18,7 +18,7 @@ from scones.steps.batch.shards import (
     ShardImage,
     find_images,
     pack,
-    plan,
+    plan_shards,
 )
 
 SIZES = st.lists(st.integers(0, MAX_IMAGE_BYTES), max_size=60)
@@ -31,7 +31,7 @@ def images(sizes: list[int]) -> list[ShardImage]:
 @given(SIZES)
 def test_every_image_is_in_one_shard_in_order_and_shards_keep_their_size(sizes: list[int]) -> None:
     found = images(sizes)
-    shards = plan(found)
+    shards = plan_shards(found)
     assert [image for shard in shards for image in shard.images] == found
     for shard in shards:
         weight = sum(image.size for image in shard.images) * 4 / 3
@@ -40,15 +40,15 @@ def test_every_image_is_in_one_shard_in_order_and_shards_keep_their_size(sizes: 
 
 
 def test_a_shard_has_at_most_the_allowed_images() -> None:
-    assert [len(shard.images) for shard in plan(images([1] * (MAX_SHARD_IMAGES + 1)))] == [MAX_SHARD_IMAGES, 1]
+    assert [len(shard.images) for shard in plan_shards(images([1] * (MAX_SHARD_IMAGES + 1)))] == [MAX_SHARD_IMAGES, 1]
 
 
 def test_a_shards_name_depends_on_its_images_and_their_versions() -> None:
     first, second = images([1, 2])
-    (shard,) = plan([first, second])
-    assert plan([first, second])[0].name == shard.name
-    assert plan([first, replace(second, version="2")])[0].name != shard.name
-    assert plan([first])[0].name != shard.name
+    (shard,) = plan_shards([first, second])
+    assert plan_shards([first, second])[0].name == shard.name
+    assert plan_shards([first, replace(second, version="2")])[0].name != shard.name
+    assert plan_shards([first])[0].name != shard.name
 
 
 def test_images_under_a_folder_are_found_and_packed(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_images_under_a_folder_are_found_and_packed(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(name.encode())
     found = find_images(str(tmp_path), s3=None)
     assert [(image.key, image.size) for image in found] == [("b.PNG", 5), ("c.gif", 5), ("deep/a.jpg", 10)]
-    lines = [json.loads(line) for line in pack(plan(found)[0], s3=None).splitlines()]
+    lines = [json.loads(line) for line in pack(plan_shards(found)[0], s3=None).splitlines()]
     assert [line["id"] for line in lines] == ["b.PNG", "c.gif", "deep/a.jpg"]
     assert base64.b64decode(lines[2]["image"]) == b"deep/a.jpg"
 
@@ -66,7 +66,7 @@ def test_a_file_name_that_is_not_valid_text_gets_an_escaped_key(tmp_path: Path) 
     (tmp_path / "caf\udce9.png").write_bytes(b"x")
     (image,) = find_images(str(tmp_path), s3=None)
     assert image.key == "caf\\xe9.png"
-    assert json.loads(pack(plan([image])[0], s3=None))["id"] == image.key
+    assert json.loads(pack(plan_shards([image])[0], s3=None))["id"] == image.key
 
 
 def test_images_under_a_prefix_have_their_s3_keys(s3: Any, bucket: str) -> None:
@@ -74,13 +74,13 @@ def test_images_under_a_prefix_have_their_s3_keys(s3: Any, bucket: str) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
     found = find_images(f"s3://{bucket}/camera/", s3=s3)
     assert [image.key for image in found] == ["camera/a/1.jpg", "camera/b.png"]
-    lines = [json.loads(line) for line in pack(plan(found)[0], s3=s3).splitlines()]
+    lines = [json.loads(line) for line in pack(plan_shards(found)[0], s3=s3).splitlines()]
     assert [base64.b64decode(line["image"]) for line in lines] == [b"camera/a/1.jpg", b"camera/b.png"]
 
 
 def test_an_image_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"first")
-    (shard,) = plan(find_images(str(tmp_path), s3=None))
+    (shard,) = plan_shards(find_images(str(tmp_path), s3=None))
     (tmp_path / "a.png").write_bytes(b"longer now")
     with pytest.raises(DataError, match=r"a\.png changed while it was read"):
         pack(shard, s3=None)
