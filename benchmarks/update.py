@@ -15,10 +15,10 @@ from typing import Any
 
 from rich.console import Console
 
+from scones.clients import ClientFactory
 from scones.contract.layout import INFERENCE_JSON
 from scones.laptop import laptop
 from scones.progress import Reporter
-from scones.steps.account.inventory import Client
 
 CLIENTS = 8
 BUCKET, NAME = "benchmark", "benchmark"
@@ -48,7 +48,7 @@ def measure(model: Path, images: Sequence[bytes], folder: Path) -> dict[str, Any
     return {"n": len(seen) + len(failed), "failed": len(failed), "errors": sorted(set(failed)), "answered_by": models}
 
 
-def create(client: Client, version: str, model: Path) -> None:
+def create(client: ClientFactory, version: str, model: Path) -> None:
     """Upload the model under a version of its own, and make the model and endpoint configuration for it."""
     archive = io.BytesIO()
     about = json.loads((model / "model.json").read_text()) | {"version": f"v{version}"}
@@ -66,14 +66,16 @@ def create(client: Client, version: str, model: Path) -> None:
     client("sagemaker").create_endpoint_config(EndpointConfigName=version, ProductionVariants=[variant])
 
 
-def wait(client: Client) -> None:
+def wait(client: ClientFactory) -> None:
     while (status := client("sagemaker").describe_endpoint(EndpointName=NAME)["EndpointStatus"]) != "InService":
         if status == "Failed":
             raise RuntimeError("the endpoint failed")
         time.sleep(0.05)
 
 
-def ask(client: Client, images: Sequence[bytes], stop: threading.Event, seen: list[tuple[str, str]]) -> list[str]:
+def ask(
+    client: ClientFactory, images: Sequence[bytes], stop: threading.Event, seen: list[tuple[str, str]]
+) -> list[str]:
     failed = []
     for number in range(10**9):
         if stop.is_set():
