@@ -14,11 +14,12 @@ from scones.cli import app
 
 ROOT = Path(__file__).parents[1]
 # Phrases that readers had to translate. What the code says is read like the documentation of AWS or PyTorch.
+# `is None` is code, and "picture" in quotes is a key in the files of version 0.1.0.
 DIALECT = re.compile(
     r"\b(whoever|for want of|anew|spoil\w*|strange\w*|hand(?:s|ed)? on|broke off|its word|of its own accord|"
-    r"where there (?:is|are) none|(?:is|are|was|were) none\b|is no (?!longer)[a-z]+|knows nobody|held against|"
+    r"where there (?:is|are) none|(?:is|are|was|were) (?-i:none)\b|is no (?!longer)[a-z]+|knows nobody|held against|"
     r"(?:told|set|labels) apart|no more of|goes on where|stands? in (?:the|its) place|as it stands|doomed|stillborn|"
-    r"by itself alone|in a person's words|odd ones?|picture\w*)\b",
+    r"by itself alone|in a person's words|odd ones?|(?<!")picture\w*)\b",
     re.IGNORECASE,
 )
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
