@@ -19,7 +19,7 @@ DIALECT = re.compile(
     r"\b(whoever|for want of|anew|spoil\w*|strange\w*|hand(?:s|ed)? on|broke off|its word|of its own accord|"
     r"where there (?:is|are) none|(?:is|are|was|were) (?-i:none)\b|is no (?!longer)[a-z]+|knows nobody|held against|"
     r"(?:told|set|labels) apart|no more of|goes on where|stands? in (?:the|its) place|as it stands|doomed|stillborn|"
-    r"by itself alone|in a person's words|odd ones?|(?<!")picture\w*)\b",
+    r"by itself alone|in a person's words|odd ones?|(?<!\x22)picture\w*)\b",
     re.IGNORECASE,
 )
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
