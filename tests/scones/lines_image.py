@@ -1,6 +1,6 @@
-"""An image whose server answers lines of JSON: a picture that says `bad` with an error, `poison` with status 500.
+"""A container image whose server answers JSON lines: an image `bad` with an error, `poison...` with status 500.
 
-A picture that says `after PATH` is answered once that file is there.
+An image `after PATH` is answered once that file exists.
 """
 
 import base64
@@ -34,16 +34,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         lines = [json.loads(line) for line in self.rfile.read(int(self.headers["Content-Length"])).splitlines()]
-        pictures = {line["id"]: base64.b64decode(line["image"]) for line in lines}
-        if any(picture.startswith(b"poison") for picture in pictures.values()):
+        images = {line["id"]: base64.b64decode(line["image"]) for line in lines}
+        if any(image.startswith(b"poison") for image in images.values()):
             return self.answer(500, b"poisoned")
-        for picture in pictures.values():
-            if picture.startswith(b"after "):
-                wait_for(Path(picture.removeprefix(b"after ").decode()))
+        for image in images.values():
+            if image.startswith(b"after "):
+                wait_for(Path(image.removeprefix(b"after ").decode()))
         if self.headers["Content-Type"] != "application/jsonlines" or self.headers["Accept"] != "application/jsonlines":
             return self.answer(415, b"lines only")
         bad = {"error": "ImageRejectedError", "message": "it is bad"}
-        answers = [{"id": name, **(bad if picture == b"bad" else ANSWER)} for name, picture in pictures.items()]
+        answers = [{"id": name, **(bad if image == b"bad" else ANSWER)} for name, image in images.items()]
         return self.answer(200, "".join(f"{json.dumps(answer)}\n" for answer in answers).encode())
 
     def answer(self, status: int, body: bytes) -> None:

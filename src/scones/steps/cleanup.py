@@ -107,7 +107,7 @@ def _stop_executions(settings: Settings, account: Account) -> None:
 
 
 def _wait_while(busy: Collection[str], status: Callable[[], str], resource: str, account: Account) -> None:
-    """Poll `status()` until it is none of `busy`. Raises _StillBusyError if that takes over `_MAX_BUSY_SECONDS`."""
+    """Poll `status()` until it is not one of `busy`. Raises _StillBusyError if that takes over `_MAX_BUSY_SECONDS`."""
     last = ""
     for _ in range(_MAX_BUSY_SECONDS // _POLL_SECONDS):
         last = status()

@@ -1,4 +1,4 @@
-"""Pictures and folders of pictures for the steps' tests, and S3 as moto and the laptop's AWS answer it."""
+"""Images and folders of images for the tests of the steps, and S3 clients of moto and of localaws."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Noise = Callable[..., bytes]
 
 
 class Notes(Progress):
-    """A step that keeps what it notes."""
+    """A progress that keeps its notes."""
 
     def __init__(self) -> None:
         self.noted: list[str] = []
@@ -33,7 +33,7 @@ class Notes(Progress):
 
 @pytest.fixture(scope="session")
 def noise() -> Noise:
-    """Returns the bytes of a picture of coloured noise: one for each seed, like no other."""
+    """Returns a function that encodes an image of coloured noise; different seeds give unrelated images."""
 
     def encode(seed: int, *, size: tuple[int, int] = (16, 16), kind: str = "PNG", mirror: bool = False) -> bytes:
         pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
@@ -46,7 +46,7 @@ def noise() -> Noise:
 
 @pytest.fixture
 def folder(tmp_path: Path, noise: Noise) -> Callable[..., Path]:
-    """Returns a function that writes `count` pictures into each of the named class folders."""
+    """Returns a function that writes `count` images into each of the named class folders."""
 
     def write(*classes: str, count: int = 10) -> Path:
         for number, label in enumerate(classes):
@@ -60,7 +60,7 @@ def folder(tmp_path: Path, noise: Noise) -> Callable[..., Path]:
 
 @pytest.fixture(params=["moto", "localaws"])
 def s3(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A client of S3, once for each of the two that we have."""
+    """An S3 client of moto, then one of localaws."""
     if request.param == "localaws":
         yield request.getfixturevalue("localaws").client("s3")
         return
@@ -77,14 +77,15 @@ def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def refused() -> Iterator[Archive]:
-    """An archive on a port that nobody listens on, and that nobody else can take."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield Archive(f"http://127.0.0.1:{taken.getsockname()[1]}/archive.tar.gz", 10, "0" * 32)
+    """An archive on a port that refuses connections."""
+    # Bound without listening, so that no other process can use the port either.
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield Archive(f"http://127.0.0.1:{reserved.getsockname()[1]}/archive.tar.gz", 10, "0" * 32)
 
 
 class Releases:
-    """The two calls of Step Functions that find a release; `name` None is a machine that never ran."""
+    """A fake Step Functions client with one release of this name, or without any (None)."""
 
     def __init__(self, name: str | None) -> None:
         self.name = name
@@ -101,5 +102,5 @@ class Releases:
 
 @pytest.fixture
 def releases() -> type[Releases]:
-    """Step Functions with one release that succeeded, or none."""
+    """The class of fake Step Functions clients."""
     return Releases

@@ -25,13 +25,13 @@ Folder = Callable[..., Path]
 LINES = st.lists(st.tuples(st.text("abc/.", min_size=1), st.text("01")), max_size=8)
 
 
-def found(root: Path) -> Source:
+def source_at(root: Path) -> Source:
     return find_source(str(root), {}, root, Progress())
 
 
 def test_a_data_set_has_the_documented_layout_in_s3(s3: Any, bucket: str, folder: Folder) -> None:
     root = folder("bicycle", "motorcycle")
-    staged = stage(found(root), s3=s3, bucket=bucket)
+    staged = stage(source_at(root), s3=s3, bucket=bucket)
     base = f"data/{staged.manifest['digest']}/"
     keys = {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}
     lists = {"manifest.json", "train.lst", "validation.lst", "test.lst"}
@@ -46,7 +46,7 @@ def test_a_data_set_has_the_documented_layout_in_s3(s3: Any, bucket: str, folder
 
 def test_images_are_uploaded_byte_for_byte(s3: Any, bucket: str, folder: Folder) -> None:
     root = folder("bicycle", "motorcycle")
-    manifest = stage(found(root), s3=s3, bucket=bucket).manifest
+    manifest = stage(source_at(root), s3=s3, bucket=bucket).manifest
     for image in manifest["images"]:
         split, _, path = image["key"].partition("/")
         answer = s3.get_object(Bucket=bucket, Key=f"data/{manifest['digest']}/{split}/{path}")
@@ -57,7 +57,7 @@ def test_images_are_uploaded_byte_for_byte(s3: Any, bucket: str, folder: Folder)
 
 
 def test_a_listing_has_row_class_and_path_within_the_split(s3: Any, bucket: str, folder: Folder) -> None:
-    manifest = stage(found(folder("bicycle", "motorcycle")), s3=s3, bucket=bucket).manifest
+    manifest = stage(source_at(folder("bicycle", "motorcycle")), s3=s3, bucket=bucket).manifest
     text = s3.get_object(Bucket=bucket, Key=f"data/{manifest['digest']}/test.lst")["Body"].read().decode()
     rows = [line.split("\t") for line in text.splitlines()]
     assert [(row, number) for row, number, _ in rows] == [("0", "0"), ("1", "0"), ("2", "1"), ("3", "1")]
@@ -65,7 +65,7 @@ def test_a_listing_has_row_class_and_path_within_the_split(s3: Any, bucket: str,
 
 
 def test_a_second_run_uploads_nothing(s3: Any, bucket: str, folder: Folder) -> None:
-    source, progress = found(folder("bicycle", "motorcycle")), Notes()
+    source, progress = source_at(folder("bicycle", "motorcycle")), Notes()
     assert stage(source, s3=s3, bucket=bucket).uploaded == 24
     again = stage(source, s3=s3, bucket=bucket, progress=progress)
     assert (again.uploaded, again.unchanged) == (0, 24)
@@ -73,7 +73,7 @@ def test_a_second_run_uploads_nothing(s3: Any, bucket: str, folder: Folder) -> N
 
 
 def test_only_missing_or_different_objects_are_uploaded_again(s3: Any, bucket: str, folder: Folder) -> None:
-    source = found(folder("bicycle", "motorcycle"))
+    source = source_at(folder("bicycle", "motorcycle"))
     manifest = stage(source, s3=s3, bucket=bucket).manifest
     first, second = (f"data/{manifest['digest']}/{image['key']}" for image in manifest["images"][:2])
     s3.delete_object(Bucket=bucket, Key=first)
@@ -82,7 +82,7 @@ def test_only_missing_or_different_objects_are_uploaded_again(s3: Any, bucket: s
 
 
 def test_the_manifest_is_written_last(s3: Any, bucket: str, folder: Folder) -> None:
-    source = found(folder("bicycle", "motorcycle"))
+    source = source_at(folder("bicycle", "motorcycle"))
     deleted = source.images[3].content
     assert isinstance(deleted, Path)
 
@@ -97,7 +97,7 @@ def test_the_manifest_is_written_last(s3: Any, bucket: str, folder: Folder) -> N
 
 
 def test_a_file_that_changes_while_it_is_staged_is_an_error(s3: Any, bucket: str, folder: Folder) -> None:
-    source = found(folder("bicycle", "motorcycle"))
+    source = source_at(folder("bicycle", "motorcycle"))
     changed = source.images[3].content
     assert isinstance(changed, Path)
 
@@ -114,8 +114,8 @@ def test_bad_files_are_listed_and_left_out(s3: Any, bucket: str, folder: Folder)
     for name in ("broken.png", "empty.png"):
         (root / "bicycle" / name).write_bytes(b"not an image" if name == "broken.png" else b"")
     with pytest.raises(TooManyBadImagesError, match="--allow-bad"):
-        stage(found(root), s3=s3, bucket=bucket)
-    manifest = stage(found(root), s3=s3, bucket=bucket, allow_bad=2).manifest
+        stage(source_at(root), s3=s3, bucket=bucket)
+    manifest = stage(source_at(root), s3=s3, bucket=bucket, allow_bad=2).manifest
     assert manifest["left_out"] == {
         "bicycle/broken.png": "it cannot be decoded as PNG, JPEG or WebP",
         "bicycle/empty.png": "it is empty",
@@ -129,18 +129,19 @@ def test_a_mirrored_copy_is_in_the_split_of_its_original(
     root = folder("bicycle", "motorcycle")
     for seed in range(3):
         (root / "bicycle" / f"mirror{seed}.png").write_bytes(noise(seed, mirror=True))
-    manifest = stage(found(root), s3=s3, bucket=bucket).manifest
+    manifest = stage(source_at(root), s3=s3, bucket=bucket).manifest
     assert manifest["duplicates"] == [[f"bicycle/00{n}.png", f"bicycle/mirror{n}.png"] for n in range(3)]
     split_of = {key.partition("/")[2]: key.partition("/")[0] for key in (i["key"] for i in manifest["images"])}
-    assert all(split_of[one] == split_of[other] for one, other in manifest["duplicates"])
+    assert all(split_of[original] == split_of[copy] for original, copy in manifest["duplicates"])
 
 
 def test_the_order_of_the_files_does_not_change_the_data_set(s3: Any, bucket: str, folder: Folder) -> None:
-    source = found(folder("bicycle", "motorcycle"))
+    source = source_at(folder("bicycle", "motorcycle"))
     shuffled = replace(source, images=tuple(reversed(source.images)))
-    one, other = stage(source, s3=s3, bucket=bucket), stage(shuffled, s3=s3, bucket=bucket)
-    assert one.manifest["digest"] == other.manifest["digest"]
-    assert other.uploaded == 0
+    first = stage(source, s3=s3, bucket=bucket)
+    second = stage(shuffled, s3=s3, bucket=bucket)
+    assert first.manifest["digest"] == second.manifest["digest"]
+    assert second.uploaded == 0
 
 
 @given(lines=LINES, order=st.randoms(use_true_random=False))
@@ -173,10 +174,10 @@ def test_negatives_are_staged_beside_the_splits(
     for seed in range(5000, 5005):
         (cups / f"{seed}.png").write_bytes(noise(seed))
     (cups / "bicycle.png").write_bytes((root / "bicycle" / "000.png").read_bytes())
-    source = with_negatives(found(root), str(cups.parent), {})
+    source = with_negatives(source_at(root), str(cups.parent), {})
     manifest = stage(source, s3=s3, bucket=bucket).manifest
     assert manifest["negatives"] == {"negatives": 4, "test-negatives": 1}
     assert manifest["left_out"] == {"negatives/cup/bicycle.png": "shows the same as bicycle/000.png"}
     staged = [image["key"].partition("/cup/")[0] for image in manifest["images"] if "/cup/" in image["key"]]
     assert staged == ["negatives"] * 4 + ["test-negatives"]
-    assert stage(found(root), s3=s3, bucket=bucket).manifest["digest"] != manifest["digest"]
+    assert stage(source_at(root), s3=s3, bucket=bucket).manifest["digest"] != manifest["digest"]

@@ -171,9 +171,10 @@ def _draw_by_class(groups: list[Group], classes: Sequence[str], share: float, se
     drawn: Group = []
     rest: list[Group] = []
     for label in classes:
-        images, others = _draw([group for group in groups if group[0].source.label == label], share, seed)
-        drawn += images
-        rest += others
+        of_class = [group for group in groups if group[0].source.label == label]
+        drawn_of_class, rest_of_class = _draw(of_class, share, seed)
+        drawn += drawn_of_class
+        rest += rest_of_class
     return drawn, rest
 
 

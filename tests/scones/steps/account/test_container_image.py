@@ -22,19 +22,11 @@ from scones.steps.account.package import content_tag, image_zip, template
 from scones.steps.cleanup import cleanup
 from scones.steps.deploy import deploy
 
+from ..conftest import Notes
+
 SETTINGS = Settings(project="boxed")
 PROJECT, BUILD = "boxed-image", "boxed-image:1"
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-
-
-class Notes(Progress):
-    """A progress that keeps its notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture
@@ -70,7 +62,7 @@ def build(codebuild: Stubber, ecr: Stubber, sleep: Any = lambda seconds: None) -
     clients = {"codebuild": codebuild.client, "ecr": ecr.client}
     progress = Notes()
     build_image(SETTINGS, PROJECT, client=clients.__getitem__, progress=progress, sleep=sleep)
-    return progress.notes
+    return progress.noted
 
 
 def test_an_image_of_these_sources_is_not_built_again(codebuild: Stubber, ecr: Stubber) -> None:
@@ -115,8 +107,8 @@ def test_localaws_builds_nothing_and_a_note_says_so(localaws: Any) -> None:
     outputs = deploy(SETTINGS, cloudformation=client("cloudformation"), s3=client("s3"), progress=Progress())
     try:
         build_image(SETTINGS, outputs["ImageBuild"], client=client, progress=progress)
-        assert len(progress.notes) == 1
-        assert progress.notes[0].startswith("image: not built: localaws runs no builds")
+        assert len(progress.noted) == 1
+        assert progress.noted[0].startswith("image: not built: localaws runs no builds")
         (project,) = client("codebuild").batch_get_projects(names=[outputs["ImageBuild"]])["projects"]
         bucket, _, key = project["source"]["location"].partition("/")
         assert client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == image_zip()

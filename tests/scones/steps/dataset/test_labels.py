@@ -66,13 +66,13 @@ def staged(s3: Any, bucket: str, tmp_path: Path) -> Callable[..., Manifest]:
 
     def run(root: Path, seed: int = 0, progress: Progress | None = None) -> Manifest:
         (tmp_path / "labels").mkdir(exist_ok=True)
-        source = with_labels(found(root), bucket, tmp_path / "labels", s3=s3, progress=progress or Progress())
+        source = with_labels(source_at(root), bucket, tmp_path / "labels", s3=s3, progress=progress or Progress())
         return stage(source, s3=s3, bucket=bucket, seed=seed).manifest
 
     return run
 
 
-def found(root: Path) -> Source:
+def source_at(root: Path) -> Source:
     return find_source(str(root), {}, root, Progress())
 
 
@@ -80,7 +80,7 @@ def test_an_answer_joins_its_class_and_neither_the_negatives(
     s3: Any, bucket: str, folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
 ) -> None:
     root = folder("bicycle", "motorcycle")
-    before = stage(found(root), s3=s3, bucket=bucket).manifest
+    before = stage(source_at(root), s3=s3, bucket=bucket).manifest
     keys = {
         f"train/bicycle/{answer(1, 'bicycle', noise(7001, kind='JPEG'))}",
         f"train/motorcycle/{answer(2, 'motorcycle', noise(7002))}",
@@ -113,7 +113,7 @@ def test_a_label_of_a_source_image_is_left_out_and_changes_nothing(
     s3: Any, bucket: str, folder: Folder, noise: Noise, answer: Callable[..., str], staged: Callable[..., Manifest]
 ) -> None:
     root = folder("train/bicycle", "train/motorcycle", "test/bicycle", "test/motorcycle")
-    before = stage(found(root), s3=s3, bucket=bucket).manifest
+    before = stage(source_at(root), s3=s3, bucket=bucket).manifest
     for number in range(4):
         answer(number, "motorcycle", noise(1000 * number, mirror=True))
     manifest = staged(root)
@@ -130,7 +130,7 @@ def test_each_unusable_label_is_left_out_with_a_reason(
     answer(3, "bicycle", noise(7003), image_key="data/secret.png")
     answer(4, "bicycle", noise(7004), padding="x" * 64 * 1024)
     s3.delete_object(Bucket=bucket, Key=f"labels/{answer(5, 'bicycle', noise(7005))}")
-    twice = {f"labels/{said}/{answer(n, said, noise(7006))}" for n, said in ((6, "motorcycle"), (7, "bicycle"))}
+    twice = {f"labels/{label}/{answer(n, label, noise(7006))}" for n, label in ((6, "motorcycle"), (7, "bicycle"))}
     s3.put_object(
         Bucket=bucket, Key="labels/notes.json", Body=b'{"image_key": "labels/notes.png", "answer": "bicycle"}'
     )
@@ -157,7 +157,7 @@ def test_without_labels_the_source_is_staged_unchanged(
 ) -> None:
     root, progress = folder("bicycle", "motorcycle"), Notes()
     manifest = staged(root, progress=progress)
-    assert manifest == stage(found(root), s3=s3, bucket=bucket).manifest
+    assert manifest == stage(source_at(root), s3=s3, bucket=bucket).manifest
     assert progress.noted == ["no labels yet: the answers that people give to `scones review` become labels"]
 
 
@@ -190,7 +190,7 @@ class EmptyLabels:
 
 def test_of_too_many_labels_the_newest_are_used(folder: Folder, tmp_path: Path) -> None:
     progress = Notes()
-    source = with_labels(found(folder("a", "b")), "b", tmp_path, s3=EmptyLabels(MAX_LABELS + 2), progress=progress)
+    source = with_labels(source_at(folder("a", "b")), "b", tmp_path, s3=EmptyLabels(MAX_LABELS + 2), progress=progress)
     assert sorted(source.left_out) == [f"labels/{n:032x}.json" for n in range(MAX_LABELS)]
     assert progress.noted == ["using the newest 20,000 of 20,002 labels"]
 

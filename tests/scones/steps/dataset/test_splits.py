@@ -62,8 +62,11 @@ def test_a_fifth_of_a_class_is_test_and_a_tenth_of_the_rest_validation(groups: l
 @given(groups=groups(), seed=st.integers(0, 100), order=st.randoms(use_true_random=False))
 def test_the_order_of_the_files_does_not_matter(groups: list[Group], seed: int, order: random.Random) -> None:
     shuffled = order.sample(groups, len(groups))
-    one, other = split_vehicles(groups, ("a", "b"), seed), split_vehicles(shuffled, ("a", "b"), seed)
-    assert {s: keys(i) for s, i in one.images.items()} == {s: keys(i) for s, i in other.images.items()}
+    first = split_vehicles(groups, ("a", "b"), seed).images
+    second = split_vehicles(shuffled, ("a", "b"), seed).images
+    assert {name: keys(images) for name, images in first.items()} == {
+        name: keys(images) for name, images in second.items()
+    }
 
 
 def test_another_seed_gives_other_splits() -> None:
