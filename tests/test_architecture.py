@@ -47,11 +47,19 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+def loaded_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a module without what stands below `if TYPE_CHECKING:`, which only type checkers load."""
+    yield node
+    if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+        for child in ast.iter_child_nodes(node):
+            yield from loaded_nodes(child)
+
+
 def imports(module: str) -> Iterator[str]:
     """Yield what a module imports, as a module of ours or as a distribution's top-level name."""
     path = MODULES[module]
     package = module if path.stem == "__init__" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in loaded_nodes(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -73,7 +73,7 @@ def _start(project: str, codebuild: CodeBuildClient, progress: Progress) -> Buil
     try:
         return codebuild.start_build(projectName=project)["build"]
     except ClientError as error:
-        # localaws runs the container's programs directly and needs no image.
+        # The laptop's AWS has no CodeBuild: it runs the container's programs directly.
         if error.response["Error"]["Code"] != "UnknownOperationException":
             raise
         progress.note(f"image: not built: {error.response['Error']['Message']}")
