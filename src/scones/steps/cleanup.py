@@ -27,7 +27,7 @@ _BUSY_JOB_STATUSES: Final = ("InProgress", "Stopping")
 # DeleteObjects accepts no more keys at once.
 _MAX_DELETED_KEYS: Final = 1000
 _POLL_SECONDS: Final = 1
-# The longest that SageMaker takes to create or update an endpoint, and longer than it takes to stop a job.
+# Longer than SageMaker takes to create or update an endpoint, or to stop a job.
 _MAX_BUSY_SECONDS: Final = 3600
 # Listings lag behind deletions: only what is listed for longer than this counts as left behind.
 _SETTLE_SECONDS: Final = 60
@@ -65,7 +65,7 @@ def cleanup(
             try:
                 delete(resource.id, account)
             except _StillBusyError as error:
-                # The resources behind it in the inventory are those that it may still be using.
+                # Later resources are kept: the busy one may still be using them.
                 raise _left_behind(list(inventory(settings, client=client)), f"{error}; ") from error
             deleted.append(resource)
     progress.update(len(deleted), len(deleted), "listing every service again")
@@ -92,7 +92,7 @@ def _settled(settings: Settings, account: Account) -> list[Resource]:
 
 
 def _stop_executions(settings: Settings, account: Account) -> None:
-    # A running execution would create resources behind the back of the inventory.
+    # A running execution would go on creating resources while the inventory is deleted.
     cloudformation = account.client("cloudformation")
     if not find_stack(settings.workflow_stack, cloudformation=cloudformation):
         return

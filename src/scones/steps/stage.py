@@ -68,8 +68,11 @@ def stage(
 ) -> Staged:
     """Check, deduplicate, split, describe and upload the images of `source`.
 
-    The same images and seed always give the same data set. Raises TooManyBadImagesError if more than `allow_bad`
-    images cannot be used (None: 5 %), TooFewClassesError, TooFewImagesError, and DataError if a file cannot be read.
+    The same images and seed always give the same data set.
+
+    Raises TooManyBadImagesError if more than `allow_bad` images cannot be used (None: 5 %), TooFewClassesError if there
+    are fewer than two classes, TooFewImagesError if a class cannot be split, and DataError if a file cannot be read or
+    changes while it is staged.
     """
     progress = progress or Progress()
     images, left_out = _check(source, allow_bad, progress)

@@ -34,7 +34,7 @@ class Splits:
 def split(groups: Sequence[Group], classes: Sequence[str], seed: int) -> Splits:
     """Return every image of `groups` in `train`, `validation`, `test`, `negatives`, `test-negatives` or `left_out`.
 
-    Raises TooFewClassesError and TooFewImagesError.
+    Raises TooFewClassesError if there are fewer than two classes, TooFewImagesError if a class cannot be split.
     """
     unlabelled, labels = split_off_labels(groups)
     vehicle_groups, negatives = split_off_negatives(unlabelled, seed)
@@ -51,7 +51,9 @@ def split_vehicles(groups: Sequence[Group], classes: Sequence[str], seed: int) -
     """Return groups of vehicles in `train`, `validation` and `test`; a group stays together.
 
     A published test set stays complete; otherwise a fifth of each class becomes the test set. In both cases a tenth of
-    the rest becomes the validation set. Raises TooFewClassesError and TooFewImagesError.
+    the rest becomes the validation set.
+
+    Raises TooFewClassesError if there are fewer than two classes, TooFewImagesError if a class cannot be split.
     """
     if len(classes) < 2:
         raise TooFewClassesError(f"only one class ({', '.join(classes)}); give a folder for each of two or more")
@@ -79,15 +81,17 @@ def split_off_negatives(groups: Sequence[Group], seed: int) -> tuple[list[Group]
     left_out: dict[str, str] = {}
     for group in groups:
         own = [image for image in group if image.source.role != "negative"]
-        kept = own or [image for image in group if image.source.split == "test"]
-        if not kept:
-            train.append(group)
-            continue
+        negatives = [image for image in group if image.source.role == "negative"]
+        published = [image for image in negatives if image.source.split == "test"]
         if own:
             vehicles.append(own)
+            left_out |= _leave_out_all(negatives, _same_as(own[0]))
+        elif published:
+            test += published
+            copies = [image for image in negatives if image.source.split != "test"]
+            left_out |= _leave_out_all(copies, _same_as(published[0]))
         else:
-            test += kept
-        left_out |= _leave_out_all([image for image in group if image not in kept], _same_as(kept[0]))
+            train.append(group)
     if not test:
         test, train = _draw(train, TEST_SHARE, seed)
     return vehicles, Splits({NEGATIVES: _flatten(train), TEST_NEGATIVES: test}, left_out)

@@ -121,7 +121,7 @@ def test_a_class_missing_in_the_published_test_set_is_named() -> None:
         split_vehicles(singles("a", 9, "train") + singles("b", 9, "train") + singles("a", 3, "test"), ("a", "b"), 0)
 
 
-def test_a_fifth_of_the_negatives_is_test_and_copies_of_vehicles_are_left_out() -> None:
+def test_negatives_are_split_and_copies_of_vehicles_are_left_out() -> None:
     groups = [*singles("cup", 20, role="negative"), [image("a", 0, "train"), image("cup", "a", role="negative")]]
     vehicles, negatives = split_off_negatives(groups, seed=0)
     assert [keys(group) for group in vehicles] == [{"train/a/0.png"}]
