@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from scones.model.evaluation.metrics import wilson
 from scones.model.inference import dataset
-from scones.model.training.fit import Images, fast_arithmetic, logits, measure
+from scones.model.training.fit import TrainingImages, bfloat16_autocast, compute_logits, loss_and_accuracy
 
 SIZE, UNITS, WIDTHS = 32, (3, 8, 36, 3), (256, 512, 1024, 2048)
 EPOCHS, BATCH, RATE, MOMENTUM, DECAY = 30, 32, 0.1, 0.9, 1e-4
@@ -67,19 +67,19 @@ def resnet152(classes: int) -> nn.Sequential:
     return nn.Sequential(*layers, *head).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def fit(network: nn.Module, train: Images, epochs: int) -> None:
+def fit(network: nn.Module, train: TrainingImages, epochs: int) -> None:
     optimizer = torch.optim.SGD(network.parameters(), RATE, MOMENTUM, weight_decay=DECAY)
     for epoch in range(1, epochs + 1):
         network.train()
         outputs, order = [], torch.randperm(len(train.labels))
         for batch in torch.split(order, BATCH):
-            with fast_arithmetic():
+            with bfloat16_autocast():
                 output = network(train.pixels[batch].contiguous(memory_format=torch.channels_last))
             optimizer.zero_grad()
             functional.cross_entropy(output.float(), train.labels[batch]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             outputs.append(output.detach().float())
-        loss, accuracy = measure(torch.cat(outputs), train.labels[order])
+        loss, accuracy = loss_and_accuracy(torch.cat(outputs), train.labels[order])
         print(f"ResNet-152 {epoch=} {loss=:.4f} {accuracy=:.4f}", file=sys.stderr, flush=True)
 
 
@@ -94,7 +94,7 @@ def main() -> None:
     parts = [dataset.read(arguments.staged / split, classes, SIZE) for split in ("train", "validation")]
     train = dataset.join(parts)
     network, started = resnet152(len(classes)), time.monotonic()
-    fit(network, Images(torch.from_numpy(train.pixels), torch.from_numpy(train.labels)), arguments.epochs)
+    fit(network, TrainingImages(torch.from_numpy(train.pixels), torch.from_numpy(train.labels)), arguments.epochs)
     seconds = round(time.monotonic() - started, 2)
     folders = {"accuracy": arguments.staged / "test", "photos": arguments.photos}
     figures: dict[str, Any] = {name: judge(network, folder, classes) for name, folder in folders.items()}
@@ -102,9 +102,10 @@ def main() -> None:
 
 
 def judge(network: nn.Module, folder: Path, classes: list[str]) -> object:
-    pictures = dataset.read(folder, classes, SIZE)
-    right = logits(network, torch.from_numpy(pictures.pixels)).argmax(1).numpy() == pictures.labels  # type: ignore[arg-type]
-    return wilson(int(np.count_nonzero(right)), len(right))
+    test = dataset.read(folder, classes, SIZE)
+    logits = compute_logits(network, torch.from_numpy(test.pixels))  # type: ignore[arg-type]
+    is_correct = logits.argmax(1).numpy() == test.labels
+    return wilson(int(np.count_nonzero(is_correct)), len(is_correct))
 
 
 if __name__ == "__main__":

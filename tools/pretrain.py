@@ -1,4 +1,4 @@
-"""Pre-trains the backbone that `train` starts from: 98 classes of CIFAR-100, without bicycles and motorcycles.
+"""Pre-trains the backbone that `train` starts from, on 98 classes of CIFAR-100: all but bicycles and motorcycles.
 
 Claim:     0.692 accuracy over the 98 classes on 4,900 of their test images after 80 epochs; 0 images were dropped.
 Hardware:  2 cores of an AMD EPYC with AVX-512 and bfloat16, no GPU, torch 2.13.0: 61 minutes, other work beside it.
@@ -6,9 +6,9 @@ n:         1 run, seed 0.
 
     python tools/pretrain.py ../shared/pretrain ../shared/data/cifar100_bikes/test backbone.npz
 
-Training images that nearly equal a test image of the bicycles and motorcycles, or its mirror image, are dropped
-first; the test images serve for nothing else. Every epoch ends in a checkpoint, and the same command goes on from
-it. Runs on a GPU where there is one. It fine-tunes nothing and chooses nothing: the last epoch is the result.
+Training images that are nearly equal to a test image of the bicycles and motorcycles, or to its mirror image, are
+dropped first; the test images have no other use. Each epoch ends with a checkpoint, from which the same command
+resumes. Uses a GPU if there is one. The last epoch is the result; no epoch is selected.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import io
 import time
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -33,93 +34,114 @@ from scones.model.training.network import WIDTH, Network
 
 CLASSES = 100
 BATCH = 256
-PEAK_RATE, WARM_UP, MOMENTUM, DECAY = 0.4, 0.2, 0.9, 5e-4
+PEAK_RATE = 0.4
+WARM_UP_SHARE = 0.2
+MOMENTUM = 0.9
+WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
-STRENGTH = 0.6
-# The first third of the epochs sees smaller pictures, at half the price.
-SMALL_SIDE, SMALL_SHARE = 24, 1 / 3
-# Root mean square difference of 8x8 thumbnails, in levels of 255, below which two pictures count as the same.
-NEARLY_EQUAL = 12.0
+AUGMENTATION_STRENGTH = 0.6
+# The first third of the epochs trains on smaller images, which takes half the time.
+SMALL_SIDE = 24
+SMALL_SHARE = 1 / 3
+# The root mean square difference of 8x8 thumbnails, in levels of 255, below which two images count as equal.
+MAX_EQUAL_DIFFERENCE = 12.0
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """`pixels` uint8 [n, 3, 32, 32] and `labels` int64 [n], on the device."""
+
+    pixels: Tensor
+    labels: Tensor
 
 
 def main() -> None:
+    """Pre-train a network and write its weights."""
     arguments = parse_arguments()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    # What `augment` draws lies beside the pictures.
+    # So that `augment` draws its random numbers on the device of the images.
     torch.set_default_device(device)
     pixels, labels = read_packs(sorted(arguments.packs.glob("*_train_*.npz")))
-    kept = ~nearly_equal(pixels, read_folder(arguments.test))
-    print(f"dropped {int((~kept).sum())} of {len(kept)} images that nearly equal a test image", flush=True)
-    train = torch.from_numpy(pixels[kept]).to(device), torch.from_numpy(labels[kept]).to(device)
-    held_pixels, held_labels = read_packs([arguments.packs / "cifar100_other98_test_half.npz"])
-    held_out = torch.from_numpy(held_pixels).to(device), torch.from_numpy(held_labels).to(device)
+    is_dropped = nearly_equal(pixels, read_folder(arguments.test))
+    print(f"dropped {int(is_dropped.sum())} of {len(is_dropped)} images that nearly equal a test image", flush=True)
+    train = to_device(pixels[~is_dropped], labels[~is_dropped], device)
+    held_out = to_device(*read_packs([arguments.packs / "cifar100_other98_test_half.npz"]), device)
     torch.manual_seed(arguments.seed)
     network = Network(CLASSES, arguments.width).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    fit(network, train, held_out, arguments.epochs, arguments.output.with_suffix(".checkpoint"), arguments.seed)
+    fit(network, train, held_out, arguments)
     save(network, arguments.output)
+
+
+def to_device(pixels: NDArray[np.uint8], labels: NDArray[np.int64], device: torch.device) -> LabelledImages:
+    return LabelledImages(torch.from_numpy(pixels).to(device), torch.from_numpy(labels).to(device))
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packs", type=Path, help="the folder with cifar100_other98_*.npz")
-    parser.add_argument("test", type=Path, help="the test images that must not be learned: <class>/<image>")
-    parser.add_argument("output", type=Path, help="where the weights go; the checkpoint goes beside them")
+    parser.add_argument(
+        "test", type=Path, help="the folder with the test images that must not be in the training data: <class>/<image>"
+    )
+    parser.add_argument("output", type=Path, help="the npz file to write; the checkpoint is written next to it")
     parser.add_argument("--epochs", type=int, default=80)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--width", type=int, default=WIDTH, help="as the hyperparameter of `train` that it is for")
+    parser.add_argument(
+        "--width",
+        type=int,
+        default=WIDTH,
+        help="the hyperparameter `width` of the training jobs that will use the weights",
+    )
     return parser.parse_args()
 
 
-def fit(
-    network: Network,
-    train: tuple[Tensor, Tensor],
-    held_out: tuple[Tensor, Tensor],
-    epochs: int,
-    checkpoint: Path,
-    seed: int,
-) -> None:
-    """SGD with Nesterov momentum on a one-cycle schedule, as in Smith & Topin 2018."""
-    steps = len(train[1]) // BATCH
+def fit(network: Network, train: LabelledImages, held_out: LabelledImages, arguments: argparse.Namespace) -> None:
+    """Train by SGD with Nesterov momentum on a one-cycle schedule (Smith & Topin 2018)."""
+    epochs = arguments.epochs
+    checkpoint = arguments.output.with_suffix(".checkpoint")
+    total_steps = epochs * (len(train.labels) // BATCH)
     optimizer = torch.optim.SGD(weight_groups(network), PEAK_RATE, momentum=MOMENTUM, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=epochs * steps, pct_start=WARM_UP, cycle_momentum=False
+        optimizer, PEAK_RATE, total_steps=total_steps, pct_start=WARM_UP_SHARE, cycle_momentum=False
     )
     parts = {"network": network, "optimizer": optimizer, "schedule": schedule}
-    for epoch in range(resume(checkpoint, parts), epochs):
+    for epoch in range(load_checkpoint(checkpoint, parts), epochs):
         started = time.monotonic()
-        # An epoch's draws depend on its number alone, so that a run that was interrupted gives the same weights.
-        torch.manual_seed(seed + epoch)
-        loss = train_epoch(network, train, SMALL_SIDE if epoch < SMALL_SHARE * epochs else None, optimizer, schedule)
-        keep(checkpoint, parts, epoch + 1)
-        accuracy = measure(network, *held_out)
-        print(
-            f"epoch={epoch + 1} loss={loss:.4f} held_out={accuracy:.4f} s={time.monotonic() - started:.0f}", flush=True
-        )
+        # The random numbers of an epoch depend on its number alone, so that a resumed run gives the same weights.
+        torch.manual_seed(arguments.seed + epoch)
+        side = SMALL_SIDE if epoch < SMALL_SHARE * epochs else None
+        loss = train_epoch(network, train, side, optimizer, schedule)
+        save_checkpoint(checkpoint, parts, epoch + 1)
+        accuracy = measure_accuracy(network, held_out)
+        seconds = time.monotonic() - started
+        print(f"epoch={epoch + 1} loss={loss:.4f} held_out={accuracy:.4f} s={seconds:.0f}", flush=True)
 
 
 def weight_groups(network: Network) -> list[dict[str, object]]:
-    """Weight decay on matrices alone: on a norm's scale or a bias it does harm (He et al. 2019, "Bag of Tricks")."""
+    """Return the optimizer's parameter groups: weight decay for matrices only."""
+    # On the scale of a norm, or on a bias, weight decay lowers the accuracy (He et al. 2019, "Bag of Tricks").
     matrices = [weights for weights in network.parameters() if weights.ndim > 1]
     vectors = [weights for weights in network.parameters() if weights.ndim == 1]
-    return [{"params": matrices, "weight_decay": DECAY}, {"params": vectors, "weight_decay": 0.0}]
+    return [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
 
 
 def train_epoch(
     network: Network,
-    train: tuple[Tensor, Tensor],
+    train: LabelledImages,
     side: int | None,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> float:
+    """Train on all images once, resized to `side` pixels if given, and return the mean loss of the batches."""
     network.train()
-    total, steps = 0.0, len(train[1]) // BATCH
-    for batch in torch.randperm(len(train[1]))[: steps * BATCH].view(steps, BATCH):
-        images = augment(normalised(train[0][batch]), STRENGTH)
+    steps = len(train.labels) // BATCH
+    total = 0.0
+    for batch in torch.randperm(len(train.labels))[: steps * BATCH].view(steps, BATCH):
+        images = augment(normalise(train.pixels[batch]), AUGMENTATION_STRENGTH)
         if side:
             images = functional.interpolate(images, (side, side), mode="area")
         with torch.autocast(images.device.type, torch.bfloat16):
             output = network(images.contiguous(memory_format=torch.channels_last))
-        loss = functional.cross_entropy(output.float(), train[1][batch], label_smoothing=LABEL_SMOOTHING)
+        loss = functional.cross_entropy(output.float(), train.labels[batch], label_smoothing=LABEL_SMOOTHING)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -128,21 +150,22 @@ def train_epoch(
     return total / steps
 
 
-def measure(network: nn.Module, pixels: Tensor, labels: Tensor) -> float:
+def measure_accuracy(network: nn.Module, images: LabelledImages) -> float:
     network.eval()
     with torch.inference_mode():
-        output = torch.cat([network(normalised(part)) for part in torch.split(pixels, 2 * BATCH)])
-    return (output.argmax(1) == labels).float().mean().item()
+        logits = torch.cat([network(normalise(pixels)) for pixels in torch.split(images.pixels, 2 * BATCH)])
+    return (logits.argmax(1) == images.labels).float().mean().item()
 
 
-def normalised(pixels: Tensor) -> Tensor:
-    """uint8 [n, 3, side, side] -> float32, as `scones.model.inference.images` hands pictures to the network."""
-    mean, std = (torch.tensor(values, device=pixels.device)[:, None, None] for values in (MEAN, STD))
+def normalise(pixels: Tensor) -> Tensor:
+    """Return pixels [n, 3, side, side] as float32, normalised as in `scones.model.inference.images`."""
+    mean = torch.tensor(MEAN, device=pixels.device)[:, None, None]
+    std = torch.tensor(STD, device=pixels.device)[:, None, None]
     return (pixels.float() / 255 - mean) / std
 
 
-def resume(checkpoint: Path, parts: dict[str, object]) -> int:
-    """Load the parts' states, and return how many epochs are done: 0 without a checkpoint."""
+def load_checkpoint(checkpoint: Path, parts: dict[str, object]) -> int:
+    """Load the states of the parts, and return the number of epochs that are done: 0 without a checkpoint."""
     if not checkpoint.exists():
         return 0
     state = torch.load(checkpoint, weights_only=True)
@@ -151,27 +174,31 @@ def resume(checkpoint: Path, parts: dict[str, object]) -> int:
     return int(state["epochs"])
 
 
-def keep(checkpoint: Path, parts: dict[str, object], epochs: int) -> None:
-    """Write the parts' states; a run killed meanwhile finds the previous ones."""
-    fresh = checkpoint.with_suffix(".new")
+def save_checkpoint(checkpoint: Path, parts: dict[str, object], epochs: int) -> None:
+    """Write the states of the parts after a number of epochs."""
     states = {name: part.state_dict() for name, part in parts.items()}  # type: ignore[attr-defined]
-    torch.save(states | {"epochs": epochs}, fresh)
-    fresh.replace(checkpoint)
+    # Replaced at once: a run that is killed while it writes still has the previous checkpoint.
+    temporary = checkpoint.with_suffix(".new")
+    torch.save(states | {"epochs": epochs}, temporary)
+    temporary.replace(checkpoint)
 
 
 def read_packs(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Packs of WebP images as pixels [n, 3, 32, 32] and CIFAR-100's fine labels [n]."""
-    pixels, labels = [], []
+    """Read packs of WebP images: pixels [n, 3, 32, 32] and CIFAR-100's fine labels [n]."""
+    pixels = []
+    labels = []
     for path in paths:
         with np.load(path) as pack:
-            webp, offset, label = pack["webp"], pack["offset"], pack["label"]
-        images = [webp[start:end].tobytes() for start, end in pairwise(offset)]
-        pixels.append(np.stack([decode(io.BytesIO(image)) for image in images]))
-        labels.append(label.astype(np.int64))
+            webp = pack["webp"]
+            offsets = pack["offset"]
+            labels.append(pack["label"].astype(np.int64))
+        files = [webp[start:end].tobytes() for start, end in pairwise(offsets)]
+        pixels.append(np.stack([decode(io.BytesIO(file)) for file in files]))
     return np.concatenate(pixels), np.concatenate(labels)
 
 
 def read_folder(folder: Path) -> NDArray[np.uint8]:
+    """Read the images `<class>/<image>` of a folder as pixels [n, 3, side, side]."""
     return np.stack([decode(path) for path in sorted(folder.glob("*/*.png"))])
 
 
@@ -180,14 +207,17 @@ def decode(source: Path | io.BytesIO) -> NDArray[np.uint8]:
         return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1))
 
 
-def nearly_equal(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which of `pixels` [n, 3, 32, 32] look like one of `others` or its mirror image: a mask [n]."""
-    here, there = thumbnails(pixels), thumbnails(np.concatenate([others, others[..., ::-1]]))
-    squares = (here**2).sum(1)[:, None] + (there**2).sum(1) - 2 * here @ there.T
-    return np.asarray((squares / here.shape[1] < NEARLY_EQUAL**2).any(1))
+def nearly_equal(pixels: NDArray[np.uint8], test: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return a mask [n] of the images [n, 3, 32, 32] that nearly equal one of `test` [m, 3, 32, 32], or its mirror."""
+    left = thumbnails(pixels)
+    right = thumbnails(np.concatenate([test, test[..., ::-1]]))
+    # |a - b|^2 = |a|^2 + |b|^2 - 2ab, for all pairs with one matrix product.
+    squares = (left**2).sum(1)[:, None] + (right**2).sum(1) - 2 * left @ right.T
+    return np.asarray((squares / left.shape[1] < MAX_EQUAL_DIFFERENCE**2).any(1))
 
 
 def thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return images [n, 3, 32, 32] averaged over 4x4 pixels, as vectors [n, 192]."""
     blocks = pixels.reshape(len(pixels), 3, 8, 4, 8, 4)
     return np.asarray(blocks.mean((3, 5), dtype=np.float64).reshape(len(pixels), -1))
 

@@ -1,4 +1,4 @@
-"""Pre-training on noise, at its smallest."""
+"""Pre-training of a tiny network on noise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMAGES = 300
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Packs as in ../shared/pretrain, of noise in two brightnesses, and a test image."""
+    """Return a folder with packs as in ../shared/pretrain, of noise in two brightnesses, and with a test image."""
     folder = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(0)
     for name, count in (("train_0", IMAGES), ("test_half", 20)):
@@ -58,10 +58,11 @@ def weights(path: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def test_a_run_that_was_killed_goes_on_to_the_same_weights(data: Path, tmp_path: Path) -> None:
-    whole, killed = tmp_path / "whole.npz", tmp_path / "killed.npz"
+def test_a_killed_run_resumes_to_the_same_weights(data: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.npz"
+    killed = tmp_path / "killed.npz"
     pretrain(data, whole, "--epochs", "4")
-    # Nobody reads what it would write in the end, so that it lives until it is killed.
+    # Opening a FIFO that nobody reads blocks, so that the run cannot end before it is killed.
     os.mkfifo(killed)
     with subprocess.Popen(command(data, killed, "--epochs", "4"), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -69,18 +70,19 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(data: Path, tmp_path:
         process.kill()
     killed.unlink()
     assert "epoch=1 " not in pretrain(data, killed, "--epochs", "4")
-    expected, got = weights(whole), weights(killed)
-    assert all(np.array_equal(expected[name], got[name]) for name in expected)
+    expected = weights(whole)
+    resumed = weights(killed)
+    assert all(np.array_equal(expected[name], resumed[name]) for name in expected)
 
 
-def test_the_weights_start_a_training_of_their_width(data: Path, tmp_path: Path) -> None:
+def test_the_weights_can_be_loaded_into_a_network_of_their_width(data: Path, tmp_path: Path) -> None:
     pretrain(data, tmp_path / "weights.npz", "--epochs", "1")
     network = Network(3, width=2)
     backbone.load(network, tmp_path / "weights.npz")
     assert np.array_equal(network.features[0].weight.detach().numpy(), weights(tmp_path / "weights.npz")["0.weight"])
 
 
-def test_pictures_that_nearly_equal_a_test_image_are_dropped_and_counted(data: Path, tmp_path: Path) -> None:
+def test_images_that_nearly_equal_a_test_image_are_dropped_and_counted(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "data")
     with np.load(data / "cifar100_other98_train_0.npz") as pack:
         first = pack["webp"][: pack["offset"][1]].tobytes()

@@ -1,1 +1,1 @@
-"""What runs in the SageMaker container: `train`, `evaluate` and `serve`; never boto3, and torch in `train` alone."""
+"""The programs of the SageMaker container: `train`, `evaluate` and `serve`. None uses boto3, and only `train` torch."""

@@ -95,13 +95,13 @@ def healthy_port(process: subprocess.Popen[str]) -> int | None:
 
 @pytest.fixture(scope="session")
 def shape() -> Callable[..., bytes]:
-    """Draw one picture: (class, seed, format) -> bytes."""
+    """Draw one image: (class, seed, format) -> bytes."""
     return draw_shape
 
 
 @pytest.fixture(scope="session")
 def shapes() -> Callable[..., None]:
-    """Fill a channel's folder: (folder, images of each class)."""
+    """Fill a channel's folder: (folder, images per class)."""
     return draw_shapes
 
 

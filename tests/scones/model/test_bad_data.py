@@ -1,4 +1,4 @@
-"""What training cannot learn from ends in the job's failure file, by the error's name and with what to do."""
+"""Unusable training data ends in the job's failure file, with the error's name and what to do."""
 
 import re
 import shutil
@@ -54,27 +54,27 @@ def huge_backbone(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("damage", "reason"),
     [
         (one_class, r"TooFewClassesError: .* 1 class folders \(circle\); give it two or more"),
         (three_images_of_a_class, "TooFewImagesError: class 'square' has 3 images; give it 10 or more"),
-        (all_black, "BlankImagesError: all 18 images of class 'square' are of one colour; look at the files"),
+        (all_black, "BlankImagesError: all 18 images of class 'square' are of one colour; check the files"),
         (
             contradicting_duplicates,
-            r"ContradictingLabelsError: circle/0\.png and square/copy\.png are the same picture; remove one of them",
+            r"ContradictingLabelsError: circle/0\.png and square/copy\.png are the same image; remove one of them",
         ),
         (
             impossible_channels,
             r"TooManyBadImagesError: 1 of 24 images are unreadable; first circle/0\.png: .*stage again",
         ),
-        (huge_backbone, "TrainingDivergedError: the loss is nan, no longer a number; lower learning_rate"),
+        (huge_backbone, "TrainingDivergedError: the loss is nan, not a finite number; lower learning_rate"),
     ],
 )
-def test_it_is_refused_by_name_with_what_to_do(
-    job: Job, tmp_path: Path, spoil: Callable[[Path], None], reason: str
+def test_unusable_data_fails_the_job_with_a_reason(
+    job: Job, tmp_path: Path, damage: Callable[[Path], None], reason: str
 ) -> None:
     root = job(tmp_path, TINY)
-    spoil(root / "input" / "data")
+    damage(root / "input" / "data")
     assert main(["train"], {"SCONES_ML_ROOT": str(root)}) == 1
     failure = (root / "output" / "failure").read_text()
     assert failure.count("\n") == 1
@@ -82,7 +82,7 @@ def test_it_is_refused_by_name_with_what_to_do(
     assert not (root / "model" / "model.json").exists()
 
 
-def test_pictures_of_any_number_of_channels_are_learned_from(job: Job, tmp_path: Path) -> None:
+def test_images_of_any_number_of_channels_are_usable(job: Job, tmp_path: Path) -> None:
     root = job(tmp_path, TINY)
     for number, mode in enumerate(("L", "LA", "RGBA", "P", "CMYK")):
         path = root / "input" / "data" / "train" / "circle" / f"{number}.png"

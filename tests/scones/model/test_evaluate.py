@@ -17,7 +17,6 @@ from scones import __version__
 from scones.errors import ModelArtifactError
 from scones.model.evaluate import score, unpack
 from scones.model.evaluation.corruptions import CORRUPTIONS, STRENGTHS
-from scones.model.inference.dataset import Dataset
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -30,25 +29,25 @@ def archive(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
     return path
 
 
-def test_the_evaluation_adds_up(evaluated: Path) -> None:
+def test_the_evaluation_is_consistent(evaluated: Path) -> None:
     evaluation = json.loads((evaluated / "processing/output/evaluation/evaluation.json").read_text())
-    right = sum(guess["truth"] == guess["predicted"] for guess in evaluation["predictions"])
+    correct = sum(guess["truth"] == guess["predicted"] for guess in evaluation["predictions"])
     assert evaluation["accuracy"]["n"] == len(evaluation["predictions"]) == 20
-    assert evaluation["accuracy"]["value"] == right / 20
-    assert np.trace(evaluation["confusion"]) == right
+    assert evaluation["accuracy"]["value"] == correct / 20
+    assert np.trace(evaluation["confusion"]) == correct
     assert [evaluation["per_class"][name]["recall"]["n"] for name in evaluation["classes"]] == [10, 10]
     assert evaluation["predictions"][0]["key"] == "circle/0.png"
     assert evaluation["model"].startswith(f"{__version__}+abababab.")
     assert evaluation["seconds"] > 0
 
 
-def test_the_evaluation_says_how_far_the_model_can_be_trusted(evaluated: Path) -> None:
+def test_the_evaluation_measures_the_reliability(evaluated: Path) -> None:
     evaluation = json.loads((evaluated / "processing/output/evaluation/evaluation.json").read_text())
     reliability = evaluation["reliability"]
     accepted = sum(guess["decision"] == "accept" for guess in evaluation["predictions"])
     assert sum(part["n"] for part in reliability["bins"]) == 20
     assert reliability["risk_coverage"][-1][0] == 1
-    assert {(spoilt["name"], spoilt["strength"]) for spoilt in reliability["corruptions"]} == set(
+    assert {(corruption["name"], corruption["strength"]) for corruption in reliability["corruptions"]} == set(
         itertools.product(CORRUPTIONS, STRENGTHS)
     )
     assert reliability["acceptance"]["coverage"]["value"] == accepted / 20
@@ -57,19 +56,20 @@ def test_the_evaluation_says_how_far_the_model_can_be_trusted(evaluated: Path) -
     assert reliability["milliseconds"] > 0
 
 
-def test_a_perfect_model_scores_one_everywhere() -> None:
-    test = Dataset(["a/1", "b/1", "c/1"], np.zeros((3, 3, 1, 1), np.float32), np.arange(3))
-    evaluation = score(test, ["a", "b", "c"], np.eye(3), "model")
-    assert evaluation["accuracy"]["value"] == 1
-    assert evaluation["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
-    assert evaluation["calibration_error"] == 0
-    assert {scores["precision"] for scores in evaluation["per_class"].values()} == {1.0}
+def test_a_perfect_model_has_perfect_scores() -> None:
+    scores = score(np.arange(3), np.eye(3), ["a", "b", "c"])
+    assert scores.accuracy["value"] == 1
+    assert scores.confusion == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert scores.calibration_error == 0
+    assert {class_score["precision"] for class_score in scores.per_class.values()} == {1.0}
 
 
-def test_bad_test_sets_are_named_in_the_exit_message(evaluated: Path, run_program: Run, tmp_path: Path) -> None:
+def test_an_unreadable_test_image_is_named_in_the_exit_message(
+    evaluated: Path, run_program: Run, tmp_path: Path
+) -> None:
     root = tmp_path / "root"
     shutil.copytree(evaluated / "processing" / "input", root / "processing" / "input")
-    (root / "processing/input/test/circle/0.png").write_bytes(b"no picture")
+    (root / "processing/input/test/circle/0.png").write_bytes(b"not an image")
     finished = run_program("evaluate", root)
     assert finished.returncode == 1
     message = (root / "output" / "message").read_text()
@@ -83,9 +83,10 @@ def test_a_missing_archive_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "link/outside"])
-def test_nothing_is_written_outside_the_folder(tmp_path: Path, name: str) -> None:
+def test_an_archive_cannot_write_outside_the_folder(tmp_path: Path, name: str) -> None:
     link = tarfile.TarInfo("link")
-    link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
+    link.type = tarfile.SYMTYPE
+    link.linkname = str(tmp_path)
     members = [(link, b"")] if name.startswith("link") else []
     path = archive(tmp_path / "model.tar.gz", [*members, (tarfile.TarInfo(name), b"x")])
     folder = tmp_path / "folder"
@@ -96,7 +97,7 @@ def test_nothing_is_written_outside_the_folder(tmp_path: Path, name: str) -> Non
     assert not Path("/etc/outside").exists()
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is_written(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_rejected_before_it_is_written(tmp_path: Path) -> None:
     huge = tarfile.TarInfo("model.onnx")
     huge.size = 2**40
     path = tmp_path / "model.tar.gz"
@@ -108,7 +109,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is_written(tmp
 
 
 @given(data=st.data())
-def test_a_damaged_archive_is_unpacked_or_refused(
+def test_a_damaged_archive_is_unpacked_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("archive")

@@ -1,4 +1,4 @@
-"""Three classes, and ten: trained, calibrated, gated, evaluated and served by the same lines as two."""
+"""Three classes, and ten: training, evaluation and serving are the same as for two."""
 
 import colorsys
 import json
@@ -27,7 +27,7 @@ QUICK = {
 
 
 def draw(folder: Path, classes: int, count: int, seed: int) -> Path:
-    """Squares, each class of its own hue, on noise."""
+    """Draw squares on noise, in a hue for each class."""
     rng = np.random.default_rng(seed)
     for label in range(classes):
         (folder / f"hue{label}").mkdir(parents=True)
@@ -41,7 +41,7 @@ def draw(folder: Path, classes: int, count: int, seed: int) -> Path:
 
 
 @pytest.mark.parametrize(("classes", "count"), [(3, 40), (10, 20)])
-def test_any_number_of_classes_goes_all_the_way(tmp_path: Path, classes: int, count: int) -> None:
+def test_any_number_of_classes_is_trained_evaluated_and_served(tmp_path: Path, classes: int, count: int) -> None:
     root = tmp_path / "train"
     (root / "input" / "config").mkdir(parents=True)
     (root / "input" / "config" / "hyperparameters.json").write_text(json.dumps(QUICK))

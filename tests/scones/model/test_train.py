@@ -14,7 +14,7 @@ from scones.errors import DataError
 from scones.model.container import Container
 from scones.model.train import main
 from scones.model.training import backbone
-from scones.model.training.crossfit import line
+from scones.model.training.crossfit import format_epoch
 from scones.model.training.network import Network
 
 from ..processes import children, is_gone
@@ -35,7 +35,7 @@ def read(root: Path, name: str) -> dict[str, object]:
     return value
 
 
-def test_every_epoch_prints_the_line_that_metric_definitions_read(trained: Path) -> None:
+def test_every_epoch_prints_a_line_for_the_metric_definitions(trained: Path) -> None:
     lines = (trained / "train.log").read_text().splitlines()
     assert len(lines) == 2 * 2 + 1 + 2
     assert all(METRIC.fullmatch(text) for text in lines[:5])
@@ -44,10 +44,10 @@ def test_every_epoch_prints_the_line_that_metric_definitions_read(trained: Path)
 
 def test_the_final_metrics_are_the_means_over_the_folds(trained: Path) -> None:
     (text,) = [text for text in (trained / "train.log").read_text().splitlines() if text.startswith("mean ")]
-    assert text == f"mean {line(read(trained, 'metrics.json')['epochs'][-1])}"
+    assert text == f"mean {format_epoch(read(trained, 'metrics.json')['epochs'][-1])}"
 
 
-def test_nothing_but_the_log_is_said(trained: Path) -> None:
+def test_a_successful_job_writes_neither_errors_nor_a_failure(trained: Path) -> None:
     assert (trained / "train.err").read_text() == ""
     assert not (trained / "output").exists()
 
@@ -68,7 +68,7 @@ def test_metrics_json_holds_the_curve_averaged_over_the_folds(trained: Path) -> 
     assert metrics["parameters"] == sum(weights.numel() for weights in Network(2, 4).parameters())
 
 
-def test_the_audit_lists_images_whose_label_was_contradicted(trained: Path) -> None:
+def test_the_audit_lists_images_whose_label_is_contradicted(trained: Path) -> None:
     for issue in read(trained, "audit.json")["label_issues"]:
         assert issue["label"] == issue["key"].partition("/")[0] != issue["predicted"]
         assert issue["probability"] <= 0.5
@@ -100,18 +100,18 @@ def smaller(job: Job, root: Path, **hyperparameters: str) -> Path:
     return job(root, tiny | hyperparameters)
 
 
-def test_the_same_seed_gives_the_same_figures_and_another_seed_others(job: Job, tmp_path: Path) -> None:
-    def figures(name: str, seed: str) -> tuple[object, object]:
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(job: Job, tmp_path: Path) -> None:
+    def results(name: str, seed: str) -> tuple[object, object]:
         root = smaller(job, tmp_path / name, seed=seed)
         main(Container(root))
         return read(root, "metrics.json")["epochs"], read(root, "model.json")
 
-    first = figures("first", "1")
-    assert figures("again", "1") == first
-    assert figures("other", "2") != first
+    first = results("first", "1")
+    assert results("again", "1") == first
+    assert results("other", "2") != first
 
 
-def test_other_things_are_learned_from_but_never_answered(job: Job, shapes: Shapes, tmp_path: Path) -> None:
+def test_negatives_are_trained_on_but_are_not_a_class(job: Job, shapes: Shapes, tmp_path: Path) -> None:
     root = smaller(job, tmp_path / "root")
     shapes(root / "input" / "data" / "negatives", 5, first_seed=500)
     main(Container(root))
@@ -132,18 +132,18 @@ def test_activation_maps_average_to_the_logits_up_to_a_constant(job: Job, tmp_pa
     np.testing.assert_allclose(constant, constant[:1].repeat(3, 0), atol=1e-4)
 
 
-def test_the_channel_backbone_goes_before_our_own_weights(job: Job, tmp_path: Path) -> None:
+def test_the_channel_backbone_replaces_the_bundled_weights(job: Job, tmp_path: Path) -> None:
     root = smaller(job, tmp_path / "root", backbone="default")
     channel = root / "input" / "data" / "backbone"
     channel.mkdir()
     backbone.save(Network(7, 2), channel / "weights.npz")
     main(Container(root))
     (channel / "more.npz").touch()
-    with pytest.raises(DataError, match="holds 2 npz files"):
+    with pytest.raises(DataError, match="has 2 npz files"):
         main(Container(root))
 
 
-def test_the_channel_train_alone_is_enough(job: Job, tmp_path: Path) -> None:
+def test_the_channel_validation_is_optional(job: Job, tmp_path: Path) -> None:
     root = smaller(job, tmp_path / "root")
     shutil.rmtree(root / "input" / "data" / "validation")
     main(Container(root))
@@ -158,7 +158,7 @@ def test_the_channel_train_alone_is_enough(job: Job, tmp_path: Path) -> None:
         ({"learning_rate": "1", "epochs": "1"}, "validation/circle/*", "TooFewImagesError: class 'circle'"),
     ],
 )
-def test_a_failure_is_one_line_in_the_files_that_sagemaker_reads(
+def test_a_failure_is_one_line_in_both_files_that_sagemaker_reads(
     job: Job, run_program: Run, tmp_path: Path, hyperparameters: dict[str, str], damage: str | None, reason: str
 ) -> None:
     root = job(tmp_path, hyperparameters)

@@ -1,4 +1,4 @@
-"""Where the network looked, for the test images that are worth a look. Part of `evaluate`; explains, judges nothing."""
+"""Class activation maps for the test images that a reader of the report should look at."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ from numpy.typing import NDArray
 from scones.contract.release import Prediction
 from scones.model.inference.classifier import Classifier
 
-LEAST_CERTAIN = 12
+# Beside the wrong predictions, so many correct ones get a map: those of the lowest confidence.
+UNCERTAIN_COUNT = 12
 
 
 def add_maps(predictions: list[Prediction], classifier: Classifier, pixels: NDArray[np.float32]) -> None:
-    """Give the predictions that are wrong or least certain their `map`; `pixels` [n, 3, size, size] in their order."""
-    chosen = worth_a_look(predictions)
-    if not chosen:
+    """Add a `map` to each wrong or uncertain prediction; `pixels` [n, 3, size, size] are in the predictions' order."""
+    indices = indices_for_maps(predictions)
+    if not indices:
         return
-    maps = classifier.activation_maps(pixels[chosen])
-    for index, each in zip(chosen, maps, strict=True):
-        label = classifier.description["classes"].index(predictions[index]["predicted"])
-        predictions[index]["map"] = evidence(each, label)
+    classes = classifier.description["classes"]
+    activations = classifier.activation_maps(pixels[indices])
+    for index, class_maps in zip(indices, activations, strict=True):
+        prediction = predictions[index]
+        prediction["map"] = relative_map(class_maps, classes.index(prediction["predicted"]))
 
 
-def worth_a_look(predictions: list[Prediction]) -> list[int]:
-    """The positions of all that are wrong, and of the `LEAST_CERTAIN` of the others."""
-    wrong = [i for i, one in enumerate(predictions) if one["predicted"] != one["truth"]]
-    right = [i for i, one in enumerate(predictions) if one["predicted"] == one["truth"]]
-    return wrong + sorted(right, key=lambda i: max(predictions[i]["probabilities"]))[:LEAST_CERTAIN]
+def indices_for_maps(predictions: list[Prediction]) -> list[int]:
+    """Return the indices of all wrong predictions, then of the `UNCERTAIN_COUNT` least confident correct ones."""
+    is_correct = [prediction["predicted"] == prediction["truth"] for prediction in predictions]
+    wrong = [index for index in range(len(predictions)) if not is_correct[index]]
+    correct = [index for index in range(len(predictions)) if is_correct[index]]
+    correct.sort(key=lambda index: max(predictions[index]["probabilities"]))
+    return wrong + correct[:UNCERTAIN_COUNT]
 
 
-def evidence(maps: NDArray[np.float32], label: int) -> list[list[float]]:
-    """The map of one class out of [classes, side, side], scaled into [-1, 1].
-
-    What all classes share is taken off: a softmax does not see it.
-    """
-    own = maps[label].astype(np.float64) - maps.mean(0)
-    return [[round(float(value), 2) for value in row] for row in own / max(float(np.abs(own).max()), 1e-9)]
+def relative_map(maps: NDArray[np.float32], label: int) -> list[list[float]]:
+    """Return the map of one class, of [classes, side, side], relative to the mean over the classes, within [-1, 1]."""
+    # A constant that is added to all logits does not change the softmax, so that only the difference to the mean
+    # is evidence for or against the class.
+    relative = maps[label].astype(np.float64) - maps.mean(0)
+    scale = max(float(np.abs(relative).max()), 1e-9)
+    return [[round(float(value), 2) for value in row] for row in relative / scale]

@@ -1,4 +1,4 @@
-"""The figures of an evaluation, each a pure function of counts or predictions."""
+"""The metrics of an evaluation; pure functions."""
 
 from __future__ import annotations
 
@@ -9,63 +9,69 @@ from numpy.typing import NDArray
 
 from scones.contract.release import Interval, ReliabilityBin
 
+# The 97.5th percentile of the standard normal distribution.
 _Z_95 = 1.959963984540054
-BINS = 15
+N_BINS = 15
 
 
 def wilson(successes: int, trials: int) -> Interval:
-    """A proportion with its 95 % score interval (Wilson 1927, no continuity correction); `trials` is at least 1."""
+    """Return a proportion with its 95 % score interval (Wilson 1927), without continuity correction.
+
+    Raises ValueError if `trials` is 0 or `successes` is not between 0 and `trials`.
+    """
     if not 0 <= successes <= trials or trials == 0:
-        raise ValueError(f"{successes} successes of {trials} trials is no proportion")
-    value, z2 = successes / trials, _Z_95**2
+        raise ValueError(f"{successes} successes of {trials} trials are not a proportion")
+    value = successes / trials
+    z2 = _Z_95**2
     centre = (value + z2 / (2 * trials)) / (1 + z2 / trials)
     half = _Z_95 / (1 + z2 / trials) * math.sqrt(value * (1 - value) / trials + z2 / (4 * trials**2))
-    # At the ends the interval touches 0 and 1 exactly; rounding must not leave the value outside.
-    low, high = min(max(0.0, centre - half), value), max(min(1.0, centre + half), value)
+    # For no and for all successes a bound equals the value, and rounding must not put it on the wrong side.
+    low = min(max(0.0, centre - half), value)
+    high = max(min(1.0, centre + half), value)
     return Interval(value=value, low=low, high=high, n=trials)
 
 
 def confusion(truth: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """Counts [classes, classes]: rows are the truth, columns the prediction."""
+    """Return the confusion matrix [classes, classes]: a row for each true class, a column for each predicted one."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (truth, predicted), 1)
     return counts
 
 
 def precision(counts: NDArray[np.int64], label: int) -> float | None:
-    """Of what was predicted as `label`, the share that is; None where nothing was."""
+    """Return the correct share of the predictions of a class, from the confusion matrix; None without predictions."""
     predicted = int(counts[:, label].sum())
     return int(counts[label, label]) / predicted if predicted else None
 
 
-def expected_calibration_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
-    """Mean gap between confidence and accuracy, weighted by bin, over 15 bins of equal mass (Nguyen & O'Connor 2015).
+def expected_calibration_error(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> float:
+    """Return the mean of |confidence - accuracy| over the bins, weighted by their images (Nguyen & O'Connor 2015).
 
-    `confidence` [n] is the top class's probability. Fewer than 15 images make a bin each.
+    `confidence` [n] is the largest probability of each image.
     """
-    bins = reliability(confidence, correct)
+    bins = reliability_bins(confidence, is_correct)
     return sum(abs(part["confidence"] - part["accuracy"]) * part["n"] for part in bins) / len(confidence)
 
 
-def reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
-    """The bins of the expected calibration error, least confident first."""
+def reliability_bins(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
+    """Return at most `N_BINS` bins of equal numbers of images, by ascending confidence; none is empty."""
     order = np.argsort(confidence, kind="stable")
     return [
-        ReliabilityBin(confidence=float(confidence[part].mean()), accuracy=float(correct[part].mean()), n=len(part))
-        for part in np.array_split(order, BINS)
+        ReliabilityBin(confidence=float(confidence[part].mean()), accuracy=float(is_correct[part].mean()), n=len(part))
+        for part in np.array_split(order, N_BINS)
         if len(part)
     ]
 
 
 def brier(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Mean over images of the squared errors summed over classes: 0 to 2 (Brier 1950)."""
+    """Return the mean over the images of the squared errors summed over the classes, from 0 to 2 (Brier 1950)."""
     truth = np.eye(probabilities.shape[1])[labels]
     return float(((probabilities - truth) ** 2).sum(axis=1).mean())
 
 
-def risk_coverage(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[tuple[float, float]]:
-    """For each number of most confident images: (its share of all, the share of it that is wrong)."""
+def risk_coverage(confidence: NDArray[np.float64], is_correct: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """Return n points (coverage, risk): the share that the k most confident images are of all, and their error rate."""
     order = np.argsort(-confidence, kind="stable")
     counts = np.arange(1, len(order) + 1)
-    risk = np.cumsum(~correct[order]) / counts
+    risk = np.cumsum(~is_correct[order]) / counts
     return list(zip((counts / len(order)).tolist(), risk.tolist(), strict=True))

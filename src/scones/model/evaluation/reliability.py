@@ -1,7 +1,4 @@
-"""How far a model's word can be taken: calibration, the gate at work, spoilt pictures, other things, and its speed.
-
-Part of `evaluate`; judges nothing.
-"""
+"""The reliability of a model: calibration, acceptance, robustness to corruptions, novelty detection and latency."""
 
 from __future__ import annotations
 
@@ -19,64 +16,81 @@ from scones.model.inference.classifier import Answer, Classifier, accepted
 from scones.model.inference.dataset import Dataset
 from scones.model.uncertainty import novelty
 
-_TIMED = 50
+_TIMED_IMAGES = 50
 
 
-def measure(classifier: Classifier, test: Dataset, answer: Answer, others: Path | None) -> Reliability:
-    """`answer` is the classifier's to `test`; `others` is a folder with a folder of images for each other thing."""
+def measure(classifier: Classifier, test: Dataset, answer: Answer, negatives: Path | None) -> Reliability:
+    """Measure the reliability on the test images.
+
+    `answer` is the classifier's answer to `test`. `negatives` is a folder of out-of-distribution images,
+    `<kind>/<image>`; without it, `novelty` is None. Raises DataError if the negatives cannot be read.
+    """
     confidence = answer.probabilities.max(1)
-    correct = answer.probabilities.argmax(1) == test.labels
+    is_correct = answer.probabilities.argmax(1) == test.labels
     return Reliability(
         brier=metrics.brier(answer.probabilities, test.labels),
-        bins=metrics.reliability(confidence, correct),
-        risk_coverage=metrics.risk_coverage(confidence, correct),
+        bins=metrics.reliability_bins(confidence, is_correct),
+        risk_coverage=metrics.risk_coverage(confidence, is_correct),
         certificates=classifier.description["certificates"],
-        acceptance=acceptance(correct, accepted(answer, classifier.description)),
-        corruptions=[spoil(classifier, test, name, strength) for name in CORRUPTIONS for strength in STRENGTHS],
-        novelty=strangers(classifier, answer.novelty, others) if others else None,
-        milliseconds=milliseconds(classifier, test.pixels),
+        acceptance=acceptance(is_correct, accepted(answer, classifier.description)),
+        corruptions=[corrupt(classifier, test, name, strength) for name in CORRUPTIONS for strength in STRENGTHS],
+        novelty=novelty_scores(classifier, answer.novelty, negatives) if negatives else None,
+        milliseconds=median_milliseconds(classifier, test.pixels),
     )
 
 
-def acceptance(correct: NDArray[np.bool_], passed: NDArray[np.bool_]) -> Acceptance:
-    count = int(passed.sum())
+def acceptance(is_correct: NDArray[np.bool_], is_accepted: NDArray[np.bool_]) -> Acceptance:
+    """Return the accepted share of the images [n], and the wrong share of the accepted ones."""
+    count = int(is_accepted.sum())
+    wrong = int((is_accepted & ~is_correct).sum())
     return Acceptance(
-        coverage=metrics.wilson(count, len(passed)),
-        wrong=metrics.wilson(int((passed & ~correct).sum()), count) if count else None,
+        coverage=metrics.wilson(count, len(is_accepted)),
+        wrong=metrics.wilson(wrong, count) if count else None,
     )
 
 
-def spoil(classifier: Classifier, test: Dataset, name: str, strength: int) -> Corruption:
-    about = classifier.description
-    mean, std = (np.array(about[part], np.float32)[:, None, None] for part in ("mean", "std"))
-    pictures = np.clip(test.pixels * std + mean, 0, 1)
-    answer = classifier.answer((CORRUPTIONS[name](pictures, strength) - mean) / std)
-    correct = answer.probabilities.argmax(1) == test.labels
+def corrupt(classifier: Classifier, test: Dataset, name: str, strength: int) -> Corruption:
+    """Classify the test images with one corruption, and return the accuracy and the acceptance."""
+    description = classifier.description
+    mean = np.array(description["mean"], np.float32)[:, None, None]
+    std = np.array(description["std"], np.float32)[:, None, None]
+    # Corruptions take images in [0, 1]; the test images are normalised.
+    images = np.clip(test.pixels * std + mean, 0, 1)
+    corrupted = CORRUPTIONS[name](images, strength)
+    answer = classifier.answer((corrupted - mean) / std)
+    is_correct = answer.probabilities.argmax(1) == test.labels
     return Corruption(
         name=name,
         strength=strength,
-        accuracy=float(correct.mean()),
-        acceptance=acceptance(correct, accepted(answer, about)),
+        accuracy=float(is_correct.mean()),
+        acceptance=acceptance(is_correct, accepted(answer, description)),
     )
 
 
-def strangers(classifier: Classifier, vehicles: NDArray[np.float64], folder: Path) -> NoveltyScore:
-    about = classifier.description
-    pictures = dataset.read_as_one(folder, len(about["classes"]), about["size"], about["mean"], about["std"])
-    others = classifier.answer(pictures.pixels).novelty
+def novelty_scores(classifier: Classifier, vehicles: NDArray[np.float64], folder: Path) -> NoveltyScore:
+    """Compare the novelty of the test images, `vehicles` [n], with that of the negatives in `folder`.
+
+    Raises DataError if an image is unreadable or the folder has none.
+    """
+    description = classifier.description
+    images = dataset.read_negatives(
+        folder, len(description["classes"]), description["size"], description["mean"], description["std"]
+    )
+    negatives = classifier.answer(images.pixels).novelty
+    cut = description["novelty_cut"]
     return NoveltyScore(
-        others_refused=metrics.wilson(int((others > about["novelty_cut"]).sum()), len(others)),
-        vehicles_refused=metrics.wilson(int((vehicles > about["novelty_cut"]).sum()), len(vehicles)),
-        area_under_curve=novelty.area_under_curve(vehicles, others),
-        curve=novelty.curve(vehicles, others),
+        others_refused=metrics.wilson(int((negatives > cut).sum()), len(negatives)),
+        vehicles_refused=metrics.wilson(int((vehicles > cut).sum()), len(vehicles)),
+        area_under_curve=novelty.area_under_curve(vehicles, negatives),
+        curve=novelty.curve(vehicles, negatives),
     )
 
 
-def milliseconds(classifier: Classifier, pictures: NDArray[np.float32]) -> float:
-    """The median over some of the pictures, answered one at a time and without decoding."""
+def median_milliseconds(classifier: Classifier, images: NDArray[np.float32]) -> float:
+    """Return the median time of classifying one decoded image, over the first of `images` [n, 3, size, size]."""
     times = []
-    for picture in pictures[:_TIMED]:
+    for image in images[:_TIMED_IMAGES]:
         started = time.perf_counter()
-        classifier.answer(picture[None])
+        classifier.answer(image[None])
         times.append((time.perf_counter() - started) * 1000)
     return round(float(np.median(times)), 3)

@@ -1,1 +1,1 @@
-"""From an image file to probabilities: ONNX Runtime, without torch."""
+"""From the bytes of an image to probabilities, with ONNX Runtime and without torch."""

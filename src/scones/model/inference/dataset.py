@@ -1,4 +1,4 @@
-"""A channel's images, `<class>/<image>`, as one array; used by `train` and `evaluate`; splits and copies nothing."""
+"""The images of a folder, `<class>/<image>`, as arrays; for `train` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ from scones.model.inference.images import prepare
 # Fixed rather than measured on the training set: [-2, 2] suits any photograph, and model.json carries them anyway.
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
-LEAST_IMAGES = 10
+MIN_IMAGES_PER_CLASS = 10
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """`keys` are `<class>/<name>`, `pixels` float32 [n, 3, size, size], `labels` int64 [n] indices into the classes."""
+    """Labelled images in memory.
+
+    `keys` [n] are `<class>/<name>`, `pixels` [n, 3, size, size] are normalised, `labels` [n] are indices into the
+    classes.
+    """
 
     keys: list[str]
     pixels: NDArray[np.float32]
@@ -38,7 +42,10 @@ class Dataset:
 
 
 def class_names(folder: Path) -> list[str]:
-    """The classes, which are the folder's folders in sorted order; raises DataNotFoundError, TooFewClassesError."""
+    """Return the names of the class folders, sorted.
+
+    Raises DataNotFoundError if `folder` does not exist, TooFewClassesError if it has fewer than two class folders.
+    """
     if not folder.is_dir():
         raise DataNotFoundError(f"there are no images at {folder}; give the job the channel with a folder per class")
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
@@ -50,63 +57,79 @@ def class_names(folder: Path) -> list[str]:
 def read(
     folder: Path, classes: Sequence[str], size: int, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
 ) -> Dataset:
-    """Read every image of the classes; raises TooFewImagesError for an empty class, TooManyBadImagesError, DataError.
+    """Read the images of all classes, resized to `size` pixels a side and normalised by channel.
 
-    No bad image is tolerated here: `stage` has left those out, so one that comes now means damaged data.
+    Raises DataError if the folder has a class that is not in `classes`, TooFewImagesError if a class has no images,
+    TooManyBadImagesError if an image is unreadable.
     """
-    found = class_names(folder)
-    if unknown := sorted(set(found) - set(classes)):
+    if unknown := sorted(set(class_names(folder)) - set(classes)):
         raise DataError(f"{folder} has images of {', '.join(unknown)}, which the model does not know; leave them out")
-    return _read(
-        [(label, path) for label, name in enumerate(classes) for path in _images(folder / name)], size, mean, std
-    )
+    labelled_paths = [(label, path) for label, name in enumerate(classes) for path in _image_paths(folder / name)]
+    return _read_images(labelled_paths, size, mean, std)
 
 
-def read_as_one(
+def read_negatives(
     folder: Path, label: int, size: int, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
 ) -> Dataset:
-    """Read the images of every folder there under one label; raises as `read` does."""
-    if not (names := sorted(entry.name for entry in folder.iterdir() if entry.is_dir())):
-        raise DataNotFoundError(f"{folder} has no folder of images; put other things there, a folder for each kind")
-    return _read([(label, path) for name in names for path in _images(folder / name)], size, mean, std)
+    """Read the images of all folders in `folder` with one label for all of them. Raises the errors of `read`."""
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    if not names:
+        raise DataNotFoundError(f"{folder} has no folder of images; give it a folder for each kind of negatives")
+    labelled_paths = [(label, path) for name in names for path in _image_paths(folder / name)]
+    return _read_images(labelled_paths, size, mean, std)
 
 
 def join(parts: Sequence[Dataset]) -> Dataset:
-    keys = [key for part in parts for key in part.keys]
-    return Dataset(keys, np.concatenate([p.pixels for p in parts]), np.concatenate([p.labels for p in parts]))
+    """Return the data sets as one, in their order."""
+    return Dataset(
+        keys=[key for part in parts for key in part.keys],
+        pixels=np.concatenate([part.pixels for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+    )
 
 
-def check_learnable(pictures: Dataset, classes: Sequence[str]) -> None:
-    """Refuse what no training can learn from: raises TooFewImagesError, BlankImagesError, ContradictingLabelsError."""
+def check_learnable(data: Dataset, classes: Sequence[str]) -> None:
+    """Check that training can learn the classes from the images.
+
+    Raises TooFewImagesError if a class has fewer than `MIN_IMAGES_PER_CLASS`, BlankImagesError if all images of a class
+    are of a single colour, ContradictingLabelsError if the same image has two labels.
+    """
     for label, name in enumerate(classes):
-        mine = pictures.pixels[pictures.labels == label]
-        if len(mine) < LEAST_IMAGES:
-            raise TooFewImagesError(f"class '{name}' has {len(mine)} images; give it {LEAST_IMAGES} or more")
-        if not np.ptp(mine, axis=(1, 2, 3)).any():
-            raise BlankImagesError(f"all {len(mine)} images of class '{name}' are of one colour; look at the files")
-    seen: dict[bytes, int] = {}
-    for index, pixels in enumerate(pictures.pixels):
-        first = seen.setdefault(hashlib.sha256(pixels.tobytes()).digest(), index)
-        if pictures.labels[first] != pictures.labels[index]:
+        images = data.pixels[data.labels == label]
+        if len(images) < MIN_IMAGES_PER_CLASS:
+            raise TooFewImagesError(f"class '{name}' has {len(images)} images; give it {MIN_IMAGES_PER_CLASS} or more")
+        if not np.ptp(images, axis=(1, 2, 3)).any():
+            raise BlankImagesError(f"all {len(images)} images of class '{name}' are of one colour; check the files")
+    first_index: dict[bytes, int] = {}
+    for index, pixels in enumerate(data.pixels):
+        first = first_index.setdefault(hashlib.sha256(pixels.tobytes()).digest(), index)
+        if data.labels[first] != data.labels[index]:
             raise ContradictingLabelsError(
-                f"{pictures.keys[first]} and {pictures.keys[index]} are the same picture; remove one of them"
+                f"{data.keys[first]} and {data.keys[index]} are the same image; remove one of them"
             )
 
 
-def _read(paths: list[tuple[int, Path]], size: int, mean: Sequence[float], std: Sequence[float]) -> Dataset:
-    keys, pixels, bad = [], [], []
-    for _, path in paths:
-        keys.append(f"{path.parent.name}/{path.name}")
+def _read_images(
+    labelled_paths: list[tuple[int, Path]], size: int, mean: Sequence[float], std: Sequence[float]
+) -> Dataset:
+    keys = [f"{path.parent.name}/{path.name}" for _, path in labelled_paths]
+    labels = [label for label, _ in labelled_paths]
+    pixels: list[NDArray[np.float32]] = []
+    rejections: list[str] = []
+    for key, (_, path) in zip(keys, labelled_paths, strict=True):
         try:
             pixels.append(prepare(path.read_bytes(), size, mean, std))
         except ImageRejectedError as error:
-            bad.append(f"{keys[-1]}: {error}")
-    if bad:
-        raise TooManyBadImagesError(f"{len(bad)} of {len(paths)} images are unreadable; first {bad[0]}; stage again")
-    return Dataset(keys, np.stack(pixels), np.array([label for label, _ in paths], np.int64))
+            rejections.append(f"{key}: {error}")
+    # `stage` has left unreadable images out, so that even one means that the data were damaged since.
+    if rejections:
+        raise TooManyBadImagesError(
+            f"{len(rejections)} of {len(keys)} images are unreadable; first {rejections[0]}; stage again"
+        )
+    return Dataset(keys, np.stack(pixels), np.array(labels, np.int64))
 
 
-def _images(folder: Path) -> list[Path]:
+def _image_paths(folder: Path) -> list[Path]:
     paths = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     paths = sorted(path for path in paths if not path.name.startswith("."))
     if not paths:

@@ -1,7 +1,6 @@
-"""Turns an image file's bytes into the network's input; the one way in for `train`, `evaluate` and `serve`.
+"""From the bytes of an image file to the network's input; `train`, `evaluate` and `serve` all read images here.
 
-Runs in the container. It trusts nothing: what it cannot read is an ImageRejectedError, whatever the bytes. It does
-not augment, and knows nothing of classes.
+The bytes are not trusted: whatever they are, an unreadable file ends in an ImageRejectedError.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from scones.contract.layout import IMAGE_BYTES, IMAGE_PIXELS
 from scones.errors import ImageRejectedError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-_NAMES = "a PNG, JPEG, WebP, GIF or BMP file"
+_FORMAT_NAMES = "a PNG, JPEG, WebP, GIF or BMP file"
 
 
 def prepare(data: bytes, size: int, mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
-    """Decode an image into the network's input, float32 [3, size, size]; raises ImageRejectedError."""
+    """Decode an image into the network's input [3, size, size]. Raises ImageRejectedError."""
     image: NDArray[np.float32] = normalise(decode(data, size)[None], mean, std)[0]
     return image
 
 
 def normalise(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
-    """[n, size, size, 3] -> [n, 3, size, size], `(value / 255 - mean) / std` with a mean and std for each channel."""
+    """Return RGB pixels [n, size, size, 3] as [n, 3, size, size]: `(value / 255 - mean) / std` for each channel."""
     planes: NDArray[np.float32] = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32)
     planes /= 255
     planes -= np.asarray(mean, np.float32)[:, None, None]
@@ -37,75 +36,76 @@ def normalise(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[fl
 
 
 def decode(data: bytes, size: int) -> NDArray[np.uint8]:
-    """Decode an image, of several the first, into RGB [size, size, 3]; raises ImageRejectedError."""
+    """Decode an image, or the first frame of an animation, into RGB [size, size, 3]. Raises ImageRejectedError."""
     return shrink(open_image(data), size)
 
 
 def open_image(data: bytes) -> ImageFile.ImageFile:
-    """Read an image's header, and refuse by it what is too large or no image, with an ImageRejectedError."""
+    """Open an image without decoding its pixels.
+
+    Raises ImageRejectedError if it is empty, over `IMAGE_BYTES` or `IMAGE_PIXELS`, or not in one of the `FORMATS`.
+    """
     if not data:
-        raise ImageRejectedError(f"the image is empty; send the bytes of {_NAMES}")
+        raise ImageRejectedError(f"the image is empty; send the bytes of {_FORMAT_NAMES}")
     if len(data) > IMAGE_BYTES:
         raise ImageRejectedError(f"the image has {len(data)} bytes, over {IMAGE_BYTES}; send a smaller one")
-    with _rejecting():
+    with _pillow_errors_as_rejections():
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-        _check_dimensions(image)
+        width, height = image.size
+        # Checked before a pixel is decoded: a small file can claim a size that would fill the memory.
+        if width * height > IMAGE_PIXELS:
+            raise ImageRejectedError(
+                f"the image has {width} x {height} pixels, over {IMAGE_PIXELS}; send a smaller one"
+            )
         return image
 
 
 def shrink(image: ImageFile.ImageFile, size: int) -> NDArray[np.uint8]:
-    """Decode an opened image into RGB [size, size, 3]; for once only.
+    """Decode an opened image into RGB [size, size, 3] and close it.
 
-    The image is turned upright by its EXIF orientation, put on white where it is transparent, and squeezed to a
-    square, so that nothing of the vehicle is cut off. Raises ImageRejectedError.
+    The image is rotated upright by its EXIF orientation, transparent pixels become white, and the aspect ratio is not
+    kept, so that no part of a vehicle is cropped. Raises ImageRejectedError.
     """
-    with _rejecting(), image:
-        # A JPEG can be decoded at an eighth of its side: a camera's picture in a tenth of the time and memory.
+    with _pillow_errors_as_rejections(), image:
+        # A JPEG can be decoded at an eighth of its side: a camera's image in a tenth of the time and memory.
         image.draft(None, (4 * size, 4 * size))
-        # By itself Pillow feeds its decoders 64 KB at a time, which costs a large JPEG some percent.
+        # Pillow's default of 64 KB at a time makes the decoding of a large JPEG some percent slower.
         image.decodermaxblock = IMAGE_BYTES
-        small = _resizable(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
+        small = _to_resizable_mode(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
         ImageOps.exif_transpose(small, in_place=True)
-        return np.asarray(_on_white(small))
+        return np.asarray(_to_rgb(small))
 
 
 @contextmanager
-def _rejecting() -> Iterator[None]:
+def _pillow_errors_as_rejections() -> Iterator[None]:
     try:
         yield
     except ImageRejectedError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageRejectedError(f"the bytes are no image that is known here; send {_NAMES}") from error
+        raise ImageRejectedError(f"the bytes are not an image in a known format; send {_FORMAT_NAMES}") from error
     except Image.DecompressionBombError as error:
         raise ImageRejectedError(f"the image has over {IMAGE_PIXELS} pixels; send a smaller one") from error
-    # Pillow's decoders raise whatever a corrupt file makes them stumble over: OSError, SyntaxError, struct.error, ...
+    # Pillow's decoders fail on corrupt files with any exception: OSError, SyntaxError, struct.error, ...
     except Exception as error:
-        raise ImageRejectedError(f"the image cannot be decoded ({_plain(error)}); send an undamaged file") from error
+        raise ImageRejectedError(f"the image cannot be decoded ({_one_line(error)}); send an undamaged file") from error
 
 
-def _check_dimensions(image: Image.Image) -> None:
-    """Refuse by the header alone: Pillow has read no pixel yet."""
-    width, height = image.size
-    if width * height > IMAGE_PIXELS:
-        raise ImageRejectedError(f"the image has {width} x {height} pixels, over {IMAGE_PIXELS}; send a smaller one")
-
-
-def _resizable(image: Image.Image) -> Image.Image:
-    """Bring palettes, bits and 16-bit grey to a mode whose pixels can be averaged."""
+def _to_resizable_mode(image: Image.Image) -> Image.Image:
+    """Convert palettes, single bits and 16-bit grey to a mode whose pixels can be averaged."""
     if image.mode.startswith("I"):
-        # Pillow clips 16-bit grey to 255 where it should scale.
+        # Pillow's own conversion clips 16-bit grey at 255 instead of scaling it.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
         return image if image.mode == "RGB" else image.convert("RGB")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
-def _plain(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__

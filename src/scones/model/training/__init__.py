@@ -1,1 +1,1 @@
-"""The network and how it is fitted; with `train.py`, the only home of torch."""
+"""The network and its training. Besides `train.py`, only this package imports torch."""

@@ -1,4 +1,4 @@
-"""Training images that may need a person, by their out-of-fold predictions: likely label errors and outliers."""
+"""Training images to check, by their out-of-fold predictions: likely label errors, and outliers."""
 
 from __future__ import annotations
 
@@ -10,45 +10,43 @@ from scones.model.inference.classifier import softmax
 from scones.model.inference.dataset import Dataset
 from scones.model.uncertainty import novelty
 
-MOST = 50
+MAX_LISTED = 50
 
 
-def audit(pictures: Dataset, classes: list[str], logits: NDArray[np.float32], novelty_cut: float) -> Audit:
-    """`logits` [n, outputs] are out-of-fold, in the order of the pictures."""
-    listed = label_issues(pictures, classes, logits)
-    known = {issue["key"] for issue in listed}
-    return Audit(
-        label_issues=listed,
-        outliers=[one for one in outliers(pictures, classes, logits, novelty_cut) if one["key"] not in known],
-    )
+def audit(data: Dataset, classes: list[str], logits: NDArray[np.float32], novelty_cut: float) -> Audit:
+    """Return the images of `data` to check; `logits` [n, outputs] are out-of-fold, in the order of the images."""
+    issues = label_issues(data, classes, logits)
+    issue_keys = {issue["key"] for issue in issues}
+    others = [outlier for outlier in outliers(data, classes, logits, novelty_cut) if outlier["key"] not in issue_keys]
+    return Audit(label_issues=issues, outliers=others)
 
 
-def outliers(pictures: Dataset, classes: list[str], logits: NDArray[np.float32], novelty_cut: float) -> list[Outlier]:
-    """At most `MOST` pictures of the classes that are above the novelty cut, the strangest first."""
-    strangeness = novelty.score(logits.astype(np.float64), len(classes))
+def outliers(data: Dataset, classes: list[str], logits: NDArray[np.float32], novelty_cut: float) -> list[Outlier]:
+    """Return at most `MAX_LISTED` images of the classes above the novelty cut, by descending novelty."""
+    scores = novelty.score(logits.astype(np.float64), len(classes))
+    is_outlier = (data.labels < len(classes)) & (scores > novelty_cut)
+    by_novelty = np.argsort(-scores, kind="stable")
+    indices = by_novelty[is_outlier[by_novelty]][:MAX_LISTED]
     return [
-        Outlier(key=pictures.keys[i], label=classes[pictures.labels[i]], novelty=float(strangeness[i]))
-        for i in np.argsort(-strangeness, kind="stable")
-        if pictures.labels[i] < len(classes) and strangeness[i] > novelty_cut
-    ][:MOST]
+        Outlier(key=data.keys[index], label=classes[data.labels[index]], novelty=float(scores[index]))
+        for index in indices
+    ]
 
 
-def label_issues(pictures: Dataset, classes: list[str], logits: NDArray[np.float32]) -> list[LabelIssue]:
-    """At most `MOST`, the least believable label first.
-
-    Pictures of other things are judged too: one that looks like a class may be one.
-    """
+def label_issues(data: Dataset, classes: list[str], logits: NDArray[np.float32]) -> list[LabelIssue]:
+    """Return at most `MAX_LISTED` images whose label the prediction contradicts, the least probable label first."""
+    # Negatives are included: one that looks like a class may show it.
     names = [*classes, "neither"]
     probabilities = softmax(logits.astype(np.float64))
-    given = probabilities[np.arange(len(pictures.labels)), pictures.labels]
-    guesses = probabilities.argmax(1)
+    label_probability = probabilities[np.arange(len(data.labels)), data.labels]
+    predicted = probabilities.argmax(1)
     return [
         LabelIssue(
-            key=pictures.keys[i],
-            label=names[pictures.labels[i]],
-            predicted=names[guesses[i]],
-            probability=float(given[i]),
+            key=data.keys[index],
+            label=names[data.labels[index]],
+            predicted=names[predicted[index]],
+            probability=float(label_probability[index]),
         )
-        for i in np.argsort(given, kind="stable")[:MOST]
-        if guesses[i] != pictures.labels[i]
+        for index in np.argsort(label_probability, kind="stable")[:MAX_LISTED]
+        if predicted[index] != data.labels[index]
     ]

@@ -1,4 +1,4 @@
-"""Writes the trained network as model.onnx and makes sure that ONNX Runtime answers as torch does."""
+"""Exports the trained network as model.onnx, and checks that ONNX Runtime computes the same as torch."""
 
 from __future__ import annotations
 
@@ -14,53 +14,58 @@ from scones.errors import ModelArtifactError
 from scones.model.training.network import Network
 
 TOLERANCE = 1e-3
-_COMPARED = 64
+_OUTPUTS = ("logits", "novelty", "activation_map")
+_COMPARED_IMAGES = 64
 
 
-class Answer(nn.Module):
-    """The outputs of model.onnx: the classes' logits, the novelty of `novelty.score`, and activation maps.
+class ExportedNetwork(nn.Module):
+    """The computation of model.onnx: the logits of the classes, the novelty score, and class activation maps.
 
-    A map [classes, side, side] shows where the features are that speak for a class (Zhou et al. 2016): without its
-    bias, a logit is the mean of the class's map, so that nothing needs a gradient. It is given to who asks for it.
+    A map [classes, side, side] shows where in the image the features for a class are (Zhou et al. 2016). The class's
+    logit, without the bias, is the mean of its map, so that a map needs no gradient.
     """
 
     def __init__(self, network: Network, classes: int) -> None:
         super().__init__()
-        self.network, self.classes = network, classes
+        self.network = network
+        self.classes = classes
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits [n, classes], novelty [n] and maps [n, classes, side, side] of [n, 3, size, size]."""
         features = self.network.features(images)
-        logits = self.network.head(features.mean((2, 3)))
-        vehicles = logits[:, : self.classes]
-        neither = logits[:, self.classes] if self.network.head.out_features > self.classes else 0.0
+        outputs = self.network.head(features.mean((2, 3)))
+        logits = outputs[:, : self.classes]
+        # Without negatives, the head has no output for them; see `uncertainty.novelty`.
+        negative_logit = outputs[:, self.classes] if self.network.head.out_features > self.classes else 0.0
+        novelty = negative_logit - logits.logsumexp(1)
         weight = self.network.head.weight[: self.classes, :, None, None]
-        return vehicles, neither - vehicles.logsumexp(1), nn.functional.conv2d(features, weight)
+        return logits, novelty, nn.functional.conv2d(features, weight)
 
 
 def export_onnx(network: Network, classes: int, images: Tensor, path: Path) -> None:
-    """Write input "image" [n, 3, size, size] and the outputs "logits", "novelty" and "activation_map" of `Answer`.
+    """Write model.onnx, with the input "image" [n, 3, size, size] and the outputs of `ExportedNetwork`.
 
-    Raises ModelArtifactError where the two runtimes differ by more than `TOLERANCE` on any of the first `images`.
+    Raises ModelArtifactError if torch and ONNX Runtime differ by more than `TOLERANCE` on the first of `images`.
     """
-    answer = Answer(network, classes).eval()
-    names = ["logits", "novelty", "activation_map"]
-    some = images[:_COMPARED].contiguous()
+    exported = ExportedNetwork(network, classes).eval()
+    sample = images[:_COMPARED_IMAGES].contiguous()
     with warnings.catch_warnings():
-        # The newer exporter needs onnxscript besides; the older one writes this network's dozen operators as well.
+        # The newer exporter needs the package onnxscript; the older one writes this network's few operators as well.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         torch.onnx.export(
-            answer,
-            (some[:1],),
+            exported,
+            (sample[:1],),
             str(path),
             input_names=["image"],
-            output_names=names,
-            dynamic_axes={name: {0: "n"} for name in ("image", *names)},
+            output_names=list(_OUTPUTS),
+            dynamic_axes={name: {0: "n"} for name in ("image", *_OUTPUTS)},
             dynamo=False,
         )
     with torch.inference_mode():
-        expected = [output.numpy() for output in answer(some)]
+        expected = [output.numpy() for output in exported(sample)]
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    given = session.run(names, {"image": some.numpy()})
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(given, expected, strict=True))
+    actual = session.run(list(_OUTPUTS), {"image": sample.numpy()})
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(actual, expected, strict=True))
+    # Written so that NaN, which compares as false, is an error too.
     if not difference <= TOLERANCE:
         raise ModelArtifactError(f"model.onnx differs from the network by {difference:.2g}; report this as a bug")

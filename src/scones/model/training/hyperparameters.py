@@ -1,4 +1,4 @@
-"""The hyperparameters of `train`: names, defaults, ranges, and the parser; SageMaker hands every value as a string."""
+"""The hyperparameters of `train`: names, defaults, ranges, and their parser. SageMaker passes all values as strings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from scones.errors import HyperparameterError
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """`size` is the input's side in pixels, `width` the channels of the first layer, `digest` names the data set.
+    """The parsed hyperparameters.
 
-    `alpha` is the share of wrong ones among accepted that the gate certifies, one number or `<class>:<number>,...`;
-    `delta` is the probability that a certificate is wrong.
+    `size` is the input's side in pixels, `width` the number of channels of the first layer, and `digest` names the data
+    set. `alpha` is the error rate that is certified for accepted predictions: one number for all classes, or
+    `<class>:<number>,...`. `delta` is the probability that any certificate is wrong.
     """
 
     epochs: int = 22
@@ -31,13 +32,16 @@ class Hyperparameters:
     digest: str = ""
 
     def alphas(self, classes: Sequence[str]) -> list[float]:
-        """`alpha` for each class; raises HyperparameterError where one is missing, unknown or out of (0, 0.5]."""
+        """Return `alpha` for each class.
+
+        Raises HyperparameterError if a class is missing or unknown, or a value is not in (0, 0.5].
+        """
+        # A number for all classes has no name before it, and is found under the empty one.
         pairs = [part.rpartition(":") for part in self.alpha.split(",")]
-        given = {name.strip(): value for name, _, value in pairs}
-        names = set(given)
-        if names not in ({""}, set(classes)):
+        alphas = {name.strip(): value for name, _, value in pairs}
+        if set(alphas) not in ({""}, set(classes)):
             raise HyperparameterError(f"alpha is {self.alpha[:80]!r}; give one number, or one for each of the classes")
-        return [_share(given.get(name, given.get("", ""))) for name in classes]
+        return [_parse_share(alphas.get(name, alphas.get("", ""))) for name in classes]
 
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -57,45 +61,51 @@ _SHARE = re.compile(r"0?\.[0-9]{1,9}", re.ASCII)
 
 
 def parse(values: Mapping[str, object]) -> Hyperparameters:
-    """Read the values of hyperparameters.json; raises HyperparameterError with the name and what is allowed."""
+    """Parse the values of hyperparameters.json; missing ones have their defaults.
+
+    Raises HyperparameterError with the name and the allowed values if one is unknown, of a wrong type or out of range.
+    """
     names = [field.name for field in fields(Hyperparameters)]
     for name in values:
         if name not in names:
-            raise HyperparameterError(f"{name[:64]!r} is no hyperparameter; the known ones are {', '.join(names)}")
-    numbers = {name: _number(name, values[name]) for name in RANGES if name in values}
-    texts = {name: _text(name, values[name]) for name in ("alpha", "backbone", "digest") if name in values}
-    if not _DIGEST.fullmatch(texts.get("digest", "")):
-        raise HyperparameterError(f"digest is {texts['digest'][:80]!r}; it must be a SHA-256 digest in hexadecimal")
-    if texts.get("backbone", "none") not in BACKBONES:
-        raise HyperparameterError(f"backbone is {texts['backbone'][:80]!r}; it must be {' or '.join(BACKBONES)}")
-    for _, _, value in (part.rpartition(":") for part in texts.get("alpha", "0.1").split(",")):
-        _share(value)
-    return Hyperparameters(**numbers, **texts)  # type: ignore[arg-type]
+            raise HyperparameterError(f"{name[:64]!r} is not a hyperparameter; the known ones are {', '.join(names)}")
+    numbers = {name: _parse_number(name, values[name]) for name in RANGES if name in values}
+    strings = {name: _parse_string(name, values[name]) for name in ("alpha", "backbone", "digest") if name in values}
+    parameters = Hyperparameters(**numbers, **strings)  # type: ignore[arg-type]
+    if not _DIGEST.fullmatch(parameters.digest):
+        raise HyperparameterError(f"digest is {parameters.digest[:80]!r}; it must be a SHA-256 digest in hexadecimal")
+    if parameters.backbone not in BACKBONES:
+        raise HyperparameterError(f"backbone is {parameters.backbone[:80]!r}; it must be {' or '.join(BACKBONES)}")
+    # The names in `alpha` are checked by `alphas`, once the classes are known.
+    for part in parameters.alpha.split(","):
+        _parse_share(part.rpartition(":")[2])
+    return parameters
 
 
-def _text(name: str, value: object) -> str:
+def _parse_string(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise HyperparameterError(f"{name} is {str(value)[:80]!r}; it must be a string")
     return value
 
 
-def _share(value: str) -> float:
+def _parse_share(value: str) -> float:
     text = value.strip()
     if not _SHARE.fullmatch(text) or not 0 < float(text) <= 0.5:
         raise HyperparameterError(f"alpha has {value[:80]!r}; it must be a share above 0 and up to 0.5, such as 0.02")
     return float(text)
 
 
-def _number(name: str, value: object) -> float:
-    kind: type[float] = type(getattr(Hyperparameters, name))
+def _parse_number(name: str, value: object) -> float:
+    # The default's type: int for whole numbers, else float.
+    number_type: type[float] = type(getattr(Hyperparameters, name))
     low, high = RANGES[name]
     try:
-        number = kind(value) if isinstance(value, str) else None
+        number = number_type(value) if isinstance(value, str) else None
     except ValueError:
         number = None
     if number is None or not low <= number <= high:
-        what = "a whole number" if kind is int else "a number"
+        expected = "a whole number" if number_type is int else "a number"
         raise HyperparameterError(
-            f"{name} is {str(value)[:80]!r}; it must be {what} from {low:g} to {high:g} as a string"
+            f"{name} is {str(value)[:80]!r}; it must be {expected} from {low:g} to {high:g} as a string"
         )
     return number

@@ -1,18 +1,18 @@
-"""The network: a small residual one for pictures of 16 to 128 pixels; it loads torch, so `train` alone uses it."""
+"""The network: a small residual one for images of 16 to 128 pixels."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-# At 32 pixels, 36.1 million multiply-adds. The first layer keeps the resolution: spokes are a pixel wide.
+# 36.1 million multiply-adds at 32 pixels. The first layer keeps the resolution, because spokes are one pixel wide.
 WIDTH = 24
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, pre-activation (He et al. 2016, "Identity Mappings").
+    """Two 3x3 convolutions and a shortcut, pre-activation (He et al. 2016, "Identity Mappings").
 
-    More channels out than in halve the side.
+    If there are more channels out than in, the side is halved.
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -25,6 +25,7 @@ class Block(nn.Module):
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1, bias=False) if widens else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return [n, channels_out, side, side] for [n, channels_in, side, side], or half the side if it widens."""
         activated = functional.relu(self.norm1(x))
         shortcut = self.shortcut(functional.avg_pool2d(activated, 2, ceil_mode=True)) if self.shortcut else x
         residual: Tensor = self.conv2(functional.relu(self.norm2(self.conv1(activated))))
@@ -32,7 +33,10 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """[n, 3, size, size] -> logits [n, classes]; `features` is what pre-training hands on, `head` is always new."""
+    """Maps images [n, 3, size, size] to logits [n, classes].
+
+    Pre-training provides the weights of `features`; `head` always starts from random ones.
+    """
 
     def __init__(self, classes: int, width: int = WIDTH) -> None:
         super().__init__()
@@ -48,5 +52,6 @@ class Network(nn.Module):
         self.head = nn.Linear(8 * width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits [n, classes] of images [n, 3, size, size]."""
         logits: Tensor = self.head(self.features(images).mean((2, 3)))
         return logits

@@ -1,1 +1,1 @@
-"""When an answer is accepted: temperature, acceptance thresholds and the novelty score."""
+"""Which predictions can be accepted: temperature scaling, certified thresholds and the novelty score."""

@@ -1,13 +1,17 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.model.evaluation.metrics import (
+    N_BINS,
     brier,
     confusion,
     expected_calibration_error,
     precision,
+    reliability_bins,
     risk_coverage,
     wilson,
 )
@@ -26,7 +30,7 @@ def test_wilson_agrees_with_newcombe_1998(successes: int, trials: int, low: floa
 
 
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_holds_the_value_and_mirrors(case: tuple[int, int]) -> None:
+def test_the_wilson_interval_contains_the_value_and_is_symmetric(case: tuple[int, int]) -> None:
     successes, trials = case
     interval, mirror = wilson(successes, trials), wilson(trials - successes, trials)
     assert 0 <= interval["low"] <= interval["value"] <= interval["high"] <= 1
@@ -41,40 +45,49 @@ def test_more_trials_narrow_the_interval(case: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 0), (-1, 3), (4, 3)])
-def test_wilson_refuses_what_is_no_proportion(successes: int, trials: int) -> None:
-    with pytest.raises(ValueError, match="is no proportion"):
+def test_wilson_rejects_impossible_proportions(successes: int, trials: int) -> None:
+    with pytest.raises(ValueError, match="are not a proportion"):
         wilson(successes, trials)
 
 
 @given(labels)
-def test_confusion_counts_every_image_once_in_the_row_of_its_truth(pairs: list[tuple[int, int]]) -> None:
+def test_confusion_counts_each_image_once_in_the_row_of_its_class(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = np.array(pairs).T
     counts = confusion(truth, predicted, 4)
     assert counts.sum(axis=1).tolist() == np.bincount(truth, minlength=4).tolist()
     assert np.trace(counts) == (truth == predicted).sum()
 
 
-def test_precision_is_unknown_where_nothing_was_predicted() -> None:
+def test_precision_is_none_for_a_class_that_is_never_predicted() -> None:
     counts = confusion(np.array([0, 0, 1]), np.array([0, 0, 0]), 2)
     assert precision(counts, 0) == pytest.approx(2 / 3)
     assert precision(counts, 1) is None
 
 
 @given(predictions)
-def test_calibration_error_is_a_share(pairs: list[tuple[float, bool]]) -> None:
+def test_calibration_error_is_between_0_and_1(pairs: list[tuple[float, bool]]) -> None:
     confidence, correct = (np.array(column) for column in zip(*pairs, strict=True))
     assert 0 <= expected_calibration_error(confidence, correct.astype(bool)) <= 1
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
-def test_who_is_as_sure_as_right_has_no_calibration_error(outcomes: list[bool]) -> None:
+def test_a_calibrated_model_has_no_calibration_error(outcomes: list[bool]) -> None:
     correct = np.array(outcomes)
     assert expected_calibration_error(correct.astype(float), correct) == 0
 
 
 @given(st.integers(1, 60))
-def test_who_is_sure_and_always_wrong_has_all_of_it(count: int) -> None:
+def test_a_certain_model_that_is_always_wrong_has_calibration_error_1(count: int) -> None:
     assert expected_calibration_error(np.ones(count), np.zeros(count, bool)) == 1
+
+
+@given(predictions)
+def test_reliability_bins_cover_all_images_by_ascending_confidence(pairs: list[tuple[float, bool]]) -> None:
+    confidence, is_correct = (np.array(column) for column in zip(*pairs, strict=True))
+    bins = reliability_bins(confidence, is_correct)
+    assert len(bins) == min(N_BINS, len(pairs))
+    assert sum(part["n"] for part in bins) == len(pairs)
+    assert all(low["confidence"] <= high["confidence"] + 1e-9 for low, high in pairwise(bins))
 
 
 def test_calibration_error_is_the_gap_within_a_bin() -> None:
@@ -83,7 +96,7 @@ def test_calibration_error_is_the_gap_within_a_bin() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(1, 50))
-def test_the_brier_score_is_between_right_and_certainly_wrong(seed: int, classes: int, count: int) -> None:
+def test_the_brier_score_is_0_if_correct_and_2_if_certainly_wrong(seed: int, classes: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     probabilities, labels = rng.dirichlet(np.ones(classes), count), rng.integers(0, classes, count)
     assert 0 <= brier(probabilities, labels) <= 2
@@ -92,7 +105,7 @@ def test_the_brier_score_is_between_right_and_certainly_wrong(seed: int, classes
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
-def test_accepting_everything_risks_the_error_rate(drawn: list[tuple[float, bool]]) -> None:
+def test_the_risk_at_full_coverage_is_the_error_rate(drawn: list[tuple[float, bool]]) -> None:
     confidence, correct = (np.array(column) for column in zip(*drawn, strict=True))
     curve = risk_coverage(confidence, correct)
     assert len(curve) == len(drawn)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scones.errors import ModelArtifactError
 from scones.model.inference.classifier import Answer, Classifier, accepted, parse_description, softmax
-from scones.model.uncertainty.acceptance import NOTHING
+from scones.model.uncertainty.acceptance import ACCEPT_NOTHING
 
 CERTIFICATE = {
     "alpha": 0.02,
@@ -20,7 +20,7 @@ CERTIFICATE = {
     "bound": 0.0138,
     "coverage": 0.9,
 }
-RIGHT = {
+DESCRIPTION = {
     "classes": ["circle", "square"],
     "size": 16,
     "mean": [0.5, 0.5, 0.5],
@@ -32,7 +32,7 @@ RIGHT = {
     "digest": "",
     "version": "1",
 }
-THREE = {"classes": ["a", "b", "c"], "thresholds": [0.8] * 3, "certificates": [CERTIFICATE] * 3}
+THREE_CLASSES = {"classes": ["a", "b", "c"], "thresholds": [0.8] * 3, "certificates": [CERTIFICATE] * 3}
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -40,7 +40,7 @@ json_values = st.recursive(
 )
 
 
-def test_what_train_wrote_is_loaded_with_an_id_that_names_code_data_and_weights(trained: Path) -> None:
+def test_the_id_names_the_code_the_data_and_the_weights(trained: Path) -> None:
     classifier = Classifier(trained / "model")
     version, _, digests = classifier.id.partition("+")
     assert version == classifier.description["version"]
@@ -48,7 +48,7 @@ def test_what_train_wrote_is_loaded_with_an_id_that_names_code_data_and_weights(
     assert len(digests) == 17
 
 
-def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(trained: Path) -> None:
+def test_probabilities_sum_to_1_and_do_not_depend_on_the_batch(trained: Path) -> None:
     classifier = Classifier(trained / "model")
     images = np.random.default_rng(0).normal(size=(5, 3, 16, 16)).astype(np.float32)
     together, alone = classifier.answer(images), classifier.answer(images[3:4])
@@ -58,16 +58,18 @@ def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(trained: Path) 
 
 
 @given(st.floats(0.5, 1), st.floats(-5, 5))
-def test_only_what_is_confident_and_familiar_is_accepted(confidence: float, novelty: float) -> None:
+def test_only_confident_and_familiar_images_are_accepted(confidence: float, novelty: float) -> None:
     answer = Answer(np.array([[1 - confidence, confidence]]), np.array([novelty]))
-    about = parse_description(json.dumps(RIGHT | {"thresholds": [0.5, 0.9]}).encode())
-    assert accepted(answer, about).tolist() == [novelty <= -1 and confidence >= (0.9 if confidence > 0.5 else 0.5)]
+    description = parse_description(json.dumps(DESCRIPTION | {"thresholds": [0.5, 0.9]}).encode())
+    assert accepted(answer, description).tolist() == [
+        novelty <= -1 and confidence >= (0.9 if confidence > 0.5 else 0.5)
+    ]
 
 
 def test_a_class_without_a_certificate_is_never_accepted() -> None:
-    about = parse_description(json.dumps(RIGHT | {"thresholds": [NOTHING, 0.5]}).encode())
+    description = parse_description(json.dumps(DESCRIPTION | {"thresholds": [ACCEPT_NOTHING, 0.5]}).encode())
     certain = Answer(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([-9.0, -9.0]))
-    assert accepted(certain, about).tolist() == [False, True]
+    assert accepted(certain, description).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.json"])
@@ -78,34 +80,34 @@ def test_a_missing_file_is_named(trained: Path, tmp_path: Path, name: str) -> No
         Classifier(folder)
 
 
-def test_a_damaged_network_is_refused(trained: Path, tmp_path: Path) -> None:
+def test_a_damaged_network_is_rejected(trained: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(trained / "model", tmp_path / "model")
     (folder / "model.onnx").write_bytes(b"no network")
     with pytest.raises(ModelArtifactError, match=r"model\.onnx is not what"):
         Classifier(folder)
 
 
-def test_a_description_of_another_network_is_refused(trained: Path, tmp_path: Path) -> None:
+def test_a_description_of_another_network_is_rejected(trained: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(trained / "model", tmp_path / "model")
-    (folder / "model.json").write_text(json.dumps(RIGHT | THREE))
+    (folder / "model.json").write_text(json.dumps(DESCRIPTION | THREE_CLASSES))
     with pytest.raises(ModelArtifactError, match="logits for 3 classes"):
         Classifier(folder)
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("name", DESCRIPTION)
 @given(value=json_values)
 def test_a_wrong_field_is_named_or_the_description_is_valid(name: str, value: object) -> None:
     try:
-        parsed = parse_description(json.dumps(RIGHT | {name: value}).encode())
+        parsed = parse_description(json.dumps(DESCRIPTION | {name: value}).encode())
     except ModelArtifactError as error:
-        assert name in str(error) or name == "classes"  # noqa: PT017 - most values are refused, not all
+        assert name in str(error) or name == "classes"  # noqa: PT017 - most values are rejected, not all
         return
     assert len(parsed["thresholds"]) == len(parsed["classes"]) >= 2
     assert parsed["temperature"] > 0
 
 
 @given(st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_anything_else_is_no_description(text: bytes) -> None:
+def test_other_content_is_rejected(text: bytes) -> None:
     with pytest.raises(ModelArtifactError):
         parse_description(text)
 

@@ -13,13 +13,13 @@ from scones.errors import (
     TooFewImagesError,
     TooManyBadImagesError,
 )
-from scones.model.inference.dataset import Dataset, check_learnable, class_names, join, read, read_as_one
+from scones.model.inference.dataset import Dataset, check_learnable, class_names, join, read, read_negatives
 
 Shapes = Callable[..., None]
 CLASSES = ["circle", "square"]
 
 
-def test_images_come_in_the_order_of_classes_and_names(tmp_path: Path, shapes: Shapes) -> None:
+def test_images_are_in_the_order_of_classes_and_names(tmp_path: Path, shapes: Shapes) -> None:
     shapes(tmp_path, 3)
     (tmp_path / "circle" / ".DS_Store").write_bytes(b"x")
     data = read(tmp_path, ["square", "circle"], 16)
@@ -28,7 +28,7 @@ def test_images_come_in_the_order_of_classes_and_names(tmp_path: Path, shapes: S
     assert (data.pixels.shape, data.pixels.dtype) == ((6, 3, 16, 16), np.float32)
 
 
-def test_classes_are_the_sorted_folders(tmp_path: Path) -> None:
+def test_classes_are_the_sorted_folder_names(tmp_path: Path) -> None:
     for name in ("motorcycle", "bicycle", "unicycle", ".cache"):
         (tmp_path / name).mkdir()
     (tmp_path / "manifest.json").write_text("{}")
@@ -63,21 +63,21 @@ def test_a_class_that_the_model_does_not_know_is_named(tmp_path: Path, shapes: S
 def test_unreadable_images_are_counted_and_the_first_is_named(tmp_path: Path, shapes: Shapes) -> None:
     shapes(tmp_path, 3)
     for number in (1, 2):
-        (tmp_path / "square" / f"{number}.png").write_bytes(b"no picture")
+        (tmp_path / "square" / f"{number}.png").write_bytes(b"not an image")
     with pytest.raises(TooManyBadImagesError, match=r"2 of 6 images .*square/1\.png"):
         read(tmp_path, CLASSES, 16)
 
 
-def test_folders_of_other_things_share_one_label(tmp_path: Path, shapes: Shapes) -> None:
+def test_folders_of_negatives_share_one_label(tmp_path: Path, shapes: Shapes) -> None:
     shapes(tmp_path, 2)
-    data = join([read(tmp_path, CLASSES, 16), read_as_one(tmp_path, 2, 16)])
+    data = join([read(tmp_path, CLASSES, 16), read_negatives(tmp_path, 2, 16)])
     assert data.labels.tolist() == [0, 0, 1, 1, 2, 2, 2, 2]
     assert data.keys[4:] == data.keys[:4]
 
 
-def test_a_folder_without_folders_holds_no_other_things(tmp_path: Path) -> None:
+def test_a_folder_of_negatives_needs_subfolders(tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError, match="a folder for each kind"):
-        read_as_one(tmp_path, 2, 16)
+        read_negatives(tmp_path, 2, 16)
 
 
 def noise(labels: list[int]) -> Dataset:
@@ -90,21 +90,21 @@ def test_three_images_of_a_class_are_too_few() -> None:
         check_learnable(noise([0] * 10 + [1] * 3), CLASSES)
 
 
-def test_a_class_that_is_all_black_is_refused() -> None:
+def test_a_class_of_black_images_is_rejected() -> None:
     data = noise([0] * 10 + [1] * 10)
     data.pixels[10:] = -2
     with pytest.raises(BlankImagesError, match="all 10 images of class 'square'"):
         check_learnable(data, CLASSES)
 
 
-def test_one_picture_in_two_classes_is_refused_by_both_names() -> None:
+def test_the_same_image_in_two_classes_is_rejected_with_both_names() -> None:
     data = noise([0] * 10 + [1] * 10)
     data.pixels[3] = data.pixels[12]
-    with pytest.raises(ContradictingLabelsError, match=r"0/3\.png and 1/12\.png are the same picture"):
+    with pytest.raises(ContradictingLabelsError, match=r"0/3\.png and 1/12\.png are the same image"):
         check_learnable(data, CLASSES)
 
 
-def test_one_picture_twice_in_a_class_is_allowed() -> None:
+def test_the_same_image_twice_in_a_class_is_allowed() -> None:
     data = noise([0] * 10 + [1] * 10)
     data.pixels[3] = data.pixels[4]
     check_learnable(data, CLASSES)

@@ -34,7 +34,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
 
 
-def assert_array_or_rejected(data: bytes) -> None:
+def assert_decoded_or_rejected(data: bytes) -> None:
     try:
         array = pixels(data)
     except ImageRejectedError:
@@ -68,9 +68,9 @@ def test_every_kind_of_png_becomes_rgb(image: Image.Image, expected: list[float]
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG"])
-def test_of_several_pictures_the_first_counts(file_format: str) -> None:
-    red, *others = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime"))
-    data = encode(red, file_format, save_all=True, append_images=others)
+def test_the_first_frame_of_an_animation_is_decoded(file_format: str) -> None:
+    red, *other_frames = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime"))
+    data = encode(red, file_format, save_all=True, append_images=other_frames)
     np.testing.assert_allclose(pixels(data).mean(axis=(1, 2)), [1, 0, 0], atol=0.02)
 
 
@@ -80,7 +80,7 @@ def test_cmyk_becomes_rgb() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
-def test_exif_orientation_turns_the_picture_upright(file_format: str) -> None:
+def test_exif_orientation_rotates_the_image_upright(file_format: str) -> None:
     image = Image.new("RGB", (64, 64), "black")
     image.paste("white", (0, 0, 64, 32))
     exif = Image.Exif()
@@ -91,9 +91,9 @@ def test_exif_orientation_turns_the_picture_upright(file_format: str) -> None:
 
 
 def test_a_large_jpeg_looks_the_same_as_a_small_one() -> None:
-    sunrise = Image.radial_gradient("L")
-    large = encode(sunrise.resize((2000, 1000)), "JPEG", quality=95)
-    assert np.abs(pixels(large) - pixels(encode(sunrise))).mean() < 0.01
+    gradient = Image.radial_gradient("L")
+    large = encode(gradient.resize((2000, 1000)), "JPEG", quality=95)
+    assert np.abs(pixels(large) - pixels(encode(gradient))).mean() < 0.01
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_a_large_jpeg_looks_the_same_as_a_small_one() -> None:
     [
         (b"", "empty"),
         (b"\x89PNG" + bytes(IMAGE_BYTES), "over"),
-        (b"hello", "no image that is known"),
-        (encode(Image.new("RGB", (8, 8)), "TIFF"), "no image that is known"),
+        (b"hello", "not an image in a known format"),
+        (encode(Image.new("RGB", (8, 8)), "TIFF"), "not an image in a known format"),
         (encode(Image.new("RGB", (200, 200), "red"), "PNG")[:-60], "cannot be decoded"),
         (png_header(8000, 8000), "8000 x 8000 pixels"),
         (png_header(60000, 60000), "pixels"),
@@ -110,7 +110,7 @@ def test_a_large_jpeg_looks_the_same_as_a_small_one() -> None:
     ids=["empty", "too many bytes", "text", "TIFF", "truncated", "too many pixels", "bomb"],
 )
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_what_is_no_picture_is_rejected_with_a_reason(data: bytes, reason: str) -> None:
+def test_unusable_bytes_are_rejected_with_a_reason(data: bytes, reason: str) -> None:
     with pytest.raises(ImageRejectedError, match=reason) as caught:
         pixels(data)
     assert "\n" not in str(caught.value)
@@ -118,22 +118,23 @@ def test_what_is_no_picture_is_rejected_with_a_reason(data: bytes, reason: str) 
 
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_are_rejected(data: bytes) -> None:
-    assert_array_or_rejected(data)
+    assert_decoded_or_rejected(data)
 
 
 @given(data=st.data(), file_format=st.sampled_from(FORMATS))
-def test_damaged_pictures_are_an_array_or_rejected(
+def test_damaged_images_are_decoded_or_rejected(
     shape: Callable[..., bytes], data: st.DataObject, file_format: str
 ) -> None:
     damaged = bytearray(shape("circle", 0, file_format))
     for position in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=8)):
         damaged[position] ^= data.draw(st.integers(1, 255))
-    assert_array_or_rejected(bytes(damaged[: data.draw(st.integers(0, len(damaged)))]))
+    assert_decoded_or_rejected(bytes(damaged[: data.draw(st.integers(0, len(damaged)))]))
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=5))
-def test_training_and_serving_give_the_network_the_same_input(shape: Callable[..., bytes], seeds: list[int]) -> None:
-    files, mean, std = [shape("circle", seed, "JPEG") for seed in seeds], (0.5, 0.4, 0.3), (0.25, 0.2, 0.3)
+def test_training_and_serving_prepare_the_same_input(shape: Callable[..., bytes], seeds: list[int]) -> None:
+    files = [shape("circle", seed, "JPEG") for seed in seeds]
+    mean, std = (0.5, 0.4, 0.3), (0.25, 0.2, 0.3)
     one_by_one = np.stack([prepare(data, SIZE, mean, std) for data in files])
     together = normalise(np.stack([decode(data, SIZE) for data in files]), mean, std)
     np.testing.assert_array_equal(one_by_one, together)

@@ -14,7 +14,7 @@ class Noise(nn.Module):
         return images[:, :1].repeat(1, 8, 1, 1) + torch.rand(images.shape[0], 8, 1, 1)
 
 
-def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
+def test_an_export_that_differs_from_the_network_is_rejected(tmp_path: Path) -> None:
     network = Network(2, 1)
     network.features = nn.Sequential(Noise())
     with pytest.raises(ModelArtifactError, match="differs from the network"):

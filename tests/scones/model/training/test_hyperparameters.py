@@ -8,7 +8,7 @@ from scones.errors import HyperparameterError
 from scones.model.training.hyperparameters import RANGES, Hyperparameters, parse
 
 
-def test_nothing_gives_the_defaults() -> None:
+def test_missing_values_have_the_defaults() -> None:
     assert parse({}) == Hyperparameters()
 
 
@@ -20,7 +20,7 @@ def test_strings_become_numbers() -> None:
 
 @pytest.mark.parametrize("name", RANGES)
 @pytest.mark.parametrize("value", ["", "x", "nan", "inf", "-1", "1e300", 3, None, ["1"]])
-def test_a_value_out_of_range_is_named_with_what_is_allowed(name: str, value: object) -> None:
+def test_a_value_out_of_range_is_named_with_its_range(name: str, value: object) -> None:
     with pytest.raises(HyperparameterError, match=rf"^{name} is .* from .* to ") as caught:
         parse({name: value})
     assert f"{RANGES[name][1]:g}" in str(caught.value)
@@ -31,13 +31,13 @@ def test_whole_numbers_are_not_rounded() -> None:
         parse({"epochs": "2.5"})
 
 
-def test_an_unknown_name_is_named_beside_the_known_ones() -> None:
-    with pytest.raises(HyperparameterError, match=r"'epoch' is no hyperparameter; the known ones are epochs"):
+def test_an_unknown_name_is_listed_with_the_known_ones() -> None:
+    with pytest.raises(HyperparameterError, match=r"'epoch' is not a hyperparameter; the known ones are epochs"):
         parse({"epoch": "3"})
 
 
 @pytest.mark.parametrize("value", ["xyz", "../..", "a" * 65, 5])
-def test_a_manifest_that_is_no_digest_is_refused(value: object) -> None:
+def test_a_malformed_digest_is_rejected(value: object) -> None:
     with pytest.raises(HyperparameterError, match=r"^digest is"):
         parse({"digest": value})
 
@@ -47,7 +47,7 @@ def test_a_manifest_that_is_no_digest_is_refused(value: object) -> None:
         st.sampled_from([*RANGES, "digest", "alpha", "backbone"]) | st.text(), st.text() | st.none() | st.integers()
     )
 )
-def test_anything_is_parsed_within_range_or_refused_by_name(values: dict[str, object]) -> None:
+def test_any_value_is_parsed_within_its_range_or_rejected(values: dict[str, object]) -> None:
     try:
         parsed = asdict(parse(values))
     except HyperparameterError:
@@ -63,27 +63,27 @@ def test_anything_is_parsed_within_range_or_refused_by_name(values: dict[str, ob
         (" motorcycle:.5, bicycle:.1 ", [0.1, 0.5]),
     ],
 )
-def test_alpha_is_for_all_classes_or_for_each(alpha: str, expected: list[float]) -> None:
+def test_alpha_is_one_number_or_one_for_each_class(alpha: str, expected: list[float]) -> None:
     assert parse({"alpha": alpha}).alphas(["bicycle", "motorcycle"]) == expected
 
 
 @pytest.mark.parametrize("alpha", ["bicycle:0.05", "bicycle:0.05,car:0.01", "0.1,bicycle:0.1"])
-def test_alphas_of_other_classes_are_refused(alpha: str) -> None:
+def test_alphas_of_unknown_classes_are_rejected(alpha: str) -> None:
     with pytest.raises(HyperparameterError, match="give one number, or one for each"):
         parse({"alpha": alpha}).alphas(["bicycle", "motorcycle"])
 
 
 @pytest.mark.parametrize("alpha", ["", "0", "0.6", "1e-2", "nan", "-0.1", "bicycle", "bicycle:"])
-def test_an_alpha_that_is_no_share_is_refused(alpha: str) -> None:
+def test_a_malformed_alpha_is_rejected(alpha: str) -> None:
     with pytest.raises(HyperparameterError, match="it must be a share"):
         parse({"alpha": alpha})
 
 
-def test_an_unknown_backbone_is_refused() -> None:
+def test_an_unknown_backbone_is_rejected() -> None:
     with pytest.raises(HyperparameterError, match="default or none"):
         parse({"backbone": "resnet152"})
 
 
 @given(st.builds(Hyperparameters, **{name: st.integers(2, 10) for name in ("epochs", "batch_size", "folds")}))
-def test_what_is_written_as_strings_is_read_back(parameters: Hyperparameters) -> None:
+def test_parameters_survive_the_conversion_to_strings(parameters: Hyperparameters) -> None:
     assert parse({name: str(value) for name, value in asdict(parameters).items()}) == parameters

@@ -1,7 +1,7 @@
-"""Weights to start from: the convolutions of a network that was pre-trained on other pictures, in one npz file.
+"""Pre-trained weights to start from: the convolutions and norms of a network, in one npz file.
 
-`weights.npz` here is our own (see README.md); `tools/pretrain.py` makes such a file. Half precision is enough: the
-rounding is a thousandth of what fine-tuning changes.
+`weights.npz` is our own (see README.md), made by `tools/pretrain.py`. Half precision is enough: its rounding is a
+thousandth of what fine-tuning changes.
 """
 
 from __future__ import annotations
@@ -19,16 +19,24 @@ DEFAULT = Path(__file__).with_name("weights.npz")
 
 
 def save(network: Network, path: Path) -> None:
-    """Write the weights of `network.features`, as float16."""
-    state = network.features.state_dict()
-    kept = {name: value.cpu() for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    """Write the weights of `network.features` as float16."""
+    # Batch counters matter only for norms without momentum, and float16 could not hold them exactly.
+    state = {
+        name: value.cpu().to(torch.float16).contiguous().numpy()
+        for name, value in network.features.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
     with path.open("wb") as file:
-        np.savez(file, **{name: value.to(torch.float16).contiguous().numpy() for name, value in kept.items()})
+        np.savez(file, **state)
 
 
 def load(network: Network, path: Path) -> None:
-    """Put a file's weights into `network.features`; raises HyperparameterError where the file does not fit it."""
+    """Load a file's weights into `network.features`.
+
+    Raises HyperparameterError if the file is unreadable, lacks a weight, or is of another width.
+    """
     try:
+        # A pickle could run any code, and this file may be a user's.
         with np.load(path, allow_pickle=False) as file:
             state = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
         network.features.load_state_dict(state, strict=False)

@@ -16,29 +16,30 @@ IMAGE = REPOSITORY / "infra" / "image"
 def pins(name: str) -> dict[str, str]:
     """Package -> version of a requirements file, every line of which has a hash."""
     lines = (IMAGE / f"requirements-{name}.txt").read_text().splitlines()
-    found = [re.fullmatch(r"(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}", line) for line in lines if line[0] not in "#-"]
-    return {pin[1]: pin[2] for pin in found if pin or pytest.fail(f"{name}: a line without name, version and hash")}
+    matches = [re.fullmatch(r"(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}", line) for line in lines if line[0] not in "#-"]
+    return {pin[1]: pin[2] for pin in matches if pin or pytest.fail(f"{name}: a line without name, version and hash")}
 
 
 @pytest.mark.parametrize("extra", ["serve", "train"])
-def test_the_image_installs_what_the_extra_asks_for(extra: str) -> None:
+def test_the_container_image_installs_the_packages_of_the_extra(extra: str) -> None:
     extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted = [Requirement(line) for line in extras[extra] if not line.startswith("scones[")]
+    requirements = [Requirement(line) for line in extras[extra] if not line.startswith("scones[")]
     pinned = pins(extra)
-    assert len(wanted) > 1
-    for requirement in wanted:
+    assert len(requirements) > 1
+    for requirement in requirements:
         version = pinned.get(canonicalize_name(requirement.name), "nothing")
         assert requirement.specifier.contains(version), f"{requirement}, not {version}: run `make image-requirements`"
 
 
-def test_the_serving_image_has_no_torch_and_the_training_image_the_one_for_cpus_on_top_of_it() -> None:
-    serve, train = pins("serve"), pins("train")
+def test_only_the_training_image_has_torch_and_for_cpus() -> None:
+    serve = pins("serve")
+    train = pins("train")
     assert "torch" not in serve
     assert train["torch"].endswith("+cpu")
     assert not serve.keys() & train.keys()
 
 
-def test_the_base_and_every_package_are_pinned_by_their_hash() -> None:
+def test_the_base_image_and_all_packages_are_pinned_by_hash() -> None:
     dockerfile = (IMAGE / "Dockerfile").read_text()
     assert re.search(r"^ARG BASE=\S+@sha256:[0-9a-f]{64}$", dockerfile, re.MULTILINE)
     installs = [line for line in dockerfile.splitlines() if "pip install" in line]
@@ -47,7 +48,7 @@ def test_the_base_and_every_package_are_pinned_by_their_hash() -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "serve"])
-def test_each_program_on_path_runs_what_its_name_says(tmp_path: Path, name: str) -> None:
+def test_each_program_runs_by_its_name(tmp_path: Path, name: str) -> None:
     program = tmp_path / name
     program.write_bytes((IMAGE / "program").read_bytes())
     program.chmod(0o755)
