@@ -65,8 +65,8 @@ def test_any_number_of_classes_is_trained_evaluated_and_served(tmp_path: Path, c
     assert [certificate["delta"] for certificate in classifier.description["certificates"]] == [
         0.05 / classes
     ] * classes
-    picture = (job.test_images / names[-1] / "0.png").read_bytes()
-    answer = predict(classifier, [Picture(picture)])[0]
+    body = (job.test_images / names[-1] / "0.png").read_bytes()
+    answer = predict(classifier, [Picture(body)])[0]
     assert not isinstance(answer, ImageRejectedError)
     assert (answer["labels"], len(answer["probabilities"])) == (names, classes)
     assert answer["label"] in names

@@ -103,7 +103,7 @@ def fit_folds_in_parallel(tasks: list[FoldTask]) -> list[tuple[NDArray[np.float3
             return list(pool.map(fit_fold, tasks))
     except BrokenProcessPool as error:
         raise TrainingKilledError(
-            "a process that fits a fold was killed, most likely out of memory; use an instance with more"
+            "a process that fits a fold was killed, most likely out of memory; use an instance with more memory"
         ) from error
 
 
