@@ -76,7 +76,8 @@ def test_the_audit_lists_images_whose_label_is_contradicted(trained: Path) -> No
 
 def test_the_network_in_the_archive_takes_any_number_of_images(trained: Path) -> None:
     session = onnxruntime.InferenceSession(trained / "model" / "model.onnx")
-    (image,), outputs = session.get_inputs(), session.get_outputs()
+    (image,) = session.get_inputs()
+    outputs = session.get_outputs()
     assert (image.name, image.shape, image.type) == ("image", ["n", 3, 16, 16], "tensor(float)")
     shapes = [output.shape for output in session.run(None, {"image": np.zeros((5, 3, 16, 16), np.float32)})]
     assert [output.name for output in outputs] == ["logits", "novelty", "activation_map"]

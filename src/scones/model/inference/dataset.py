@@ -71,7 +71,11 @@ def read(
 def read_negatives(
     folder: Path, label: int, size: int, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
 ) -> Dataset:
-    """Read the images of all folders in `folder` with one label for all of them. Raises the errors of `read`."""
+    """Read the images of all folders in `folder`, with one label for all of them.
+
+    Raises DataNotFoundError if `folder` has none, TooFewImagesError if one is empty, TooManyBadImagesError if an
+    image is unreadable.
+    """
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     if not names:
         raise DataNotFoundError(f"{folder} has no folder of images; give it a folder for each kind of negatives")

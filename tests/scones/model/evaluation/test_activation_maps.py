@@ -39,7 +39,8 @@ def test_each_prediction_gets_the_map_of_its_own_image_and_class(trained: Path) 
 
 
 def test_a_map_shows_the_difference_to_the_other_classes() -> None:
-    own, other = np.array([[5.0, 1.0]]), np.array([[1.0, 1.0]])
+    own = np.array([[5.0, 1.0]])
+    other = np.array([[1.0, 1.0]])
     assert relative_map(np.stack([own, other]).astype(np.float32), 0) == [[1.0, 0.0]]
     assert relative_map(np.stack([own, other]).astype(np.float32), 1) == [[-1.0, 0.0]]
 

@@ -32,7 +32,8 @@ def test_wilson_agrees_with_newcombe_1998(successes: int, trials: int, low: floa
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_wilson_interval_contains_the_value_and_is_symmetric(case: tuple[int, int]) -> None:
     successes, trials = case
-    interval, mirror = wilson(successes, trials), wilson(trials - successes, trials)
+    interval = wilson(successes, trials)
+    mirror = wilson(trials - successes, trials)
     assert 0 <= interval["low"] <= interval["value"] <= interval["high"] <= 1
     assert interval["low"] == pytest.approx(1 - mirror["high"])
     assert interval["low"] < interval["high"]
@@ -40,7 +41,9 @@ def test_the_wilson_interval_contains_the_value_and_is_symmetric(case: tuple[int
 
 @given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_more_trials_narrow_the_interval(case: tuple[int, int]) -> None:
-    few, many = wilson(*case), wilson(case[0] * 4, case[1] * 4)
+    successes, trials = case
+    few = wilson(successes, trials)
+    many = wilson(successes * 4, trials * 4)
     assert many["high"] - many["low"] < few["high"] - few["low"]
 
 
@@ -91,14 +94,16 @@ def test_reliability_bins_cover_all_images_by_ascending_confidence(pairs: list[t
 
 
 def test_calibration_error_is_the_gap_within_a_bin() -> None:
-    confidence, correct = np.full(300, 0.9), np.arange(300) % 2 == 0
+    confidence = np.full(300, 0.9)
+    correct = np.arange(300) % 2 == 0
     assert expected_calibration_error(confidence, correct) == pytest.approx(0.4)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(1, 50))
 def test_the_brier_score_is_0_if_correct_and_2_if_certainly_wrong(seed: int, classes: int, count: int) -> None:
     rng = np.random.default_rng(seed)
-    probabilities, labels = rng.dirichlet(np.ones(classes), count), rng.integers(0, classes, count)
+    probabilities = rng.dirichlet(np.ones(classes), count)
+    labels = rng.integers(0, classes, count)
     assert 0 <= brier(probabilities, labels) <= 2
     assert brier(np.eye(classes)[labels], labels) == 0
     assert brier(np.eye(classes)[(labels + 1) % classes], labels) == 2

@@ -51,7 +51,8 @@ def test_the_id_names_the_code_the_data_and_the_weights(trained: Path) -> None:
 def test_probabilities_sum_to_1_and_do_not_depend_on_the_batch(trained: Path) -> None:
     classifier = Classifier(trained / "model")
     images = np.random.default_rng(0).normal(size=(5, 3, 16, 16)).astype(np.float32)
-    together, alone = classifier.answer(images), classifier.answer(images[3:4])
+    together = classifier.answer(images)
+    alone = classifier.answer(images[3:4])
     assert together.probabilities.sum(axis=1) == pytest.approx(np.ones(5))
     np.testing.assert_allclose(together.probabilities[3:4], alone.probabilities, atol=1e-6)
     np.testing.assert_allclose(together.novelty[3:4], alone.novelty, atol=1e-5)

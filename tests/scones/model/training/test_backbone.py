@@ -14,7 +14,8 @@ from scones.model.training.network import Network
 
 def test_saved_weights_are_loaded_to_half_precision(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    source, target = Network(5, 2), Network(3, 2)
+    source = Network(5, 2)
+    target = Network(3, 2)
     backbone.save(source, tmp_path / "weights.npz")
     backbone.load(target, tmp_path / "weights.npz")
     images = torch.randn(4, 3, 16, 16)

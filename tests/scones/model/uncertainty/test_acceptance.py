@@ -85,7 +85,8 @@ def test_the_certificate_agrees_with_what_its_threshold_accepts(seed: int, count
 @pytest.mark.parametrize("sharpness", [0.3, 1.0, 3.0])
 def test_the_certified_rate_is_exceeded_no_more_often_than_delta(sharpness: float) -> None:
     """The true rate above a threshold is the mean of the error curve `0.2 * (1 - u) ** sharpness` over ranks u."""
-    rng, alpha, delta, runs = np.random.default_rng(0), 0.05, 0.1, 2000
+    rng = np.random.default_rng(0)
+    alpha, delta, runs = 0.05, 0.1, 2000
     exceeded = 0
     for _ in range(runs):
         rank = rng.random(400)
