@@ -1,4 +1,4 @@
-"""Application Auto Scaling for SageMaker's endpoints: targets and policies are kept, checked and listed.
+"""Application Auto Scaling for SageMaker's endpoints: scalable targets and policies are stored, checked and listed.
 
 Nothing is scaled by them: here a variant is one process, whatever its instance count says.
 """
@@ -7,86 +7,80 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
-import botocore.session
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
 from ministack import app
 from ministack.core import router
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 from ministack.services import stepfunctions, tagging
 
+from localaws import wire
 from localaws.services.sagemaker import store
+from localaws.wire import ApiError, UnknownOperationException, ValidationException
 
 _SERVICE = "application-autoscaling"
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _RESOURCE = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
 
 Request = dict[str, Any]
-# By ResourceId; a target's policies and tags are in its record, and go with it.
+# By ResourceId. A target's policies and tags are part of its record, so that they are deleted with it.
 _targets = AccountRegionScopedDict()
 
 
-class AutoScalingError(Exception):
-    """Base of the errors that this API answers with; a class's name is the code that AWS sends."""
+class ObjectNotFoundException(ApiError):
+    """Raised if a scalable target or a policy is not registered."""
 
 
-class ValidationException(AutoScalingError):
-    """A request that is malformed, or a resource that cannot be scaled."""
-
-
-class ObjectNotFoundException(AutoScalingError):
-    """No such target or policy is registered."""
-
-
-class ResourceNotFoundException(AutoScalingError):
-    """No target has this ARN."""
-
-
-class UnknownOperationException(AutoScalingError):
-    """An operation that is not here."""
+class ResourceNotFoundException(ApiError):
+    """Raised if no scalable target has the requested ARN."""
 
 
 def register(request: Request) -> Request:
-    """Add a target, or replace what the request says of one. Raises ValidationException where nothing can scale."""
+    """Register a scalable target, or change the members that the request has.
+
+    Raises ValidationException if the resource has no instances or the capacities are not a range.
+    """
     resource = request["ResourceId"]
     _require_instances(resource)
-    known = _targets.get(resource, {"CreationTime": time.time(), "_Tags": {}, "_Policies": {}})
-    tags = {**known["_Tags"], **request.pop("Tags", {})}
-    target = {**known, **request, "ScalableTargetARN": _arn(resource), "_Tags": tags}
+    existing = _targets.get(resource, {"CreationTime": time.time(), "_Tags": {}, "_Policies": {}})
+    tags = {**existing["_Tags"], **request.pop("Tags", {})}
+    target = {**existing, **request, "ScalableTargetARN": _arn(resource), "_Tags": tags}
+    # Either capacity may be left out of a later request, so the merged record is checked and not the request.
     if not 0 <= target.get("MinCapacity", -1) <= target.get("MaxCapacity", -1):
-        raise ValidationException("MinCapacity and MaxCapacity are needed, and the first must not exceed the second")
+        raise ValidationException(
+            "MinCapacity and MaxCapacity are required, and MinCapacity must not exceed MaxCapacity"
+        )
     _targets[resource] = target
     return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
 
 def describe_targets(request: Request) -> Request:
-    wanted = request.get("ResourceIds") or list(_targets)
-    return {"ScalableTargets": [_public(_targets[name]) for name in wanted if name in _targets]}
+    """List the targets with the requested ResourceIds, or all targets."""
+    names = request.get("ResourceIds") or list(_targets)
+    return {"ScalableTargets": [_public(_targets[name]) for name in names if name in _targets]}
 
 
 def deregister(request: Request) -> Request:
-    """Drop a target with its policies. Raises ObjectNotFoundException."""
+    """Delete a target and its policies. Raises ObjectNotFoundException if it is not registered."""
     _find(request)
     del _targets[request["ResourceId"]]
     return {}
 
 
 def put_policy(request: Request) -> Request:
-    """Add or replace a target-tracking policy of a target. Raises ObjectNotFoundException, ValidationException."""
-    if (
-        request.get("PolicyType") != "TargetTrackingScaling"
-        or "TargetTrackingScalingPolicyConfiguration" not in request
-    ):
+    """Add or replace a target-tracking policy.
+
+    Raises ObjectNotFoundException if its target is not registered, and ValidationException for any other policy type.
+    """
+    is_tracking = request.get("PolicyType") == "TargetTrackingScaling"
+    if not is_tracking or "TargetTrackingScalingPolicyConfiguration" not in request:
         raise ValidationException("Only PolicyType TargetTrackingScaling, with its configuration, is implemented here")
-    target, name = _find(request), request["PolicyName"]
+    target = _find(request)
+    name = request["PolicyName"]
     arn = f"{target['ScalableTargetARN'].replace('scalable-target', 'scaling-policy')}:policyName/{name}"
     policy = {**request, "PolicyARN": arn, "Alarms": [], "CreationTime": time.time()}
     _targets[request["ResourceId"]] = {**target, "_Policies": {**target["_Policies"], name: policy}}
@@ -94,16 +88,20 @@ def put_policy(request: Request) -> Request:
 
 
 def describe_policies(request: Request) -> Request:
+    """List the policies of the requested resource and of the requested names; each filter is optional."""
     policies = [policy for target in _targets.values() for policy in target["_Policies"].values()]
+    resource = request.get("ResourceId")
+    names = request.get("PolicyNames")
     matching = [
-        policy for policy in policies if policy["ResourceId"] == request.get("ResourceId", policy["ResourceId"])
+        policy
+        for policy in policies
+        if resource in (None, policy["ResourceId"]) and (not names or policy["PolicyName"] in names)
     ]
-    names = request.get("PolicyNames") or [policy["PolicyName"] for policy in matching]
-    return {"ScalingPolicies": [policy for policy in matching if policy["PolicyName"] in names]}
+    return {"ScalingPolicies": matching}
 
 
 def delete_policy(request: Request) -> Request:
-    """Raises ObjectNotFoundException."""
+    """Delete a policy. Raises ObjectNotFoundException if the target or the policy is not registered."""
     target = _find(request)
     policies = dict(target["_Policies"])
     if policies.pop(request["PolicyName"], None) is None:
@@ -113,7 +111,7 @@ def delete_policy(request: Request) -> Request:
 
 
 def list_tags(request: Request) -> Request:
-    """Raises ResourceNotFoundException."""
+    """List a target's tags. Raises ResourceNotFoundException if no target has the ARN."""
     for target in _targets.values():
         if target["ScalableTargetARN"] == request["ResourceARN"]:
             return {"Tags": target["_Tags"]}
@@ -132,21 +130,23 @@ _OPERATIONS: dict[str, Callable[[Request], Request]] = {
 
 
 def _find(request: Request) -> Request:
-    found: Request | None = _targets.get(request["ResourceId"])
-    if found is None:
+    target: Request | None = _targets.get(request["ResourceId"])
+    if target is None:
         raise ObjectNotFoundException(f"No scalable target found for resource ID: {request['ResourceId']}")
-    return found
+    return target
 
 
 def _require_instances(resource: str) -> None:
-    name = _RESOURCE.fullmatch(resource)
-    endpoint = store.ENDPOINTS.get(name[1]) if name else None
+    match = _RESOURCE.fullmatch(resource)
+    endpoint = store.ENDPOINTS.get(match[1]) if match else None
     variants = {variant["VariantName"]: variant for variant in (endpoint or {}).get("ProductionVariants", [])}
-    if not name or "DesiredInstanceCount" not in variants.get(name[2], {}):
-        raise ValidationException(f"{resource} is no variant of an endpoint here that runs on instances")
+    # Only variants on instances have DesiredInstanceCount; serverless variants scale without targets.
+    if not match or "DesiredInstanceCount" not in variants.get(match[2], {}):
+        raise ValidationException(f"{resource} is not a variant that runs on instances of an endpoint here")
 
 
 def _arn(resource: str) -> str:
+    # AWS's identifier is random. A digest gives a target the same ARN when it is registered again.
     digest = hashlib.sha256(resource.encode()).hexdigest()[:34]
     return f"arn:aws:{_SERVICE}:{get_region()}:{get_account_id()}:scalable-target/{digest}"
 
@@ -158,53 +158,41 @@ def _public(target: Request) -> Request:
 
 
 def call(operation: str, request: Request) -> Request:
-    """Run one operation; timestamps are seconds since the epoch. Raises AutoScalingError."""
+    """Run one operation; timestamps are seconds since the epoch. Raises ApiError as AWS would."""
     implementation = _OPERATIONS.get(operation)
     if implementation is None:
         raise UnknownOperationException(f"{operation} is not implemented by this local Application Auto Scaling")
-    report = ParamValidator().validate(request, _service_model().operation_model(operation).input_shape)
-    if report.has_errors():
-        raise ValidationException(report.generate_report())
-    for member, only in (("ServiceNamespace", "sagemaker"), ("ScalableDimension", _DIMENSION)):
-        if request.get(member, only) != only:
-            raise ValidationException(f"{member} {request[member]!r} is not implemented here, only {only!r} is")
-    return implementation(dict(request))
-
-
-@cache
-def _service_model() -> ServiceModel:
-    return botocore.session.get_session().get_service_model(_SERVICE)
+    members = wire.drop_nulls(request)
+    wire.validate(_SERVICE, operation, members)
+    for member, supported in (("ServiceNamespace", "sagemaker"), ("ScalableDimension", _DIMENSION)):
+        if members.get(member, supported) != supported:
+            raise ValidationException(f"{member} {members[member]!r} is not implemented here, only {supported!r} is")
+    return implementation(members)
 
 
 async def handle_request(
     _method: str, _path: str, headers: Mapping[str, str], body: bytes, _query: object
-) -> tuple[int, dict[str, str], bytes]:
-    """The engine's entry point."""
+) -> wire.Answer:
+    """Answer an HTTP request; the engine's entry point."""
+    operation = headers.get("x-amz-target", "").rpartition(".")[2]
     try:
-        request = json.loads(body or b"{}")
-        answer = call(headers.get("x-amz-target", "").rpartition(".")[2], request)
-    except (ValueError, RecursionError) as error:
-        return _refusal(ValidationException(f"The request body is not JSON: {error}"))
-    except AutoScalingError as error:
-        return _refusal(error)
-    return 200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
-
-
-def _refusal(error: AutoScalingError) -> tuple[int, dict[str, str], bytes]:
-    code = type(error).__name__
-    body = json.dumps({"__type": code, "message": str(error)}).encode()
-    return 400, {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": code}, body
+        return wire.json_answer(call(operation, wire.parse(body)))
+    except ApiError as error:
+        return wire.error_answer(error)
 
 
 def get_state() -> dict[str, Any]:
+    """Return what the engine's persistence saves."""
     return {"targets": copy.deepcopy(_targets)}
 
 
 def load_persisted_state(data: dict[str, Any]) -> None:
+    """Restore what `get_state` returned."""
     _targets.update(data.get("targets") or {})
 
 
 def reset() -> None:
+    """Delete every target, for the engine's own reset."""
     _targets.clear()
 
 
@@ -221,9 +209,9 @@ def install() -> None:
         "service_key": _SERVICE,
     }
     stepfunctions._AWS_SDK_ERROR_PREFIX["applicationautoscaling"] = "ApplicationAutoScaling"
-    tagging._COLLECTORS[_SERVICE] = _tags
+    tagging._COLLECTORS[_SERVICE] = _collect_tags
 
 
-def _tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
+def _collect_tags() -> Iterator[tuple[str, list[dict[str, str]]]]:
     for target in list(_targets.values()):
         yield target["ScalableTargetARN"], [{"Key": key, "Value": value} for key, value in target["_Tags"].items()]

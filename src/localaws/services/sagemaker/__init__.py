@@ -1,6 +1,6 @@
 """SageMaker on this machine: jobs and endpoints are processes under SageMaker's container contract.
 
-Plugs into ministack's registries and imports nothing that the server does not need until then.
+Plugs into ministack's registries. Imported by the server alone: the command line starts without it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from localaws.services.sagemaker.hosting import blue_green, capture
 
 
 def install(images: ImageRegistry) -> None:
-    """Register the service with the engine; `images` says what an image URI runs."""
-    container.use(images)
+    """Register the service with the engine; `images` maps image URIs to commands."""
+    container.use_images(images)
     app._loaded_modules["sagemaker"] = state
     app._state_map["sagemaker"] = "sagemaker"
     app.SERVICE_REGISTRY["sagemaker"] = {"module": "sagemaker"}
@@ -31,10 +31,11 @@ def install(images: ImageRegistry) -> None:
 
 
 def shutdown() -> None:
-    """End every endpoint's process and write what was captured.
+    """End every endpoint's process and write the captured invocations that are left.
 
-    Jobs end with the server's other children, and are Failed at the next start.
+    Jobs end with the server's other child processes, and become Failed at the next start.
     """
+    # First, so that no container that is ended here is recorded as a failure.
     store.freeze()
     blue_green.shutdown()
     capture.flush()

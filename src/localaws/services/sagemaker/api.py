@@ -1,21 +1,20 @@
-"""SageMaker's API: which operation a request is, and its answer or its error on the wire."""
+"""SageMaker's API: the dispatch of a request to its operation, and the answer or error on the wire."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from localaws import wire
 from localaws.services.sagemaker import registry, store, tags
-from localaws.services.sagemaker.errors import SageMakerError, SerializationException, UnknownOperationException
 from localaws.services.sagemaker.hosting import endpoint_configs, endpoints, models, runtime
 from localaws.services.sagemaker.jobs import processing, training, transform
+from localaws.wire import Answer, ApiError, SerializationException, UnknownOperationException
 
-_OPERATIONS = {
+_OPERATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     **training.OPERATIONS,
     **processing.OPERATIONS,
     **transform.OPERATIONS,
@@ -25,63 +24,54 @@ _OPERATIONS = {
     **registry.OPERATIONS,
     **tags.OPERATIONS,
 }
-_REQUEST_BYTES = 4 * 1024 * 1024
+_MAX_REQUEST_BYTES = 4 * 1024 * 1024
 # Invocations wait for containers: they must not use up the threads that the engine's other services share.
 _invocations = ThreadPoolExecutor(64, thread_name_prefix="sagemaker-invocation")
 
-Answer = tuple[int, dict[str, str], bytes]
-
 
 def call(operation: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Run an operation of the control plane; timestamps are seconds since the epoch. Raises SageMakerError."""
+    """Run an operation of the control plane; timestamps are seconds since the epoch. Raises ApiError as AWS would."""
     implementation = _OPERATIONS.get(operation)
     if implementation is None:
         raise UnknownOperationException(f"{operation} is not implemented by this local SageMaker")
-    given = {name: value for name, value in request.items() if value is not None}
-    wire.validate(operation, given)
+    members = wire.drop_nulls(request)
+    wire.validate("sagemaker", operation, members)
     with store.LOCK:
-        return wire.shape_answer(operation, implementation(given))
+        return wire.shape_answer("sagemaker", operation, implementation(members))
 
 
 def operations() -> frozenset[str]:
-    """The names of the operations that exist."""
+    """Return the names of the implemented operations."""
     return frozenset(_OPERATIONS)
 
 
 async def handle_request(method: str, path: str, headers: Mapping[str, str], body: bytes, _query: object) -> Answer:
-    """The engine's entry point for both SageMaker's control plane and its runtime."""
-    # Names of headers are in lower case, or the engine would make one JSON type of every JSON type.
+    """Answer a request to SageMaker's control plane or its runtime; the engine's entry point.
+
+    `headers` have lower-case names.
+    """
     if runtime.is_invocation(path):
         return await _invoke(path, headers, body)
     operation = headers.get("x-amz-target", "").rpartition(".")[2] or f"{method} {path}"
     try:
-        answer = call(operation, _parse(body))
-    except SageMakerError as error:
-        content = json.dumps({"__type": error.code, "message": str(error)}).encode()
-        return error.status, _headers("application/x-amz-json-1.1", error), content
-    return 200, _headers("application/x-amz-json-1.1"), json.dumps(answer).encode()
+        return wire.json_answer(call(operation, _parse(body)))
+    except ApiError as error:
+        return wire.error_answer(error)
 
 
 async def _invoke(path: str, headers: Mapping[str, str], body: bytes) -> Answer:
     run = contextvars.copy_context().run
     try:
         reply = await asyncio.get_running_loop().run_in_executor(_invocations, run, runtime.invoke, path, headers, body)
-    except SageMakerError as error:
-        return error.status, _headers("application/json", error), runtime.error_members(error)
+    except ApiError as error:
+        # The runtime speaks REST-JSON, whose errors have another body than the control plane's.
+        error_headers = {"content-type": "application/json", "x-amzn-errortype": error.code}
+        return error.status, error_headers, runtime.error_body(error)
+    # Header names stay in lower case, or the engine would rewrite the container's JSON type to one of its own.
     return reply.status, dict(reply.headers), reply.body
 
 
-def _headers(content_type: str, error: SageMakerError | None = None) -> dict[str, str]:
-    return {"content-type": content_type, **({"x-amzn-errortype": error.code} if error else {})}
-
-
-def _parse(body: bytes | str) -> dict[str, Any]:
-    if len(body) > _REQUEST_BYTES:
-        raise SerializationException(f"The request body has over {_REQUEST_BYTES} bytes")
-    try:
-        request = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise SerializationException(f"The request body is not JSON: {error}") from error
-    if not isinstance(request, dict):
-        raise SerializationException("The request body is not a JSON object")
-    return request
+def _parse(body: bytes) -> dict[str, Any]:
+    if len(body) > _MAX_REQUEST_BYTES:
+        raise SerializationException(f"The request body has over {_MAX_REQUEST_BYTES} bytes")
+    return wire.parse(body)

@@ -1,28 +1,42 @@
-"""The other services of the local AWS, called in process. For threads only: never from the server's event loop."""
+"""Calls to the other services of the local AWS, in process. For threads only: never from the server's event loop."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 from ministack import app
 
-Answer = tuple[int, Mapping[str, str], bytes]
+from localaws.wire import Answer
 
 
-def call(
-    service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]
-) -> Answer:
-    """One request in the caller's account and region, without the network: a job may read thousands of objects."""
+class HttpRequest(NamedTuple):
+    """An HTTP request to a service of the engine; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    query: Mapping[str, str] = {}
+
+
+def call(service: str, request: HttpRequest) -> Answer:
+    """Return a service's answer to `request` in the caller's account and region."""
+    # In process and not over the network, because a job may read thousands of objects.
     answer: Answer = app.call_service_handler_sync(
-        app.SERVICE_HANDLERS[service], method, path, dict(headers), body, dict(query)
+        app.SERVICE_HANDLERS[service],
+        request.method,
+        request.path,
+        dict(request.headers),
+        request.body,
+        dict(request.query),
     )
     return answer
 
 
-def call_logs(action: str, **members: Any) -> int:
-    """One operation of CloudWatch Logs; gives the HTTP status."""
+def call_logs(action: str, members: Mapping[str, object]) -> int:
+    """Run an operation of CloudWatch Logs and return the HTTP status."""
     headers = {"x-amz-target": f"Logs_20140328.{action}", "content-type": "application/x-amz-json-1.1"}
-    status, _, _ = call("logs", "POST", "/", headers, json.dumps(members).encode(), {})
+    status, _, _ = call("logs", HttpRequest("POST", "/", headers, json.dumps(members).encode()))
     return status

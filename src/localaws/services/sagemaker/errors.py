@@ -1,53 +1,33 @@
-"""Errors that SageMaker's API answers with; a class's name is the code that AWS sends. Raised anywhere in this package.
+"""Errors of SageMaker's API beyond those that all APIs share, and the failures of a container.
 
-SageMaker answers most missing or duplicate resources with ValidationException, whatever its API reference lists.
+SageMaker answers with ValidationException for most missing or duplicate resources, whatever its API reference lists.
 """
 
 from __future__ import annotations
 
-
-class SageMakerError(Exception):
-    """Base of the tree; the message is the one that the client sees."""
-
-    status = 400
-
-    @property
-    def code(self) -> str:
-        return type(self).__name__
+from localaws.wire import ApiError
 
 
-class ValidationException(SageMakerError):
-    """A request that is malformed, or names what is not there."""
+class ResourceInUse(ApiError):
+    """Raised if a job of this name exists."""
 
 
-class SerializationException(SageMakerError):
-    """A body that is not JSON, or a member of the wrong type."""
+class ConflictException(ApiError):
+    """Raised if a model package group still contains packages."""
 
 
-class UnknownOperationException(SageMakerError):
-    """An operation that this SageMaker does not have."""
+class ValidationError(ApiError):
+    """The runtime's name for a bad request: raised if an endpoint does not exist or a body is too large."""
 
 
-class ResourceInUse(SageMakerError):
-    """A job of this name exists."""
-
-
-class ConflictException(SageMakerError):
-    """A model package group that still holds packages."""
-
-
-class ValidationError(SageMakerError):
-    """The runtime's name for a bad request: an endpoint that is not there, a body that is too large."""
-
-
-class ServiceUnavailable(SageMakerError):
-    """The endpoint exists but nothing answers at the moment; clients retry it."""
+class ServiceUnavailable(ApiError):
+    """Raised if an endpoint exists but nothing answers at the moment; clients retry it."""
 
     status = 503
 
 
-class ModelError(SageMakerError):
-    """The container answered with another status than 2xx (0: it did not answer)."""
+class ModelError(ApiError):
+    """Raised if the container answers with a status other than 2xx; status 0 means that it did not answer."""
 
     status = 424
 
@@ -61,8 +41,8 @@ class ModelError(SageMakerError):
 
 
 class ContainerError(Exception):
-    """A container, or what it needs, failed; the message becomes the job's or the endpoint's FailureReason."""
+    """Raised if a container or its data fails. The message becomes the FailureReason of the job or the endpoint."""
 
 
 class UnhealthyError(ContainerError):
-    """A serving container that did not answer its ping in time."""
+    """Raised if a serving container does not answer its ping in time."""

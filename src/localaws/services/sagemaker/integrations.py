@@ -1,16 +1,17 @@
-"""Step Functions' ways to SageMaker: the optimized integrations, with `.sync`, and `aws-sdk:sagemaker:*`.
+"""Step Functions' integrations with SageMaker: the optimized ones, with `.sync`, and `aws-sdk:sagemaker:*`.
 
-Errors are named as on AWS. Optimized integrations go through Java's SDK 1 there: SageMaker.AmazonSageMakerException,
-and for the API's own errors `SageMaker.<Error>Exception` (the Retry of the example in the developer guide's page
-connect-sagemaker). `aws-sdk` goes through SDK 2: SageMaker.SageMakerException instead of the first. Timestamps are
-milliseconds in the former and ISO 8601 in the latter. A job that does not complete is States.TaskFailed, its cause the
-Describe answer as JSON.
+Errors are named as on AWS, where optimized integrations use version 1 of the Java SDK and `aws-sdk` version 2. A
+validation error is SageMaker.AmazonSageMakerException in the former and SageMaker.SageMakerException in the latter;
+other errors are `SageMaker.<Error>Exception` in both, as in the Retry of the developer guide's page connect-sagemaker.
+Timestamps are milliseconds in the former and ISO 8601 in the latter. A job that does not complete raises
+States.TaskFailed, with the Describe answer as JSON for its cause.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,12 +19,12 @@ from ministack.services import stepfunctions
 
 from localaws import wire
 from localaws.services.sagemaker import api
-from localaws.services.sagemaker.errors import SageMakerError, ValidationException
 from localaws.services.stepfunctions import context
+from localaws.wire import ApiError, ValidationException
 
 OPTIMIZED = "arn:aws:states:::sagemaker:"
 AWS_SDK = "arn:aws:states:::aws-sdk:sagemaker:"
-# Whether `.sync` exists: the job's Describe and Stop take its name alone.
+# Whether the action has `.sync`, which needs a job whose Describe and Stop take its name alone.
 _OPTIMIZED_ACTIONS = {
     "createTrainingJob": True,
     "createProcessingJob": True,
@@ -45,7 +46,7 @@ def install() -> None:
 
 
 def resources() -> frozenset[str]:
-    """Every Resource of a Task that is served here."""
+    """Return every Resource of a Task that is implemented here."""
     optimized = {f"{OPTIMIZED}{action}" for action in _OPTIMIZED_ACTIONS}
     synchronous = {f"{OPTIMIZED}{action}.sync" for action, has_sync in _OPTIMIZED_ACTIONS.items() if has_sync}
     sdk = {f"{AWS_SDK}{name[:1].lower()}{name[1:]}" for name in api.operations()}
@@ -61,12 +62,13 @@ def _optimized(resource: str, request: dict[str, Any]) -> dict[str, Any]:
     noun = operation.removeprefix("Create")
     request = {**request, "Tags": [*(request.get("Tags") or []), _MANAGED_TAG]}
     _call(operation, request, "AmazonSageMakerException", _milliseconds)
-    return _await(noun, {f"{noun}Name": request[f"{noun}Name"]})
+    return _wait_for_job(noun, {f"{noun}Name": request[f"{noun}Name"]})
 
 
-def _await(noun: str, name: dict[str, str]) -> dict[str, Any]:
-    """The Describe answer of a job that completed. Raises States.TaskFailed for any other end."""
-    is_told = False
+def _wait_for_job(noun: str, name: dict[str, str], sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+    """Return the Describe answer of a job that completed. Raises States.TaskFailed if it failed or was stopped."""
+    is_stop_requested = False
+    # Ends with the job, whose run time or invocations have limits of their own.
     while True:
         described = _call(f"Describe{noun}", name, "AmazonSageMakerException", _milliseconds)
         status = described[f"{noun}Status"]
@@ -74,16 +76,17 @@ def _await(noun: str, name: dict[str, str]) -> dict[str, Any]:
             return described
         if status in ("Failed", "Stopped"):
             raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(described))
-        if not context.is_running() and not is_told:
-            is_told = True
+        # An execution that was stopped or timed out stops its job, as on AWS.
+        if not context.is_running() and not is_stop_requested:
+            is_stop_requested = True
             _call(f"Stop{noun}", name, "AmazonSageMakerException", _milliseconds)
-        time.sleep(_POLL_SECONDS)
+        sleep(_POLL_SECONDS)
 
 
 def _aws_sdk(resource: str, request: dict[str, Any]) -> dict[str, Any]:
     _require_supported(resource)
     action = resource.removeprefix(AWS_SDK)
-    return _call(action[:1].upper() + action[1:], request, "SageMakerException", _iso)
+    return _call(action[:1].upper() + action[1:], request, "SageMakerException", _iso_8601)
 
 
 def _require_supported(resource: str) -> None:
@@ -91,16 +94,19 @@ def _require_supported(resource: str) -> None:
         raise stepfunctions._ExecutionError("States.Runtime", f"The resource {resource} is not supported")
 
 
-def _call(operation: str, request: dict[str, Any], generic: str, timestamp: Any) -> dict[str, Any]:
+def _call(
+    operation: str, request: dict[str, Any], validation_error: str, convert_timestamp: Callable[[float], object]
+) -> dict[str, Any]:
     try:
         answer = api.call(operation, request)
-    except SageMakerError as error:
-        name = generic if isinstance(error, ValidationException) else _exception_name(error)
+    except ApiError as error:
+        name = validation_error if isinstance(error, ValidationException) else _exception_name(error)
         raise stepfunctions._ExecutionError(f"SageMaker.{name}", str(error)) from error
-    return wire.map_timestamps(operation, answer, timestamp)
+    return wire.map_timestamps("sagemaker", operation, answer, convert_timestamp)
 
 
-def _exception_name(error: SageMakerError) -> str:
+def _exception_name(error: ApiError) -> str:
+    # Java's SDKs append "Exception" to ResourceInUse, but not to ConflictException.
     return error.code if error.code.endswith("Exception") else f"{error.code}Exception"
 
 
@@ -108,5 +114,5 @@ def _milliseconds(seconds: float) -> int:
     return int(seconds * 1000)
 
 
-def _iso(seconds: float) -> str:
+def _iso_8601(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

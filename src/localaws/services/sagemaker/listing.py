@@ -1,4 +1,4 @@
-"""Filtering, sorting and paging of the List operations, which all take the same parameters."""
+"""Filters, sorting and pages of the List operations, which all have the same parameters."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from localaws.services.sagemaker.errors import ValidationException
 from localaws.services.sagemaker.store import Record
+from localaws.wire import ValidationException
 
 _DEFAULT_RESULTS = 10
 
 
 def page(records: Iterable[Record], request: dict[str, Any], key: str, *, name: str, status: str = "") -> Record:
-    """One page of `records` under `key`, with NextToken where more follow.
+    """Return one page of `records` under `key`, with NextToken if more follow.
 
-    `name` and `status` are the record's members that NameContains, SortBy and StatusEquals look at.
-    Raises ValidationException for a NextToken that we did not give.
+    `name` and `status` are the record's members that NameContains, SortBy and StatusEquals refer to.
+    Raises ValidationException for a NextToken that this function did not return.
     """
-    chosen = [record for record in records if _matches(record, request, name, status)]
-    member = {"Name": name, "Status": status}.get(request.get("SortBy", ""), request.get("SortBy", "CreationTime"))
+    matching = [record for record in records if _matches(record, request, name, status)]
+    sort_by = request.get("SortBy", "CreationTime")
+    member = {"Name": name, "Status": status}.get(sort_by, sort_by)
     descending = request.get("SortOrder", "Descending") == "Descending"
-    chosen.sort(key=lambda record: record.get(member) or record["CreationTime"], reverse=descending)
+    matching.sort(key=lambda record: record.get(member) or record["CreationTime"], reverse=descending)
     start = _offset(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_RESULTS)
-    token = {"NextToken": base64.urlsafe_b64encode(str(end).encode()).decode()} if end < len(chosen) else {}
-    return {key: chosen[start:end], **token}
+    answer: Record = {key: matching[start:end]}
+    if end < len(matching):
+        answer["NextToken"] = base64.urlsafe_b64encode(str(end).encode()).decode()
+    return answer
 
 
 def _matches(record: Record, request: dict[str, Any], name: str, status: str) -> bool:
@@ -38,19 +41,20 @@ def _matches(record: Record, request: dict[str, Any], name: str, status: str) ->
     # Nothing here has a warm pool or a training plan, so nothing matches one.
     if "WarmPoolStatusEquals" in request or "TrainingPlanArnEquals" in request:
         return False
-    return all(
-        _inside(record.get(member), request.get(f"{member}After"), request.get(f"{member}Before"))
-        for member in ("CreationTime", "LastModifiedTime")
-    )
+    return all(_is_within(record, request, member) for member in ("CreationTime", "LastModifiedTime"))
 
 
-def _inside(time: float | None, after: Any, before: Any) -> bool:
+def _is_within(record: Record, request: dict[str, Any], member: str) -> bool:
+    time = record.get(member)
     if time is None:
         return True
+    after = request.get(f"{member}After")
+    before = request.get(f"{member}Before")
     return (after is None or time >= _seconds(after)) and (before is None or time <= _seconds(before))
 
 
 def _seconds(timestamp: float | str) -> float:
+    # Most SDKs send seconds since the epoch; state machines may pass ISO 8601.
     if not isinstance(timestamp, str):
         return timestamp
     try:

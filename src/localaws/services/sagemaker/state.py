@@ -1,4 +1,4 @@
-"""SageMaker as the engine's persistence sees a service: a module with its stores, `get_state` and the way back."""
+"""SageMaker as the engine's persistence expects a service: a module of stores, with functions that save and restore."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from localaws.services.sagemaker.store import (
     TRANSFORM_JOBS,
 )
 
-# Saving looks for stores among the names of this module, which is why they are imported one by one.
+# The engine finds stores by the names in this module, which is why they are imported one by one.
 _STORES = {
     "training_jobs": TRAINING_JOBS,
     "processing_jobs": PROCESSING_JOBS,
@@ -36,16 +36,18 @@ _STORES = {
 
 
 def get_state() -> dict[str, Any]:
+    """Return a consistent copy of all stores, of every account and region."""
     with LOCK:
         return {key: AccountRegionScopedDict.from_dict(store.to_dict()) for key, store in _STORES.items()}
 
 
 def load_persisted_state(data: dict[str, Any]) -> None:
-    """Take over what `get_state` gave; running jobs have failed, and endpoints start again."""
+    """Restore what `get_state` returned: jobs that were running become Failed, and endpoints start again."""
     with LOCK:
         for key, store in _STORES.items():
             store.update(data.get(key) or {})
-    scopes = {scoped[:2] for store in _STORES.values() for scoped in store.to_dict()}
+    # Keys are (account, region, name), and recovery runs once for each account and region.
+    scopes = {scoped_name[:2] for store in _STORES.values() for scoped_name in store.to_dict()}
     for account, region in scopes:
         with request_scope(account, region), LOCK:
             for kind in (training.KIND, processing.KIND, transform.KIND):
@@ -54,7 +56,7 @@ def load_persisted_state(data: dict[str, Any]) -> None:
 
 
 def reset() -> None:
-    """Forget every record, for the engine's own reset; what is running goes on until the server stops."""
+    """Delete every record, for the engine's own reset; running processes end with the server."""
     with LOCK:
         for store in _STORES.values():
             store.clear()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localaws.services.sagemaker import api
-from localaws.services.sagemaker.errors import SageMakerError
+from localaws.wire import ApiError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -67,5 +67,5 @@ def test_regions_do_not_see_each_other(account, name):
 @settings(max_examples=60, deadline=None)
 @given(operation=st.sampled_from(CREATING), request=st.dictionaries(st.text(max_size=20), JSON, max_size=4))
 def test_whatever_is_asked_the_answer_is_an_error_of_sagemaker(operation, request):
-    with pytest.raises(SageMakerError):
+    with pytest.raises(ApiError):
         api.call(operation, request)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws.services.sagemaker.errors import ValidationException
 from localaws.services.sagemaker.listing import page
+from localaws.wire import ValidationException
 
 
 def _records(count):

@@ -1,7 +1,7 @@
-"""One container under SageMaker's contract: a folder that stands for /opt/ml, an environment, and a process.
+"""A container under SageMaker's contract, as a process with an environment and a folder that replaces /opt/ml.
 
-Runs a program of an image as `COMMAND PROGRAM ARGS...`. The program learns where /opt/ml is from the variable
-`<IMAGE>_ML_ROOT`. Sees no network or file-system isolation: the image's programs are the user's own.
+A program of an image runs as `COMMAND PROGRAM ARGS...`, and reads the location of /opt/ml from the variable
+`<IMAGE>_ML_ROOT`. The process is not isolated from the network or the file system: the image's programs are the user's.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from localaws.server import processes
 from localaws.services.sagemaker.errors import ContainerError
 
 _CONTAINER_ROOT = PurePosixPath("/opt/ml")
+_MAX_TEXT_CHARS = 4096
 _images = ImageRegistry({})
 
 
-def use(images: ImageRegistry) -> None:
-    """From now on image URIs are looked up in `images`."""
+def use_images(images: ImageRegistry) -> None:
+    """Look up image URIs in `images` from now on."""
     global _images
     _images = images
 
 
 @contextmanager
 def workspace(purpose: str) -> Iterator[Path]:
-    """A folder with `ml` (the ML root), `tmp` and `home`, removed at the end."""
+    """Create a folder with `ml` (the ML root), `tmp` and `home`, and delete it at the end."""
     folder = make_workspace(purpose)
     try:
         yield folder
@@ -43,7 +44,7 @@ def workspace(purpose: str) -> Iterator[Path]:
 
 
 def make_workspace(purpose: str) -> Path:
-    """As `workspace`, for a container that outlives the caller, who removes it."""
+    """Create a folder as `workspace` does, for a container that outlives its caller, who deletes it."""
     folder = Path(tempfile.mkdtemp(prefix=f"sagemaker-{purpose}-"))
     for name in ("ml", "tmp", "home"):
         (folder / name).mkdir()
@@ -51,7 +52,8 @@ def make_workspace(purpose: str) -> Path:
 
 
 def local_path(folder: Path, path: str) -> Path:
-    """Where a container's path below /opt/ml lies. Raises ContainerError for any other path."""
+    """Return the local path of a container's path below /opt/ml. Raises ContainerError for any other path."""
+    # Paths come from requests: one with `..` could reach the user's own files.
     inside = PurePosixPath(path)
     if not inside.is_relative_to(_CONTAINER_ROOT) or ".." in inside.parts:
         raise ContainerError(f"ClientError: LocalPath {path!r} is not below {_CONTAINER_ROOT}")
@@ -59,10 +61,10 @@ def local_path(folder: Path, path: str) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """The beginning of a text file that the container may have written; empty where it has not."""
+    """Return the first 4096 characters of a file that the container may have written, or an empty string."""
     try:
         with path.open(errors="replace") as file:
-            return file.read(4096)
+            return file.read(_MAX_TEXT_CHARS)
     except OSError:
         return ""
 
@@ -70,7 +72,7 @@ def read_text(path: Path) -> str:
 def start(
     image_uri: str, program: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start `program` of the image with its output on a pipe. Raises ContainerError where it cannot start."""
+    """Start `program` of the image with its output on a pipe. Raises ContainerError if it cannot start."""
     try:
         name, command = _images.resolve(image_uri)
         argv = [*command, *program]
@@ -81,8 +83,8 @@ def start(
         raise ContainerError(f"ClientError: The image {image_uri} does not start: {error}") from error
 
 
-def _environment(name: str, folder: Path, own: Mapping[str, str]) -> dict[str, str]:
-    # HOME is in the folder so that no program finds the user's own AWS credentials, or leaves anything there.
+def _environment(name: str, folder: Path, requested: Mapping[str, str]) -> dict[str, str]:
+    # HOME is in the folder so that no program reads the user's AWS credentials or writes to the user's home.
     inherited = {key: os.environ[key] for key in ("PATH", "LANG", "PYTHONPATH") if key in os.environ}
     return {
         **inherited,
@@ -92,5 +94,5 @@ def _environment(name: str, folder: Path, own: Mapping[str, str]) -> dict[str, s
         "AWS_REGION": get_region(),
         "AWS_DEFAULT_REGION": get_region(),
         f"{re.sub('[^A-Za-z0-9]', '_', name).upper()}_ML_ROOT": str(folder / "ml"),
-        **own,
+        **requested,
     }

@@ -1,4 +1,4 @@
-"""Standard output of a container, line by line into CloudWatch Logs while it runs, and its metrics."""
+"""A container's output: its lines go to CloudWatch Logs while it runs, and its metrics are parsed from them."""
 
 from __future__ import annotations
 
@@ -14,71 +14,76 @@ from ministack.core.responses import get_account_id, get_region
 
 from localaws.services.sagemaker import engine
 
-# CloudWatch Logs refuses events over 256 KiB, of which it counts 26 bytes for itself.
-_LONGEST_LINE = 262_144 - 26
-_LAST_LINES = 20
+# CloudWatch Logs rejects events over 256 KiB, which include 26 bytes of its own.
+_MAX_LINE_LENGTH = 262_144 - 26
+_TAIL_LINES = 20
 
 
 class LogStream:
-    """One stream of CloudWatch Logs; group and stream are made at the first line."""
+    """A stream of CloudWatch Logs; the group and the stream are created with the first line."""
 
     def __init__(self, group: str, stream: str) -> None:
-        self.group, self.stream = group, stream
-        self._made = False
-        self._last: deque[str] = deque(maxlen=_LAST_LINES)
+        self.group = group
+        self.stream = stream
+        self._is_created = False
+        self._last_lines: deque[str] = deque(maxlen=_TAIL_LINES)
 
     @property
     def arn(self) -> str:
+        """The stream's ARN in the caller's account and region."""
         return f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{self.group}:log-stream:{self.stream}"
 
     @property
     def tail(self) -> str:
-        """The last lines, for a reason of failure."""
-        return "\n".join(self._last)
+        """The last 20 lines, for a FailureReason."""
+        return "\n".join(self._last_lines)
 
     def put(self, lines: list[str]) -> None:
-        self._last.extend(lines)
-        if not self._made:
-            engine.call_logs("CreateLogGroup", logGroupName=self.group)
-            engine.call_logs("CreateLogStream", logGroupName=self.group, logStreamName=self.stream)
-            self._made = True
+        """Append lines to the stream, each cut to the length that CloudWatch Logs accepts."""
+        self._last_lines.extend(lines)
+        names = {"logGroupName": self.group, "logStreamName": self.stream}
+        if not self._is_created:
+            # A group that exists already is an error that changes nothing.
+            engine.call_logs("CreateLogGroup", {"logGroupName": self.group})
+            engine.call_logs("CreateLogStream", names)
+            self._is_created = True
         now = int(time.time() * 1000)
-        events = [{"timestamp": now, "message": line[:_LONGEST_LINE]} for line in lines]
-        engine.call_logs("PutLogEvents", logGroupName=self.group, logStreamName=self.stream, logEvents=events)
+        events = [{"timestamp": now, "message": line[:_MAX_LINE_LENGTH]} for line in lines]
+        engine.call_logs("PutLogEvents", {**names, "logEvents": events})
 
 
-class Metrics:
-    """The last value of each metric that MetricDefinitions find in a log; the regex's first group is the value."""
+class MetricParser:
+    """The last value of each metric of MetricDefinitions; the first group of a Regex is the value."""
 
     def __init__(self, definitions: Iterable[dict[str, str]]) -> None:
         self._patterns = [(definition["Name"], re.compile(definition["Regex"])) for definition in definitions]
         self._values: dict[str, dict[str, str | float]] = {}
 
-    def read(self, lines: Iterable[str]) -> None:
+    def parse(self, lines: Iterable[str]) -> None:
+        """Read the values in `lines`; a value that is not a number is ignored."""
         for line in lines:
             for name, pattern in self._patterns:
-                found = pattern.search(line)
-                if found and found.groups():
+                match = pattern.search(line)
+                if match and match.groups():
+                    # TypeError: an optional group that did not match is None.
                     with suppress(TypeError, ValueError):
-                        self._values[name] = {
-                            "MetricName": name,
-                            "Value": float(found.group(1)),
-                            "Timestamp": time.time(),
-                        }
+                        value = float(match.group(1))
+                        self._values[name] = {"MetricName": name, "Value": value, "Timestamp": time.time()}
 
     @property
     def final(self) -> list[dict[str, str | float]]:
+        """The members of FinalMetricDataList."""
         return list(self._values.values())
 
 
 def follow(process: subprocess.Popen[bytes], on_lines: Callable[[list[str]], None]) -> None:
-    """Give the lines of the process's output to `on_lines` as they come, until it closes its output."""
+    """Pass the lines of the process's output to `on_lines` as they arrive, until the output is closed."""
     assert process.stdout is not None  # noqa: S101 - callers start it with a pipe
     rest = b""
     while chunk := os.read(process.stdout.fileno(), 65_536):
         *lines, rest = (rest + chunk).split(b"\n")
-        # A program that never ends its line must not fill our memory.
-        if len(rest) > _LONGEST_LINE:
+        # A program that never ends its line must not fill the server's memory.
+        if len(rest) > _MAX_LINE_LENGTH:
             lines, rest = [*lines, rest], b""
         if lines:
             on_lines([line.rstrip(b"\r").decode(errors="replace") for line in lines])

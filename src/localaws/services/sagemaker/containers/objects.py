@@ -1,4 +1,4 @@
-"""S3 as jobs and endpoints use it: prefixes to folders, files to objects."""
+"""S3 for jobs and endpoints: prefixes are downloaded to folders, files and archives uploaded to objects."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 
 from localaws.services.sagemaker import engine
+from localaws.services.sagemaker.engine import HttpRequest
 from localaws.services.sagemaker.errors import ContainerError
 
-_S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+_XML_NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
-def parse(uri: str) -> tuple[str, str]:
-    """Bucket and key of `s3://bucket/key`. Raises ContainerError for anything else."""
+def parse_uri(uri: str) -> tuple[str, str]:
+    """Return bucket and key of `s3://bucket/key`. Raises ContainerError for anything else."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket:
         raise ContainerError(f"ClientError: {uri!r} is not an S3 URI")
@@ -24,34 +25,37 @@ def parse(uri: str) -> tuple[str, str]:
 
 
 def relative_name(key: str, prefix: str) -> str:
-    """Where SageMaker puts an object of an S3Prefix: below the prefix's last slash, or below the prefix as a folder."""
+    """Return the path that SageMaker gives an object of an S3Prefix inside the channel's folder."""
+    # Below the prefix if that is a folder; otherwise the prefix may end within a name, and its last slash counts.
     rest = key[len(prefix) :]
     if rest.startswith("/") or (rest and prefix.endswith("/")):
         return rest.lstrip("/")
     return key[prefix.rfind("/") + 1 :]
 
 
-def find(uri: str, *, may_be_empty: bool = False) -> Iterator[tuple[str, str]]:
-    """URI and relative name of every object whose key begins with the URI's; the marks of folders are none.
+def list_objects(uri: str, *, may_be_empty: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield URI and relative name of every object whose key begins with the URI's.
 
-    Raises ContainerError where there is no object, unless there `may_be` none.
+    Raises ContainerError if no object matches, unless `may_be_empty`.
     """
-    bucket, prefix = parse(uri)
-    for key in _keys(bucket, prefix):
+    bucket, prefix = parse_uri(uri)
+    is_empty = True
+    for key in _list_keys(bucket, prefix):
+        # A key that ends with a slash is the console's marker of a folder.
         if not key.endswith("/"):
-            may_be_empty = True
+            is_empty = False
             yield f"s3://{bucket}/{key}", relative_name(key, prefix)
-    if not may_be_empty:
+    if is_empty and not may_be_empty:
         raise ContainerError(f'ClientError: Data download failed:NoSuchKey (404): no S3 objects found under "{uri}"')
 
 
 def download_prefix(uri: str, folder: Path, is_stopped: Callable[[], bool], *, may_be_empty: bool = False) -> None:
-    """Every object whose key begins with the URI's, into `folder`, until `is_stopped`.
+    """Download every object whose key begins with the URI's into `folder`, until `is_stopped`.
 
-    Raises ContainerError where there is none, unless it `may_be_empty`, and where a key would leave the folder.
+    Raises ContainerError if no object matches, unless `may_be_empty`, or if a key would leave the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for source, name in find(uri, may_be_empty=may_be_empty):
+    for source, name in list_objects(uri, may_be_empty=may_be_empty):
         if is_stopped():
             return
         target = _inside(folder, name)
@@ -60,37 +64,35 @@ def download_prefix(uri: str, folder: Path, is_stopped: Callable[[], bool], *, m
 
 
 def get(uri: str) -> bytes:
-    """Raises ContainerError, naming the object, where it cannot be read."""
-    bucket, key = parse(uri)
-    status, _, body = engine.call("s3", "GET", f"/{bucket}/{quote(key)}", {}, b"", {})
+    """Return an object's content. Raises ContainerError, with its URI, if it cannot be read."""
+    status, _, body = engine.call("s3", HttpRequest("GET", _path(uri)))
     if status != 200:
         raise ContainerError(f"ClientError: Data download failed:{_error_code(body)} ({status}): {uri}")
     return body
 
 
 def put(uri: str, body: bytes) -> None:
-    """Raises ContainerError, naming the object, where it cannot be written."""
-    bucket, key = parse(uri)
+    """Write an object. Raises ContainerError, with its URI, if it cannot be written."""
     headers = {"content-type": "application/octet-stream", "content-length": str(len(body))}
-    status, _, answer = engine.call("s3", "PUT", f"/{bucket}/{quote(key)}", headers, body, {})
+    status, _, answer = engine.call("s3", HttpRequest("PUT", _path(uri), headers, body))
     if status != 200:
         raise ContainerError(f"ClientError: Artifact upload failed:{_error_code(answer)} ({status}): {uri}")
 
 
 def delete(uri: str) -> None:
-    """Whether or not there is such an object."""
-    bucket, key = parse(uri)
-    engine.call("s3", "DELETE", f"/{bucket}/{quote(key)}", {}, b"", {})
+    """Delete an object, if it exists."""
+    engine.call("s3", HttpRequest("DELETE", _path(uri)))
 
 
 def upload_folder(folder: Path, uri: str) -> None:
+    """Upload every file in `folder` and its subfolders below the URI. Raises ContainerError if S3 refuses."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             put(f"{uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
 
 def upload_archive(folder: Path, uri: str) -> None:
-    """The folder's content as a gzipped tar archive, with names relative to the folder."""
+    """Upload a folder's content as a gzipped tar archive with relative names. Raises ContainerError if S3 refuses."""
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w:gz") as archive:
             for path in sorted(folder.iterdir()):
@@ -100,7 +102,10 @@ def upload_archive(folder: Path, uri: str) -> None:
 
 
 def unpack_archive(uri: str, folder: Path) -> None:
-    """Raises ContainerError where the object is no archive, or one that would write outside the folder."""
+    """Extract an archive into `folder`.
+
+    Raises ContainerError if the object is not a tar archive, or if it would write outside the folder.
+    """
     with tempfile.TemporaryFile() as file:
         file.write(get(uri))
         file.seek(0)
@@ -111,17 +116,23 @@ def unpack_archive(uri: str, folder: Path) -> None:
             raise ContainerError(f"ClientError: Failed to extract model data archive from {uri}: {error}") from error
 
 
-def _keys(bucket: str, prefix: str) -> Iterator[str]:
+def _path(uri: str) -> str:
+    bucket, key = parse_uri(uri)
+    return f"/{bucket}/{quote(key)}"
+
+
+def _list_keys(bucket: str, prefix: str) -> Iterator[str]:
+    # URL encoding, because XML cannot hold every character that a key may have.
     query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
     while True:
-        status, _, body = engine.call("s3", "GET", f"/{bucket}", {}, b"", query)
+        status, _, body = engine.call("s3", HttpRequest("GET", f"/{bucket}", query=query))
         if status != 200:
             raise ContainerError(f"ClientError: Data download failed:{_error_code(body)} ({status}): s3://{bucket}")
-        # The document is our own engine's.
+        # The document comes from this process.
         root = ElementTree.fromstring(body)  # noqa: S314
-        for node in root.iter(f"{_S3}Key"):
+        for node in root.iter(f"{_XML_NAMESPACE}Key"):
             yield unquote(node.text or "")
-        token = root.findtext(f"{_S3}NextContinuationToken")
+        token = root.findtext(f"{_XML_NAMESPACE}NextContinuationToken")
         if not token:
             return
         query["continuation-token"] = token

@@ -1,7 +1,7 @@
-"""The fleet: which servers answer for which endpoint, and how others take their place.
+"""Blue/green deployments: the containers that serve each endpoint, and their replacement.
 
-A new set of servers is started beside the old one, which serves until all of the new are healthy, and ends once its
-last invocation has.
+New containers start beside the old ones, which serve until all of the new ones are healthy, and end after their last
+invocation.
 """
 
 from __future__ import annotations
@@ -19,94 +19,98 @@ from typing import Any
 from localaws.services.sagemaker import store
 from localaws.services.sagemaker.containers.logs import LogStream
 from localaws.services.sagemaker.errors import ContainerError, ServiceUnavailable, ValidationError
-from localaws.services.sagemaker.hosting.serving_container import Server
+from localaws.services.sagemaker.hosting.serving_container import ServingContainer
 
 _LOG = logging.getLogger("localaws")
 _LOG_GROUP = "/aws/sagemaker/Endpoints"
 _SHUTDOWN_GRACE_SECONDS = 3.0
 
 Variant = Mapping[str, Any]
-_fleet: dict[str, list[Server]] = {}
+# The containers in service by endpoint ARN; guarded by the store's lock.
+_fleet: dict[str, list[ServingContainer]] = {}
 
 
-def deploy(arn: str, name: str, variants: Sequence[Variant], then: Callable[[str | None], bool]) -> None:
-    """Start servers for `variants` on a thread; `then` gets None, or why they do not start.
+def deploy(arn: str, name: str, variants: Sequence[Variant], on_end: Callable[[str | None], bool]) -> None:
+    """Start containers for `variants` on a thread; `on_end` receives None, or the reason why they did not start.
 
-    `then` is called with the store locked; where it answers False the endpoint is gone, and the servers with it.
+    `on_end` is called with the store locked. If it returns False, the endpoint was deleted, and the containers end.
     """
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(_deploy, arn, name, variants, then), name=arn, daemon=True).start()
+    threading.Thread(target=context.run, args=(_deploy, arn, name, variants, on_end), name=arn, daemon=True).start()
 
 
-def withdraw(arn: str) -> None:
-    """Take the endpoint's servers away; each ends when its last invocation has."""
+def remove(arn: str) -> None:
+    """Take the endpoint out of service; each container ends after its last invocation."""
     with store.LOCK:
-        servers = _fleet.pop(arn, [])
-    for server in servers:
-        threading.Thread(target=server.retire, daemon=True).start()
+        containers = _fleet.pop(arn, [])
+    for container in containers:
+        threading.Thread(target=container.drain, daemon=True).start()
 
 
 @contextmanager
-def borrowed(arn: str, target_variant: str | None) -> Iterator[Server]:
-    """A server of the endpoint, by the variants' weights or of the variant that the caller wants.
+def acquire(arn: str, target_variant: str | None) -> Iterator[ServingContainer]:
+    """Yield a container of the endpoint, of the target variant or by the variants' weights, until the block ends.
 
-    Raises ServiceUnavailable where the endpoint has no server, ValidationError where it has not that variant.
+    Raises ServiceUnavailable if the endpoint has no container yet, ValidationError if it does not have the variant.
     """
     with store.LOCK:
-        servers = _fleet.get(arn, [])
-        if not servers:
+        containers = _fleet.get(arn, [])
+        if not containers:
             raise ServiceUnavailable("The endpoint is starting; try again")
-        server = _choose(servers, target_variant)
-        server.acquire()
+        container = _choose(containers, target_variant)
+        # Under the lock, so that an update cannot drain the container between the choice and the invocation.
+        container.acquire()
     try:
-        yield server
+        yield container
     finally:
-        server.release()
+        container.release()
 
 
 def shutdown() -> None:
-    """End every server at once."""
+    """End every container at once, whatever it is answering."""
     with store.LOCK:
-        servers = [server for group in _fleet.values() for server in group]
+        containers = [container for group in _fleet.values() for container in group]
         _fleet.clear()
-    if servers:
-        with ThreadPoolExecutor(len(servers)) as pool:
-            list(pool.map(lambda server: server.close(_SHUTDOWN_GRACE_SECONDS), servers))
+    if containers:
+        with ThreadPoolExecutor(len(containers)) as pool:
+            list(pool.map(lambda container: container.close(_SHUTDOWN_GRACE_SECONDS), containers))
 
 
-def _choose(servers: Sequence[Server], target_variant: str | None) -> Server:
+def _choose(containers: Sequence[ServingContainer], target_variant: str | None) -> ServingContainer:
     if target_variant is not None:
-        for server in servers:
-            if server.variant["VariantName"] == target_variant:
-                return server
+        for container in containers:
+            if container.variant["VariantName"] == target_variant:
+                return container
         raise ValidationError(f"Variant {target_variant} is not found")
-    weights = [server.variant["Weight"] for server in servers]
-    return random.choices(servers, weights if sum(weights) else None)[0]  # noqa: S311 - traffic, not secrets
+    weights = [container.variant["Weight"] for container in containers]
+    # Weights that are all zero share the traffic equally.
+    return random.choices(containers, weights if sum(weights) else None)[0]  # noqa: S311 - traffic, not secrets
 
 
-def _deploy(arn: str, name: str, variants: Sequence[Variant], then: Callable[[str | None], bool]) -> None:
-    started: list[Server] = []
-    why = None
+def _deploy(arn: str, name: str, variants: Sequence[Variant], on_end: Callable[[str | None], bool]) -> None:
+    new: list[ServingContainer] = []
+    reason = None
     try:
         for variant in variants:
-            started.append(_start(name, variant))
+            new.append(_start(name, variant))
     except ContainerError as error:
-        why = str(error)
+        reason = str(error)
     except Exception as error:
         _LOG.exception("%s failed in localaws itself", arn)
-        why = f"InternalServerError: {error!r}"
+        reason = f"InternalServerError: {error!r}"
+    # The record and the fleet change together: an invocation sees both before the deployment or both after it.
     with store.LOCK:
-        is_wanted = then(why) and why is None
-        out = _fleet.get(arn, []) if is_wanted else started
-        if is_wanted:
-            _fleet[arn] = started
-    for server in out:
-        server.retire()
+        is_deployed = on_end(reason) and reason is None
+        to_drain = _fleet.get(arn, []) if is_deployed else new
+        if is_deployed:
+            _fleet[arn] = new
+    for container in to_drain:
+        container.drain()
 
 
-def _start(name: str, variant: Variant) -> Server:
+def _start(name: str, variant: Variant) -> ServingContainer:
     log = LogStream(f"{_LOG_GROUP}/{name}", f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}")
-    server = Server(variant, log)
-    server.start(variant["StartupSeconds"])
-    server.keep_alive()
-    return server
+    container = ServingContainer(variant, log)
+    container.start(variant["StartupSeconds"])
+    container.keep_alive()
+    return container

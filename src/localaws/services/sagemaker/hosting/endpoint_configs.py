@@ -1,6 +1,6 @@
-"""Endpoint configurations: which models an endpoint serves, as variants.
+"""Endpoint configurations: the models that an endpoint serves, as production variants.
 
-Instances and serverless capacity run the same way here: one process for each variant.
+Instances and serverless capacity are the same here: one process for each variant.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ import time
 from typing import Any
 
 from localaws.services.sagemaker import checks, store, tags
-from localaws.services.sagemaker.errors import ValidationException
 from localaws.services.sagemaker.hosting import capture, models
 from localaws.services.sagemaker.listing import page
 from localaws.services.sagemaker.store import ENDPOINT_CONFIGS, Record
+from localaws.wire import ValidationException
 
 _MEMORY_STEP_MB = 1024
 
 
 def create_endpoint_config(request: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValidationException for a name that exists, a model that does not, or what cannot run here."""
+    """Create a configuration.
+
+    Raises ValidationException if the name is taken, a model does not exist, or the configuration cannot run here.
+    """
     checks.refuse(request, "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants")
     name = request["EndpointConfigName"]
     arn = store.arn("endpoint-config", name)
@@ -29,7 +32,8 @@ def create_endpoint_config(request: dict[str, Any]) -> dict[str, Any]:
         raise ValidationException("Production variant names must be unique within an endpoint configuration")
     for variant in variants:
         _check(variant)
-    if capture.is_enabled(request.get("DataCaptureConfig")) and any("ServerlessConfig" in each for each in variants):
+    is_serverless = any("ServerlessConfig" in variant for variant in variants)
+    if is_serverless and capture.is_enabled(request.get("DataCaptureConfig")):
         raise ValidationException("DataCaptureConfig is not supported for a variant with ServerlessConfig")
     ENDPOINT_CONFIGS[name] = {
         **{key: value for key, value in request.items() if key != "Tags"},
@@ -42,14 +46,17 @@ def create_endpoint_config(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_endpoint_config(request: dict[str, Any]) -> dict[str, Any]:
+    """Describe a configuration. Raises ValidationException if it does not exist."""
     return find(request["EndpointConfigName"])
 
 
 def list_endpoint_configs(request: dict[str, Any]) -> dict[str, Any]:
+    """Return one page of configurations."""
     return page(ENDPOINT_CONFIGS.values(), request, "EndpointConfigs", name="EndpointConfigName")
 
 
 def delete_endpoint_config(request: dict[str, Any]) -> dict[str, Any]:
+    """Delete a configuration. Raises ValidationException if it does not exist."""
     record = find(request["EndpointConfigName"])
     del ENDPOINT_CONFIGS[record["EndpointConfigName"]]
     tags.forget(record["_Arn"])
@@ -57,6 +64,7 @@ def delete_endpoint_config(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def find(name: str) -> Record:
+    """Return a configuration's record. Raises ValidationException if it does not exist."""
     arn = store.arn("endpoint-config", name)
     return store.find(ENDPOINT_CONFIGS, name, ValidationException(f'Could not find endpoint configuration "{arn}".'))
 

@@ -1,6 +1,6 @@
-"""Models: an image, an archive in S3 and an environment, by name; directly, or from an approved model package.
+"""Models: an image, an archive in S3 and an environment under a name, given directly or by an approved model package.
 
-One container, with its data as one archive; inference pipelines and multi-model containers are refused.
+A model has one container and one archive; inference pipelines and multi-model containers are not implemented.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 from localaws.services.sagemaker import checks, registry, store, tags
-from localaws.services.sagemaker.errors import ValidationException
 from localaws.services.sagemaker.listing import page
 from localaws.services.sagemaker.store import MODELS, Record
+from localaws.wire import ValidationException
 
 _NOT_IMPLEMENTED = (
     "AdditionalModelDataSources",
@@ -24,7 +24,7 @@ _NOT_IMPLEMENTED = (
 
 
 def create_model(request: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValidationException for a name that exists or a container that cannot run here."""
+    """Create a model. Raises ValidationException if the name is taken or the container cannot run here."""
     checks.require(request, "ExecutionRoleArn")
     checks.refuse(request, "InferenceExecutionConfig")
     name = request["ModelName"]
@@ -34,6 +34,7 @@ def create_model(request: dict[str, Any]) -> dict[str, Any]:
     MODELS[name] = {
         **{key: value for key, value in request.items() if key != "Tags"},
         "_Arn": arn,
+        # Resolved now: a package that is rejected later does not change the models that were made from it.
         "_Container": _resolve(_only_container(request)),
         "ModelArn": arn,
         "CreationTime": time.time(),
@@ -43,14 +44,17 @@ def create_model(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_model(request: dict[str, Any]) -> dict[str, Any]:
+    """Describe a model. Raises ValidationException if it does not exist."""
     return find(request["ModelName"])
 
 
 def list_models(request: dict[str, Any]) -> dict[str, Any]:
+    """Return one page of models."""
     return page(MODELS.values(), request, "Models", name="ModelName")
 
 
 def delete_model(request: dict[str, Any]) -> dict[str, Any]:
+    """Delete a model. Raises ValidationException if it does not exist."""
     record = find(request["ModelName"])
     del MODELS[record["ModelName"]]
     tags.forget(record["_Arn"])
@@ -58,6 +62,7 @@ def delete_model(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def find(name: str) -> Record:
+    """Return a model's record. Raises ValidationException if it does not exist."""
     missing = ValidationException(f'Could not find model "{store.arn("model", name)}".')
     return store.find(MODELS, name, missing)
 
@@ -73,7 +78,7 @@ def _only_container(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(definition: dict[str, Any]) -> dict[str, Any]:
-    """Image, ModelDataUrl and Environment; those of the model package where the definition names one."""
+    """Return Image, ModelDataUrl and Environment, from the model package if the definition names one."""
     if "ModelPackageName" in definition:
         package = registry.approved_container(definition["ModelPackageName"])
         environment = {**package.get("Environment", {}), **definition.get("Environment", {})}

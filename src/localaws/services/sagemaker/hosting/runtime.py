@@ -1,4 +1,4 @@
-"""InvokeEndpoint: the data plane, from the caller's HTTP request to the container's and back, byte for byte."""
+"""InvokeEndpoint: forwards the caller's HTTP request to a container and returns its answer, byte for byte."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from collections.abc import Mapping
 from ministack.core.responses import get_account_id
 
 from localaws.services.sagemaker import store
-from localaws.services.sagemaker.errors import ModelError, UnknownOperationException, ValidationError
+from localaws.services.sagemaker.errors import ModelError, ValidationError
 from localaws.services.sagemaker.hosting import blue_green, capture
 from localaws.services.sagemaker.hosting.capture import Content
-from localaws.services.sagemaker.hosting.serving_container import NoReplyError, Reply, Server
+from localaws.services.sagemaker.hosting.serving_container import NoReplyError, Reply, ServingContainer
 from localaws.services.sagemaker.store import Record
+from localaws.wire import ApiError, UnknownOperationException
 
 _PATH = re.compile(r"/endpoints/(?P<name>[^/]+)/(?P<action>[^/]+)")
 _MEGABYTE = 1024 * 1024
-_REAL_TIME_BYTES = 25 * _MEGABYTE
-_SERVERLESS_BYTES = 4 * _MEGABYTE
+# SageMaker's quotas of a request's body.
+_MAX_REAL_TIME_BYTES = 25 * _MEGABYTE
+_MAX_SERVERLESS_BYTES = 4 * _MEGABYTE
 _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
-_PASSED_ON = (
+_CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_FORWARDED_HEADERS = (
     "content-type",
     "accept",
-    "x-amzn-sagemaker-custom-attributes",
+    _CUSTOM_ATTRIBUTES,
     _INFERENCE_ID,
     "x-amzn-sagemaker-session-id",
 )
@@ -36,35 +39,45 @@ _NOT_IMPLEMENTED = (
 
 
 def is_invocation(path: str) -> bool:
+    """Return whether an HTTP path belongs to the runtime's API."""
     return _PATH.fullmatch(path) is not None
 
 
 def invoke(path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-    """The container's answer, with SageMaker's headers. `headers` have names in lower case.
+    """Return the container's answer with SageMaker's headers; `headers` have lower-case names.
 
-    Raises ValidationError for an endpoint that does not serve or a body that is too large, ServiceUnavailable while it
-    is starting again, ModelError where the container answers with anything but 2xx.
+    Raises ValidationError if the endpoint does not serve or the body is too large, ServiceUnavailable while its
+    container restarts, and ModelError if the container answers with a status other than 2xx.
     """
-    found = _PATH.fullmatch(path)
-    if found is None or found["action"] != "invocations":
+    match = _PATH.fullmatch(path)
+    if match is None or match["action"] != "invocations":
         raise UnknownOperationException(f"{path} is not implemented by this local SageMaker")
     for name in _NOT_IMPLEMENTED:
         if name in headers:
             raise ValidationError(f"{name} is not implemented by this local SageMaker")
-    record = _serving(found["name"])
-    with blue_green.borrowed(record["_Arn"], headers.get("x-amzn-sagemaker-target-variant")) as server:
-        _check_size(server, body)
-        reply = _ask(server, headers, body)
-    passed = {"content-type": reply.headers.get("content-type", "application/octet-stream")}
-    sent, answered = Content(headers.get("content-type", ""), body), Content(passed["content-type"], reply.body)
-    capture.keep(record, server.variant["VariantName"], headers.get(_INFERENCE_ID), sent, answered)
-    if "x-amzn-sagemaker-custom-attributes" in reply.headers:
-        passed["x-amzn-sagemaker-custom-attributes"] = reply.headers["x-amzn-sagemaker-custom-attributes"]
-    passed["x-amzn-invoked-production-variant"] = server.variant["VariantName"]
-    return Reply(200, passed, reply.body)
+    endpoint = _find_serving(match["name"])
+    with blue_green.acquire(endpoint["_Arn"], headers.get("x-amzn-sagemaker-target-variant")) as container:
+        _check_size(container, body)
+        reply = _forward(container, headers, body)
+    variant = container.variant["VariantName"]
+    content_type = reply.headers.get("content-type", "application/octet-stream")
+    request_content = Content(headers.get("content-type", ""), body)
+    answer_content = Content(content_type, reply.body)
+    capture.record_invocation(endpoint, variant, headers.get(_INFERENCE_ID), request_content, answer_content)
+    answer_headers = {"content-type": content_type}
+    if _CUSTOM_ATTRIBUTES in reply.headers:
+        answer_headers[_CUSTOM_ATTRIBUTES] = reply.headers[_CUSTOM_ATTRIBUTES]
+    answer_headers["x-amzn-invoked-production-variant"] = variant
+    return Reply(200, answer_headers, reply.body)
 
 
-def _serving(name: str) -> Record:
+def error_body(error: ApiError) -> bytes:
+    """Return the JSON body of an error of the runtime's API."""
+    members = error.members if isinstance(error, ModelError) else {}
+    return json.dumps({"Message": str(error), **members}).encode()
+
+
+def _find_serving(name: str) -> Record:
     record: Record | None = store.ENDPOINTS.get(name)
     if record is None or record["EndpointStatus"] in ("Creating", "Failed", "Deleting"):
         account = get_account_id()
@@ -72,31 +85,25 @@ def _serving(name: str) -> Record:
     return record
 
 
-def _check_size(server: Server, body: bytes) -> None:
-    limit = _SERVERLESS_BYTES if server.variant["IsServerless"] else _REAL_TIME_BYTES
+def _check_size(container: ServingContainer, body: bytes) -> None:
+    limit = _MAX_SERVERLESS_BYTES if container.variant["IsServerless"] else _MAX_REAL_TIME_BYTES
     if len(body) > limit:
         raise ValidationError(f"The request body has {len(body)} bytes, the limit is {limit}")
 
 
-def _ask(server: Server, headers: Mapping[str, str], body: bytes) -> Reply:
-    passed = {name: headers[name] for name in _PASSED_ON if name in headers}
+def _forward(container: ServingContainer, headers: Mapping[str, str], body: bytes) -> Reply:
+    forwarded = {name: headers[name] for name in _FORWARDED_HEADERS if name in headers}
     try:
-        reply = server.invoke(body, passed)
+        reply = container.invoke(body, forwarded)
     except NoReplyError as error:
         message = f'Received server error (0) from primary with message "{error}".'
-        raise ModelError(message, 0, str(error), server.log.arn) from error
+        raise ModelError(message, 0, str(error), container.log.arn) from error
     if not 200 <= reply.status < 300:
         text = reply.body.decode(errors="replace")
-        kind = "client" if 400 <= reply.status < 500 else "server"
+        side = "client" if 400 <= reply.status < 500 else "server"
         message = (
-            f'Received {kind} error ({reply.status}) from primary with message "{text}". '
-            f"See the log group {server.log.group} for more information."
+            f'Received {side} error ({reply.status}) from primary with message "{text}". '
+            f"See the log group {container.log.group} for more information."
         )
-        raise ModelError(message, reply.status, text, server.log.arn)
+        raise ModelError(message, reply.status, text, container.log.arn)
     return reply
-
-
-def error_members(error: Exception) -> bytes:
-    """The JSON body of an error of the data plane."""
-    members = error.members if isinstance(error, ModelError) else {}
-    return json.dumps({"Message": str(error), **members}).encode()

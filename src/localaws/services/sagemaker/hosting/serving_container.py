@@ -1,6 +1,6 @@
-"""One serving container: the image's `serve` on a port of its own, behind a pool of kept-alive connections.
+"""A serving container: the image's `serve` program on its own port, behind a pool of kept-alive connections.
 
-Does not know which endpoint or job it belongs to, nor when it is to be replaced.
+It is independent of the endpoint or the job that uses it, and of deployments.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NamedTuple
@@ -25,84 +25,95 @@ from localaws.services.sagemaker.containers import container, objects
 from localaws.services.sagemaker.containers.logs import LogStream, follow
 from localaws.services.sagemaker.errors import ContainerError, ServiceUnavailable, UnhealthyError
 
-# The time that a container has until its first healthy ping, unless the caller gives another.
+# The default time until a container's first healthy ping.
 STARTUP_SECONDS = 240
 
 _LOG = logging.getLogger("localaws")
 _PING_SECONDS = 2.0
 _PING_PAUSE_SECONDS = 0.05
-# The longest wait for the last words of a container that has ended, whose children may still hold its output.
-_LAST_WORDS_SECONDS = 10.0
+# The wait for the rest of the output after a container exited: its children may still hold the pipe open.
+_OUTPUT_SECONDS = 10.0
+# SageMaker's limits: the time of an invocation, the grace between SIGTERM and SIGKILL, and an answer's size.
 _INVOCATION_SECONDS = 60.0
-_DRAIN_SECONDS = 60.0
-_IDLE_SECONDS = 1.0
 _TERM_GRACE_SECONDS = 30.0
-_LONGEST_PAUSE_SECONDS = 30.0
-_ANSWER_BYTES = 25 * 1024 * 1024
+_MAX_ANSWER_BYTES = 25 * 1024 * 1024
+_DRAIN_SECONDS = 60.0
+# Web servers keep idle connections for at least 2 seconds; one younger than this is very likely still open.
+_MAX_IDLE_SECONDS = 1.0
+_MAX_RESTART_PAUSE_SECONDS = 30.0
 # Below the ephemeral ports of Linux and macOS, so that no outgoing connection takes the port before the container.
 _PORTS = range(20_000, 32_000)
 
 
 class Reply(NamedTuple):
+    """An HTTP answer; header names are in lower case."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
 class NoReplyError(Exception):
-    """The container took a request and did not answer it."""
+    """Raised if the container accepted a request and did not answer it."""
 
 
-class Server:
-    """`variant` has VariantName, Image, Environment and, where there is a model archive, ModelDataUrl."""
+class ServingContainer:
+    """The process of one production variant, or of one transform job, and the connections to it.
+
+    `variant` has VariantName, Image, optionally Environment and ModelDataUrl; `invocation_seconds` limits each request.
+    """
 
     def __init__(
         self, variant: Mapping[str, Any], log: LogStream, invocation_seconds: float = _INVOCATION_SECONDS
     ) -> None:
-        self.variant, self.log = variant, log
+        self.variant = variant
+        self.log = log
         self._invocation_seconds = invocation_seconds
         self._folder = container.make_workspace("endpoint")
         self._process: subprocess.Popen[bytes] | None = None
         self._reader = threading.Thread()
         self._port = 0
+        # Idle connections, each with the monotonic time of its last use; the last used is reused first.
         self._connections: deque[tuple[float, HTTPConnection]] = deque()
         self._in_flight = 0
         self._changed = threading.Condition()
         self._closing = threading.Event()
 
-    def start(self, seconds: float) -> None:
-        """Load the model and wait until /ping answers 200.
+    def start(self, timeout: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Download the model, launch the process, and wait until /ping answers 200.
 
-        Raises ContainerError where the model cannot be loaded, and UnhealthyError where that takes over `seconds`, or
-        where the container ends before; nothing is left then.
+        Raises ContainerError if the model cannot be downloaded, and UnhealthyError if the container exits or is not
+        healthy after `timeout` seconds. In both cases the process and its folder are removed.
         """
         try:
-            self._prepare()
+            self._download_model()
             self._launch()
-            self._wait_until_healthy(seconds)
+            self._wait_until_healthy(timeout, sleep)
         except BaseException:
             self.close()
             raise
 
     def keep_alive(self) -> None:
-        """From now on start the process again whenever it ends; returns at once."""
-        threading.Thread(target=contextvars.copy_context().run, args=(self._restart,), daemon=True).start()
+        """Restart the process whenever it exits, until `close`; returns at once."""
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(self._restart_repeatedly,), daemon=True).start()
 
     def acquire(self) -> None:
-        """Announce an invocation, which `release` ends: a server is not closed before."""
+        """Announce an invocation, which `release` ends: `drain` waits for it."""
         with self._changed:
             self._in_flight += 1
 
     def release(self) -> None:
+        """End an invocation that `acquire` announced."""
         with self._changed:
             self._in_flight -= 1
             self._changed.notify_all()
 
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """POST /invocations.
+        """Send a request to /invocations and return the answer; at most once, because it may not be idempotent.
 
-        Raises ServiceUnavailable where nothing listens, NoReplyError where the container hangs up, takes too long, or
-        answers more than 25 MB.
+        Raises ServiceUnavailable if nothing listens, and NoReplyError if the container closes the connection, takes
+        too long or answers more than 25 MB.
         """
         connection = self._connect()
         try:
@@ -114,14 +125,14 @@ class Server:
             connection.close()
             raise NoReplyError(f"could not get a response from the container: {error!r}") from error
 
-    def retire(self) -> None:
-        """Close once the invocations in flight have ended, at the latest after 60 seconds."""
+    def drain(self) -> None:
+        """Close after the invocations in flight have ended, at the latest after 60 seconds."""
         with self._changed:
             self._changed.wait_for(lambda: not self._in_flight, _DRAIN_SECONDS)
         self.close()
 
     def close(self, grace_seconds: float = _TERM_GRACE_SECONDS) -> None:
-        """End the process, with SIGKILL after the grace that SageMaker gives too, and remove its folder."""
+        """End the process with SIGTERM, and with SIGKILL after the grace period, and remove its folder."""
         self._closing.set()
         if self._process is not None:
             processes.stop(self._process, grace_seconds)
@@ -129,7 +140,7 @@ class Server:
             self._connections.pop()[1].close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _prepare(self) -> None:
+    def _download_model(self) -> None:
         model = self._folder / "ml/model"
         model.mkdir(parents=True)
         if "ModelDataUrl" in self.variant:
@@ -143,22 +154,24 @@ class Server:
         self._reader = threading.Thread(target=context.run, args=(follow, process, self.log.put), daemon=True)
         self._reader.start()
         self._process = process
+        # `close` may have run while the process started, and then did not see it.
         if self._closing.is_set():
             processes.stop(process, 0)
 
-    def _wait_until_healthy(self, seconds: float) -> None:
-        name, deadline = self.variant["VariantName"], time.monotonic() + seconds
-        why = f"The primary container for production variant {name} did not pass the ping health check."
-        assert self._process is not None  # noqa: S101 - _launch came before
+    def _wait_until_healthy(self, timeout: float, sleep: Callable[[float], None]) -> None:
+        deadline = time.monotonic() + timeout
+        name = self.variant["VariantName"]
+        reason = f"The primary container for production variant {name} did not pass the ping health check."
+        assert self._process is not None  # noqa: S101 - _launch has set it
         while time.monotonic() < deadline:
             if self._is_healthy():
                 return
             if self._process.poll() is not None:
-                self._reader.join(_LAST_WORDS_SECONDS)
+                self._reader.join(_OUTPUT_SECONDS)
                 code = self._process.returncode
-                raise UnhealthyError(f"{why} The container exited with code {code}: {self.log.tail}")
-            time.sleep(_PING_PAUSE_SECONDS)
-        raise UnhealthyError(f"{why} Please check CloudWatch logs for this endpoint.")
+                raise UnhealthyError(f"{reason} The container exited with code {code}: {self.log.tail}")
+            sleep(_PING_PAUSE_SECONDS)
+        raise UnhealthyError(f"{reason} Please check CloudWatch logs for this endpoint.")
 
     def _is_healthy(self) -> bool:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=_PING_SECONDS)
@@ -170,16 +183,18 @@ class Server:
         finally:
             connection.close()
 
-    def _restart(self) -> None:
-        """With longer and longer pauses where the process does not stay."""
+    def _restart_repeatedly(self) -> None:
+        # With exponential backoff, which starts over after a process that ran for longer than the longest pause.
         pause = 0.0
         while not self._closing.is_set() and self._process is not None:
-            began = time.monotonic()
+            started = time.monotonic()
             self._process.wait()
             if self._closing.wait(pause):
                 return
-            pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE_SECONDS else min(2 * pause + 1, 30.0)
+            ran_long = time.monotonic() - started > _MAX_RESTART_PAUSE_SECONDS
+            pause = 1.0 if ran_long else min(2 * pause + 1, _MAX_RESTART_PAUSE_SECONDS)
             _LOG.warning("%s: the container exited with code %s", self.log.group, self._process.returncode)
+            # Its children may have outlived it.
             processes.stop(self._process, 0)
             with suppress(ContainerError):
                 self._launch()
@@ -187,8 +202,8 @@ class Server:
     def _connect(self) -> HTTPConnection:
         # A request is never sent twice, so no connection is used that the container may be about to close.
         while self._connections:
-            since, connection = self._connections.pop()
-            if time.monotonic() - since < _IDLE_SECONDS and not _is_closed(connection.sock):
+            last_used, connection = self._connections.pop()
+            if time.monotonic() - last_used < _MAX_IDLE_SECONDS and not _is_closed(connection.sock):
                 return connection
             connection.close()
         connection = HTTPConnection("127.0.0.1", self._port, timeout=self._invocation_seconds)
@@ -201,9 +216,9 @@ class Server:
     def _exchange(self, connection: HTTPConnection, body: bytes, headers: Mapping[str, str]) -> Reply:
         connection.request("POST", "/invocations", body, dict(headers))
         response = connection.getresponse()
-        answer = response.read(_ANSWER_BYTES + 1)
-        if len(answer) > _ANSWER_BYTES:
-            raise HTTPException(f"the answer has over {_ANSWER_BYTES} bytes")
+        answer = response.read(_MAX_ANSWER_BYTES + 1)
+        if len(answer) > _MAX_ANSWER_BYTES:
+            raise HTTPException(f"the answer has over {_MAX_ANSWER_BYTES} bytes")
         reply = Reply(response.status, {key.lower(): value for key, value in response.getheaders()}, answer)
         if response.will_close or self._closing.is_set():
             connection.close()
@@ -213,7 +228,7 @@ class Server:
 
 
 def _is_closed(idle: socket.socket) -> bool:
-    """Whether the other side has closed, or said something that nobody asked for."""
+    """Return whether the other side has closed the connection, or sent bytes without a request."""
     poll = select.poll()
     poll.register(idle, select.POLLIN)
     return bool(poll.poll(0))

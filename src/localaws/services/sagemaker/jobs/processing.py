@@ -1,7 +1,7 @@
 """Processing jobs: inputs from S3, any program of an image, outputs to S3 at the end of the job.
 
-One instance, S3Prefix inputs and EndOfJob outputs; what would change the result otherwise is refused. Paths below
-/opt/ml in the request are mapped into the job's folder; those in ContainerArguments are the program's own business.
+One instance, S3Prefix inputs and EndOfJob outputs; other options that would change the result are refused. Paths below
+/opt/ml in the request are mapped into the job's folder, except those in ContainerArguments, which stay as they are.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from localaws.services.sagemaker.jobs.runner import Job
 from localaws.services.sagemaker.store import PROCESSING_JOBS, Record
 
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+_DEFAULT_RUNTIME_SECONDS = 86_400
+_MAX_EXIT_MESSAGE_CHARS = 1024
 
 
 def create_processing_job(request: dict[str, Any]) -> dict[str, Any]:
-    """Raises ResourceInUse for a name that was used, ValidationException for what cannot run here."""
+    """Start a job. Raises ResourceInUse if the name is taken, ValidationException if the job cannot run here."""
     _check(request)
     return KIND.create(request)
 
@@ -52,22 +54,22 @@ def _run(name: str, job: Job) -> None:
             _end(name, "Stopped")
             return
         log = LogStream(_LOG_GROUP, f"{name}/algo-1-{int(time.time())}")
-        ended = _process(record, folder, job, log)
+        result = _process(record, folder, job, log)
         message = container.read_text(folder / "ml/output/message")
-        if job.stopping.is_set() or ended.timed_out:
+        if job.stopping.is_set() or result.has_timed_out:
             _end(name, "Stopped", message=message)
-        elif ended.exit_code:
-            _end(name, "Failed", runner.failure_reason(message or log.tail, ended.exit_code), message)
+        elif result.exit_code:
+            _end(name, "Failed", runner.failure_reason(message or log.tail, result.exit_code), message)
         else:
-            for target in _outputs(record):
-                folder_of_target = container.local_path(folder, target["LocalPath"])
-                objects.upload_folder(folder_of_target, target["S3Uri"])
+            for output in _outputs(record):
+                objects.upload_folder(container.local_path(folder, output["LocalPath"]), output["S3Uri"])
             _end(name, "Completed", message=message)
 
 
 def _prepare(record: Record, folder: Path, job: Job) -> None:
     for name in ("config", "output"):
         (folder / "ml" / name).mkdir()
+    # The container contract's copy of the request; private members of the record stay out of it.
     config = {key: value for key, value in record.items() if not key.startswith("_")}
     (folder / "ml/config/processingjobconfig.json").write_text(json.dumps(config))
     for source in record.get("ProcessingInputs", []):
@@ -81,7 +83,7 @@ def _outputs(record: Record) -> list[dict[str, str]]:
     return [output["S3Output"] for output in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
 
 
-def _process(record: Record, folder: Path, job: Job, log: LogStream) -> runner.Ended:
+def _process(record: Record, folder: Path, job: Job, log: LogStream) -> runner.ContainerResult:
     app = record["AppSpecification"]
     program = app.get("ContainerEntrypoint", []) + app.get("ContainerArguments", [])
     environment = {
@@ -90,11 +92,13 @@ def _process(record: Record, folder: Path, job: Job, log: LogStream) -> runner.E
         **record.get("Environment", {}),
     }
     process = container.start(app["ImageUri"], program, folder, environment)
-    return job.run(process, log.put, record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400))
+    stopping_condition = record.get("StoppingCondition", {})
+    return job.run(process, log.put, stopping_condition.get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS))
 
 
 def _end(name: str, status: str, reason: str = "", message: str = "") -> None:
-    KIND.end(name, status, reason, **({"ExitMessage": message[:1024]} if message else {}))
+    members = {"ExitMessage": message[:_MAX_EXIT_MESSAGE_CHARS]} if message else {}
+    KIND.end(name, status, reason, **members)
 
 
 def _fail(name: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What training, processing and transform jobs have in common as resources: a record, a name used once, a status."""
+"""Jobs as resources: the operations that training, processing and transform jobs share."""
 
 from __future__ import annotations
 
@@ -6,35 +6,37 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from localaws.services.sagemaker import store, tags
-from localaws.services.sagemaker.errors import ResourceInUse, ValidationException
+from localaws.services.sagemaker.errors import ResourceInUse
 from localaws.services.sagemaker.jobs import runner
 from localaws.services.sagemaker.jobs.runner import Job
 from localaws.services.sagemaker.listing import page
-from localaws.services.sagemaker.store import Record
+from localaws.services.sagemaker.store import Record, Store
+from localaws.wire import ValidationException
 
 _UNFINISHED = ("InProgress", "Stopping")
-_LOST = "InternalServerError: the local AWS stopped while the job ran"
+_SERVER_STOPPED = "InternalServerError: the local AWS stopped while the job ran"
 
 
 @dataclass(frozen=True)
 class JobKind:
-    """`noun` begins the names of members (TransformJobName); `missing` is AWS's message where there is no such job.
+    """A type of job: its records, and the functions that run it.
 
-    `run` does a job's work on its thread, and `fail` ends its record with a reason; both get the job's name.
+    `noun` is the prefix of its members' names (TransformJobName) and `missing` AWS's message if a job does not exist.
+    `run` does a job's work on a thread, and `fail` ends its record with a reason; both receive the job's name.
     """
 
     noun: str
-    records: Any
+    records: Store
     missing: str
     run: Callable[[str, Job], None]
     fail: Callable[[str, str], None]
 
-    def create(self, request: Record, **members: Any) -> Record:
-        """Begin the job, whose record has `members` too. Raises ResourceInUse for a name that was used."""
-        name, kind = request[f"{self.noun}JobName"], self.noun.lower()
+    def create(self, request: Record, **members: object) -> Record:
+        """Start a job, with `members` in its record. Raises ResourceInUse if the name is taken."""
+        name = request[f"{self.noun}JobName"]
+        kind = self.noun.lower()
         arn = store.arn(f"{kind}-job", name)
         if name in self.records:
             raise ResourceInUse(
@@ -51,47 +53,48 @@ class JobKind:
             **members,
         }
         tags.put(arn, request.get("Tags", []))
-        runner.begin(arn, partial(self.run, name), partial(self.fail, name))
+        runner.start(arn, partial(self.run, name), partial(self.fail, name))
         return {f"{self.noun}JobArn": arn}
 
     def describe(self, request: Record) -> Record:
-        """Raises ValidationException where there is no such job."""
+        """Describe a job. Raises ValidationException if it does not exist."""
         name = request[f"{self.noun}JobName"]
         return store.find(self.records, name, ValidationException(self.missing.format(name=name)))
 
     def list(self, request: Record) -> Record:
+        """Return one page of jobs."""
         names = {"name": f"{self.noun}JobName", "status": f"{self.noun}JobStatus"}
         return page(self.records.values(), request, f"{self.noun}JobSummaries", **names)
 
     def stop(self, request: Record) -> Record:
-        """Raises ValidationException for a job that has ended, or is about to."""
+        """Stop a job. Raises ValidationException if it does not exist or is not in progress."""
         record = self.describe(request)
-        self._require(record, "InProgress")
+        self._require_status(record, "InProgress")
         store.change(self.records, record[f"{self.noun}JobName"], **{f"{self.noun}JobStatus": "Stopping"})
         runner.stop(record["_Arn"])
         return {}
 
     def delete(self, request: Record) -> Record:
-        """Raises ValidationException for a job that has not ended."""
+        """Delete a job. Raises ValidationException if it does not exist or has not ended."""
         record = self.describe(request)
-        self._require(record, "Completed", "Failed", "Stopped")
+        self._require_status(record, "Completed", "Failed", "Stopped")
         del self.records[record[f"{self.noun}JobName"]]
         tags.forget(record["_Arn"])
         return {}
 
-    def end(self, name: str, status: str, reason: str = "", **members: Any) -> None:
-        """The job's last change."""
-        given = {"FailureReason": reason} if reason else {}
+    def end(self, name: str, status: str, reason: str = "", **members: object) -> None:
+        """Record how a job ended: its final status, and FailureReason if there is a `reason`."""
+        failure = {"FailureReason": reason} if reason else {}
         end = {f"{self.noun}JobStatus": status, f"{self.noun}EndTime": time.time()}
-        store.change(self.records, name, **end, **given, **members)
+        store.change(self.records, name, **end, **failure, **members)
 
     def recover(self) -> None:
-        """After a restart: the server took the processes of running jobs with it."""
+        """Fail the jobs that were running before a restart of the server, which ended their processes."""
         for name, record in self.records.items():
             if record[f"{self.noun}JobStatus"] in _UNFINISHED:
-                self.fail(name, _LOST)
+                self.fail(name, _SERVER_STOPPED)
 
-    def _require(self, record: Record, *statuses: str) -> None:
+    def _require_status(self, record: Record, *statuses: str) -> None:
         status = record[f"{self.noun}JobStatus"]
         if status not in statuses:
             raise ValidationException(

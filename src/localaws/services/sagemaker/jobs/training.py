@@ -1,7 +1,7 @@
-"""Training jobs: data from S3, the image's `train`, model and output back to S3.
+"""Training jobs: data from S3, the image's `train` program, model and output back to S3.
 
-One instance in File mode, whatever type the request names. Network isolation, encryption and Spot are accepted and
-change nothing on one machine; what would change the result is refused.
+One instance of any type, in File mode. Network isolation, encryption and Spot are accepted, because they change nothing
+on one machine; options that would change the result are refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from localaws.services.sagemaker import checks, store
 from localaws.services.sagemaker.containers import container, objects
-from localaws.services.sagemaker.containers.logs import LogStream, Metrics
+from localaws.services.sagemaker.containers.logs import LogStream, MetricParser
 from localaws.services.sagemaker.jobs import runner
 from localaws.services.sagemaker.jobs.resource import JobKind
 from localaws.services.sagemaker.jobs.runner import Job
@@ -22,6 +22,7 @@ from localaws.services.sagemaker.store import TRAINING_JOBS, Record
 
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _HOST = "algo-1"
+_DEFAULT_RUNTIME_SECONDS = 86_400
 _NOT_IMPLEMENTED = (
     "AlgorithmSpecification.AlgorithmName",
     "AlgorithmSpecification.TrainingImageConfig",
@@ -43,19 +44,19 @@ _NOT_IMPLEMENTED = (
 
 
 def create_training_job(request: dict[str, Any]) -> dict[str, Any]:
-    """Raises ResourceInUse for a name that was used, ValidationException for what cannot run here."""
+    """Start a job. Raises ResourceInUse if the name is taken, ValidationException if the job cannot run here."""
     _check(request)
     output = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{request['TrainingJobName']}/output"
     return KIND.create(
         request,
         _Output=output,
         ModelArtifacts={"S3ModelArtifacts": f"{output}/model.tar.gz"},
-        **_entered([], "Starting", "Starting the training job"),
+        **_transition([], "Starting", "Starting the training job"),
     )
 
 
 def stop_training_job(request: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValidationException for a job that has ended, or is about to."""
+    """Stop a job. Raises ValidationException if it does not exist or is not in progress."""
     answer = KIND.stop(request)
     _enter(request["TrainingJobName"], "Stopping", "Stopping the training job", TrainingJobStatus="Stopping")
     return answer
@@ -76,7 +77,7 @@ def _check(request: dict[str, Any]) -> None:
     checks.allow(request, "ResourceConfig.InstanceCount", 1)
     checks.allow(request, "OutputDataConfig.CompressionType", "GZIP")
     checks.allow(request, "CheckpointConfig.LocalPath", "/opt/ml/checkpoints", "/opt/ml/checkpoints/")
-    checks.compile_all(request["AlgorithmSpecification"].get("MetricDefinitions", []))
+    checks.require_valid_regexes(request["AlgorithmSpecification"].get("MetricDefinitions", []))
     for channel in request.get("InputDataConfig", []):
         checks.require(channel, "DataSource.S3DataSource")
         checks.allow(channel, "DataSource.S3DataSource.S3DataType", "S3Prefix")
@@ -93,41 +94,37 @@ def _run(name: str, job: Job) -> None:
         if job.stopping.is_set():
             _end(name, "Stopped", "Stopped")
             return
-        metrics = Metrics(record["AlgorithmSpecification"].get("MetricDefinitions", []))
+        metrics = MetricParser(record["AlgorithmSpecification"].get("MetricDefinitions", []))
         log = LogStream(_LOG_GROUP, f"{name}/{_HOST}-{int(time.time())}")
-        ended = _train(record, folder, job, log, metrics)
-        stopped = ended.timed_out or job.stopping.is_set()
-        if ended.exit_code and not stopped:
+        result = _train(record, folder, job, log, metrics)
+        is_stopped = result.has_timed_out or job.stopping.is_set()
+        if result.exit_code and not is_stopped:
             _upload_output(record, folder)
             reason = container.read_text(folder / "ml/output/failure") or log.tail
-            _end(name, "Failed", "Failed", runner.failure_reason(reason, ended.exit_code), metrics)
+            _end(name, "Failed", "Failed", runner.failure_reason(reason, result.exit_code), metrics)
             return
-        if not stopped:
+        if not is_stopped:
             _enter(name, "Uploading", "Uploading generated training model")
+        # A job that was stopped keeps what it wrote until then, as on AWS.
         objects.upload_archive(folder / "ml/model", record["ModelArtifacts"]["S3ModelArtifacts"])
         _upload_output(record, folder)
-        secondary = "MaxRuntimeExceeded" if ended.timed_out else "Stopped"
-        _end(name, *(("Stopped", secondary) if stopped else ("Completed", "Completed")), metrics=metrics)
+        if is_stopped:
+            secondary = "MaxRuntimeExceeded" if result.has_timed_out else "Stopped"
+            _end(name, "Stopped", secondary, metrics=metrics)
+        else:
+            _end(name, "Completed", "Completed", metrics=metrics)
 
 
 def _prepare(record: Record, folder: Path, job: Job) -> None:
-    """Lay out the ML root: configuration as the contract names it, and the channels' data."""
+    """Create the ML root: the contract's folders and configuration files, and the channels' data."""
     ml = folder / "ml"
     for name in ("input/config", "input/data", "model", "output/data", "checkpoints"):
         (ml / name).mkdir(parents=True)
     channels = record.get("InputDataConfig", [])
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": record["ResourceConfig"]["InstanceType"]}
     config = {
         "hyperparameters": record.get("HyperParameters", {}),
         "inputdataconfig": {channel["ChannelName"]: _channel(channel) for channel in channels},
-        "resourceconfig": {
-            "current_host": _HOST,
-            "current_instance_type": group["instance_type"],
-            "current_group_name": group["instance_group_name"],
-            "hosts": [_HOST],
-            "instance_groups": [{**group, "hosts": [_HOST]}],
-            "network_interface_name": "lo",
-        },
+        "resourceconfig": _resource_config(record["ResourceConfig"]["InstanceType"]),
     }
     for name, content in config.items():
         (ml / f"input/config/{name}.json").write_text(json.dumps(content))
@@ -135,25 +132,41 @@ def _prepare(record: Record, folder: Path, job: Job) -> None:
         source = channel["DataSource"]["S3DataSource"]["S3Uri"]
         objects.download_prefix(source, ml / "input/data" / channel["ChannelName"], job.stopping.is_set)
     if "CheckpointConfig" in record:
+        # The first job of a series finds no checkpoint.
         objects.download_prefix(
             record["CheckpointConfig"]["S3Uri"], ml / "checkpoints", job.stopping.is_set, may_be_empty=True
         )
 
 
+def _resource_config(instance_type: str) -> dict[str, Any]:
+    """Return the contract's resourceconfig.json of a cluster of one instance."""
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type}
+    return {
+        "current_host": _HOST,
+        "current_instance_type": instance_type,
+        "current_group_name": group["instance_group_name"],
+        "hosts": [_HOST],
+        "instance_groups": [{**group, "hosts": [_HOST]}],
+        "network_interface_name": "lo",
+    }
+
+
 def _channel(channel: dict[str, Any]) -> dict[str, str]:
     source = channel["DataSource"]["S3DataSource"]
-    described = {
+    description = {
         "TrainingInputMode": channel.get("InputMode", "File"),
         "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
         "RecordWrapperType": "None",
     }
-    return {**described, **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})}
+    if "ContentType" in channel:
+        description["ContentType"] = channel["ContentType"]
+    return description
 
 
-def _train(record: Record, folder: Path, job: Job, log: LogStream, metrics: Metrics) -> runner.Ended:
+def _train(record: Record, folder: Path, job: Job, log: LogStream, metrics: MetricParser) -> runner.ContainerResult:
     def on_lines(lines: list[str]) -> None:
         log.put(lines)
-        metrics.read(lines)
+        metrics.parse(lines)
 
     algorithm = record["AlgorithmSpecification"]
     entrypoint = algorithm.get("ContainerEntrypoint", []) + algorithm.get("ContainerArguments", [])
@@ -164,7 +177,8 @@ def _train(record: Record, folder: Path, job: Job, log: LogStream, metrics: Metr
     }
     _enter(record["TrainingJobName"], "Training", "Training image download completed. Training in progress.")
     process = container.start(algorithm["TrainingImage"], entrypoint or ["train"], folder, environment)
-    return job.run(process, on_lines, record["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400))
+    max_runtime = record["StoppingCondition"].get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
+    return job.run(process, on_lines, max_runtime)
 
 
 def _upload_output(record: Record, folder: Path) -> None:
@@ -175,24 +189,28 @@ def _upload_output(record: Record, folder: Path) -> None:
         objects.upload_folder(folder / "ml/checkpoints", record["CheckpointConfig"]["S3Uri"])
 
 
-def _enter(name: str, secondary: str, message: str, **members: Any) -> None:
+def _enter(name: str, secondary: str, message: str, **members: object) -> None:
+    """Move a job to a secondary status, unless it was deleted or is stopping and this is not its end."""
     with store.LOCK:
         record: Record | None = TRAINING_JOBS.get(name)
-        if record is None or (record["TrainingJobStatus"] == "Stopping" and not members.get("TrainingJobStatus")):
+        if record is None:
             return
-        entered = _entered(record["SecondaryStatusTransitions"], secondary, message)
-        store.change(TRAINING_JOBS, name, **entered, **members)
+        # StopTrainingJob may run while the job's thread is between two steps: "Stopping" must not be overwritten.
+        if record["TrainingJobStatus"] == "Stopping" and not members.get("TrainingJobStatus"):
+            return
+        transition = _transition(record["SecondaryStatusTransitions"], secondary, message)
+        store.change(TRAINING_JOBS, name, **transition, **members)
 
 
-def _entered(transitions: list[Record], secondary: str, message: str) -> Record:
-    """The members of a job in its next secondary status, which ends the one before."""
+def _transition(transitions: list[Record], secondary: str, message: str) -> Record:
+    """Return the members of a job in its next secondary status, which ends the one before."""
     now = time.time()
-    done = [*transitions[:-1], *({**last, "EndTime": now} for last in transitions[-1:])]
-    entered = {"Status": secondary, "StartTime": now, "StatusMessage": message}
-    return {"SecondaryStatus": secondary, "SecondaryStatusTransitions": [*done, entered]}
+    ended = [*transitions[:-1], *({**last, "EndTime": now} for last in transitions[-1:])]
+    current = {"Status": secondary, "StartTime": now, "StatusMessage": message}
+    return {"SecondaryStatus": secondary, "SecondaryStatusTransitions": [*ended, current]}
 
 
-def _end(name: str, status: str, secondary: str, reason: str = "", metrics: Metrics | None = None) -> None:
+def _end(name: str, status: str, secondary: str, reason: str = "", metrics: MetricParser | None = None) -> None:
     now = time.time()
     members: dict[str, Any] = {"TrainingJobStatus": status, "TrainingEndTime": now}
     if reason:
@@ -201,7 +219,9 @@ def _end(name: str, status: str, secondary: str, reason: str = "", metrics: Metr
         members["FinalMetricDataList"] = metrics.final
     started = TRAINING_JOBS.get(name, {}).get("TrainingStartTime")
     if started:
-        members["TrainingTimeInSeconds"] = members["BillableTimeInSeconds"] = max(1, math.ceil(now - started))
+        seconds = max(1, math.ceil(now - started))
+        members["TrainingTimeInSeconds"] = seconds
+        members["BillableTimeInSeconds"] = seconds
     _enter(name, secondary, reason or f"Training job {secondary.lower()}", **members)
 
 

@@ -1,7 +1,7 @@
-"""Batch transform jobs: every object of a prefix through the model's `serve`, the answers back to S3.
+"""Batch transform jobs: every object of a prefix is sent to the model's `serve` program, the answers go back to S3.
 
-One instance and S3Prefix inputs, whole objects or their lines as records; objects are sent side by side, the payloads
-of one in turn. The container is not asked for /execution-parameters: what a request leaves out has SageMaker's default.
+One instance and S3Prefix inputs; records are whole objects or lines. Objects are sent in parallel, the payloads of one
+object in sequence. The container's /execution-parameters are not used: missing members have SageMaker's defaults.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from typing import Any
 
 from localaws.services.sagemaker import checks, store
 from localaws.services.sagemaker.containers import objects
-from localaws.services.sagemaker.errors import ContainerError, ValidationException
+from localaws.services.sagemaker.errors import ContainerError
 from localaws.services.sagemaker.hosting import models
 from localaws.services.sagemaker.jobs.resource import JobKind
 from localaws.services.sagemaker.jobs.runner import Job
 from localaws.services.sagemaker.jobs.transform_client import TransformClient, concurrency, payload_mb
 from localaws.services.sagemaker.store import TRANSFORM_JOBS, Record
+from localaws.wire import ValidationException
 
-_MOST_MB = 100
+_MAX_MB = 100
 
 
 def create_transform_job(request: dict[str, Any]) -> dict[str, Any]:
-    """Raises ResourceInUse for a name that was used, ValidationException for what cannot run here."""
+    """Start a job. Raises ResourceInUse if the name is taken, ValidationException if the job cannot run here."""
     _check(request)
     # Kept with the job, so that the model may be deleted while it runs.
     return KIND.create(request, _Container=models.find(request["ModelName"])["_Container"])
@@ -42,8 +43,8 @@ def _check(request: dict[str, Any]) -> None:
     checks.allow(request, "DataProcessing.JoinSource", "None")
     if request.get("MaxPayloadInMB") == 0:
         raise ValidationException("MaxPayloadInMB=0, for chunked requests, is not implemented by this local SageMaker")
-    if payload_mb(request) * concurrency(request) > _MOST_MB:
-        raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB must not exceed {_MOST_MB} MB")
+    if payload_mb(request) * concurrency(request) > _MAX_MB:
+        raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB must not exceed {_MAX_MB} MB")
 
 
 def _run(name: str, job: Job) -> None:
@@ -62,7 +63,7 @@ def _run(name: str, job: Job) -> None:
 
 
 def _transform_all(record: Record, job: Job, written: list[str]) -> list[str]:
-    """The reasons of all objects that failed; `written` gets the URIs of the others' outputs."""
+    """Return the failure reasons of all objects that failed; the URIs of the other outputs go to `written`."""
     output = record["TransformOutput"]["S3OutputPath"].rstrip("/")
     client = TransformClient(record)
 
@@ -77,11 +78,11 @@ def _transform_all(record: Record, job: Job, written: list[str]) -> list[str]:
 
     job.on_stop(client.close)
     try:
-        sources = list(objects.find(record["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]))
+        sources = list(objects.list_objects(record["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]))
         client.start()
-        return _each(transform, sources, concurrency(record))
+        return _transform_in_parallel(transform, sources, concurrency(record))
     except (ContainerError, OSError):
-        # What the end of its container broke, or of its folder, is no failure of a job that was stopped.
+        # Stopping ends the container and deletes its folder: the errors that follow are not failures of the job.
         if not job.stopping.is_set():
             raise
         return []
@@ -89,9 +90,12 @@ def _transform_all(record: Record, job: Job, written: list[str]) -> list[str]:
         client.close()
 
 
-def _each(transform: Callable[[str, str], str | None], sources: Sequence[tuple[str, str]], at_once: int) -> list[str]:
+def _transform_in_parallel(
+    transform: Callable[[str, str], str | None], sources: Sequence[tuple[str, str]], max_concurrency: int
+) -> list[str]:
+    # A context can run only one call at a time, so each source gets a copy.
     contexts = [contextvars.copy_context() for _ in sources]
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(max_concurrency) as pool:
         results = pool.map(lambda context, source: context.run(transform, *source), contexts, sources)
         return [reason for reason in results if reason]
 

@@ -1,4 +1,4 @@
-"""What stands between S3 and the container of a transform job: sends payloads, tries again, and writes the data log."""
+"""The client of a transform job's container: sends payloads, retries, and writes the data log."""
 
 from __future__ import annotations
 
@@ -10,104 +10,125 @@ from localaws.services.sagemaker import payloads
 from localaws.services.sagemaker.containers import objects
 from localaws.services.sagemaker.containers.logs import LogStream
 from localaws.services.sagemaker.errors import ContainerError, ServiceUnavailable, UnhealthyError
-from localaws.services.sagemaker.hosting.serving_container import STARTUP_SECONDS, NoReplyError, Reply, Server
+from localaws.services.sagemaker.hosting.serving_container import (
+    STARTUP_SECONDS,
+    NoReplyError,
+    Reply,
+    ServingContainer,
+)
 from localaws.services.sagemaker.payloads import RecordError
 from localaws.services.sagemaker.store import Record
 
 _LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _MEGABYTE = 1024 * 1024
-_PAYLOAD_MB = 6
-_TIMEOUT_SECONDS = 600
-_RETRIES = 3
+# SageMaker's defaults.
+_DEFAULT_PAYLOAD_MB = 6
+_DEFAULT_TIMEOUT_SECONDS = 600
+_DEFAULT_RETRIES = 3
 
 
 def payload_mb(record: Record) -> int:
-    """The job's MaxPayloadInMB, or the default."""
-    return int(record.get("MaxPayloadInMB", _PAYLOAD_MB))
+    """Return the job's MaxPayloadInMB, or the default."""
+    return int(record.get("MaxPayloadInMB", _DEFAULT_PAYLOAD_MB))
 
 
 def concurrency(record: Record) -> int:
-    """The job's MaxConcurrentTransforms, or the default."""
+    """Return the job's MaxConcurrentTransforms, or the default."""
+    # Zero means the default, which SageMaker would ask /execution-parameters for.
     return int(record.get("MaxConcurrentTransforms") or 1)
 
 
 class TransformClient:
-    """`record` is the job's. Its container is begun by `start` and ended by `close`, which any thread may call."""
+    """Sends the objects of the job in `record` to its container, from any number of threads."""
 
     def __init__(self, record: Record) -> None:
-        self._input, self._output = record["TransformInput"], record["TransformOutput"]
-        self._strategy = record.get("BatchStrategy", "MultiRecord")
-        self._limit = payload_mb(record) * _MEGABYTE
-        headers = {"content-type": self._input.get("ContentType"), "accept": self._output.get("Accept")}
+        self._by_line = record["TransformInput"].get("SplitType") == "Line"
+        self._is_multi_record = _is_multi_record(record)
+        self._assemble_by_line = record["TransformOutput"].get("AssembleWith") == "Line"
+        self._max_bytes = payload_mb(record) * _MEGABYTE
+        content_type = record["TransformInput"].get("ContentType")
+        headers = {"content-type": content_type, "accept": record["TransformOutput"].get("Accept")}
         self._headers = {name: value for name, value in headers.items() if value}
         settings = record.get("ModelClientConfig", {})
-        self._retries = settings.get("InvocationsMaxRetries", _RETRIES)
-        timeout = settings.get("InvocationsTimeoutInSeconds", _TIMEOUT_SECONDS)
+        self._retries = settings.get("InvocationsMaxRetries", _DEFAULT_RETRIES)
+        timeout = settings.get("InvocationsTimeoutInSeconds", _DEFAULT_TIMEOUT_SECONDS)
         stream = f"{record['TransformJobName']}/i-{uuid.uuid4().hex[:17]}"
         self._data_log = LogStream(_LOG_GROUP, f"{stream}/data-log")
-        self._server = Server(_variant(record), LogStream(_LOG_GROUP, stream), timeout)
+        self._container = ServingContainer(_variant(record), LogStream(_LOG_GROUP, stream), timeout)
 
     def start(self) -> None:
-        """Raises ContainerError where the model cannot be loaded or its container does not answer pings."""
+        """Start the container. Raises ContainerError if its model cannot be downloaded or it stays unhealthy."""
         try:
-            self._server.start(STARTUP_SECONDS)
+            self._container.start(STARTUP_SECONDS)
         except UnhealthyError as error:
             self._log(str(error))
             raise ContainerError("AlgorithmError: Model container failed to respond to ping") from error
 
     def close(self) -> None:
-        self._server.close()
+        """End the container; any thread may call it, more than once."""
+        self._container.close()
 
     def transform(self, source: str, target: str) -> str | None:
-        """Send the object at `source` and store what is answered; gives the job's FailureReason where that fails.
+        """Send the object at `source` and write the answers to `target`; return the job's FailureReason, or None.
 
-        Raises ContainerError where S3 refuses, or where the container has ended.
+        Raises ContainerError if S3 refuses or the container has ended.
         """
-        by_line, many = self._input.get("SplitType") == "Line", self._strategy == "MultiRecord"
+        body = objects.get(source)
         try:
-            answers = [
-                self._ask(payload) for payload in payloads.split(objects.get(source), by_line, many, self._limit)
-            ]
+            parts = payloads.split(
+                body, by_line=self._by_line, is_multi_record=self._is_multi_record, max_bytes=self._max_bytes
+            )
+            answers = [self._send(payload) for payload in parts]
         except RecordError as error:
             self._log(*(f"{source.removeprefix('s3://')}: {line}" for line in str(error).splitlines()))
             return error.reason
-        objects.put(target, payloads.assemble(answers, self._output.get("AssembleWith") == "Line"))
+        objects.put(target, payloads.assemble(answers, by_line=self._assemble_by_line))
         return None
 
-    def _ask(self, payload: bytes) -> bytes:
-        """Raises RecordError for any answer but 2xx, after the retries that may help."""
-        for left in reversed(range(self._retries + 1)):
+    def _send(self, payload: bytes) -> bytes:
+        """Return the answer to a payload. Raises RecordError if it is not 2xx after the retries that may help."""
+        for retries_left in reversed(range(self._retries + 1)):
             try:
-                reply = self._server.invoke(payload, self._headers)
+                reply = self._container.invoke(payload, self._headers)
             except ServiceUnavailable as error:
+                # A transform job's container is not restarted: the whole job fails.
                 raise ContainerError("AlgorithmError: See job logs for more information") from error
             except NoReplyError as error:
-                if not left:
-                    raise RecordError("Unable to get response from algorithm", is_clients=False) from error
+                if not retries_left:
+                    raise RecordError("Unable to get response from algorithm", is_client_error=False) from error
                 continue
             if 200 <= reply.status < 300:
                 return reply.body
-            if reply.status < 500 or not left:
+            # The same request would get the same 4xx again.
+            if reply.status < 500 or not retries_left:
                 break
-        raise _refusal(reply)
+        raise _record_error(reply)
 
     def _log(self, *lines: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
         self._data_log.put([f"{now}:[sagemaker logs]: {line}" for line in lines])
 
 
-def _refusal(reply: Reply) -> RecordError:
-    is_clients = reply.status < 500
-    what = f"ClientError: {reply.status}" if is_clients else f"Bad HTTP status received from algorithm: {reply.status}"
-    return RecordError(f"{what}\n\nMessage:\n{reply.body.decode(errors='replace')}", is_clients=is_clients)
+def _record_error(reply: Reply) -> RecordError:
+    is_client_error = reply.status < 500
+    if is_client_error:
+        summary = f"ClientError: {reply.status}"
+    else:
+        summary = f"Bad HTTP status received from algorithm: {reply.status}"
+    text = reply.body.decode(errors="replace")
+    return RecordError(f"{summary}\n\nMessage:\n{text}", is_client_error=is_client_error)
+
+
+def _is_multi_record(record: Record) -> bool:
+    return bool(record.get("BatchStrategy", "MultiRecord") == "MultiRecord")
 
 
 def _variant(record: Record) -> dict[str, Any]:
-    """The container as a server takes it, with the variables that SageMaker adds for a transform job."""
-    container, is_many = record["_Container"], record.get("BatchStrategy", "MultiRecord") == "MultiRecord"
+    """Return the job's container as a variant, with the environment that SageMaker adds for a transform job."""
+    container = record["_Container"]
     batch = {
         "SAGEMAKER_BATCH": "true",
-        "SAGEMAKER_BATCH_STRATEGY": "MULTI_RECORD" if is_many else "SINGLE_RECORD",
+        "SAGEMAKER_BATCH_STRATEGY": "MULTI_RECORD" if _is_multi_record(record) else "SINGLE_RECORD",
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(payload_mb(record)),
         "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(concurrency(record)),
     }

@@ -4,7 +4,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws.services.sagemaker.containers.logs import Metrics, follow
+from localaws.services.sagemaker.containers.logs import MetricParser, follow
 
 
 def _lines_of(program):
@@ -27,6 +27,6 @@ def test_output_without_lines_or_without_sense_is_cut_and_kept():
 
 @given(st.lists(st.text(max_size=20), max_size=10))
 def test_metrics_read_any_line(lines):
-    metrics = Metrics([{"Name": "loss", "Regex": "loss=(.*)"}, {"Name": "groupless", "Regex": "x"}])
-    metrics.read([*lines, "loss=fish", "loss=1e-3"])
+    metrics = MetricParser([{"Name": "loss", "Regex": "loss=(.*)"}, {"Name": "groupless", "Regex": "x"}])
+    metrics.parse([*lines, "loss=fish", "loss=1e-3"])
     assert [(metric["MetricName"], metric["Value"]) for metric in metrics.final] == [("loss", 0.001)]

@@ -30,7 +30,7 @@ def test_a_name_is_the_end_of_its_key(prefix, rest):
 @given(st.text(max_size=40))
 def test_a_uri_has_a_bucket_or_is_refused(text):
     try:
-        bucket, key = objects.parse(text)
+        bucket, key = objects.parse_uri(text)
     except ContainerError:
         assert not text.startswith("s3://") or text[5:6] in ("", "/")
     else:

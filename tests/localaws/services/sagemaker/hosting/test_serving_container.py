@@ -8,19 +8,19 @@ from localaws.images import ImageRegistry
 from localaws.services.sagemaker.containers import container
 from localaws.services.sagemaker.containers.logs import LogStream
 from localaws.services.sagemaker.errors import ContainerError, ServiceUnavailable
-from localaws.services.sagemaker.hosting.serving_container import NoReplyError, Server
+from localaws.services.sagemaker.hosting.serving_container import NoReplyError, ServingContainer
 
 TOY_IMAGE = Path(__file__).parents[1] / "toy_image.py"
 
 
 @pytest.fixture
 def make_server():
-    container.use(ImageRegistry({"toy": (sys.executable, str(TOY_IMAGE))}))
+    container.use_images(ImageRegistry({"toy": (sys.executable, str(TOY_IMAGE))}))
     made = []
 
     def make(**environment):
         variant = {"VariantName": "v", "Image": "toy", "Environment": environment}
-        made.append(Server(variant, LogStream("/aws/sagemaker/Endpoints/unit", "v/i-0")))
+        made.append(ServingContainer(variant, LogStream("/aws/sagemaker/Endpoints/unit", "v/i-0")))
         return made[-1]
 
     yield make

@@ -24,14 +24,14 @@ def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
         if "up" in lines:
             job.stop()
 
-    ended = job.run(_spawn(tmp_path, STUBBORN), stop_when_up, 60)
-    assert ended.exit_code == 128 + 9
+    result = job.run(_spawn(tmp_path, STUBBORN), stop_when_up, 60)
+    assert result.exit_code == 128 + 9
     assert job.stopping.is_set()
 
 
 def test_a_container_that_takes_too_long_is_ended(tmp_path):
-    ended = Job(grace_seconds=0.1).run(_spawn(tmp_path, STUBBORN), lambda _: None, 0.3)
-    assert ended.timed_out
+    result = Job(grace_seconds=0.1).run(_spawn(tmp_path, STUBBORN), lambda _: None, 0.3)
+    assert result.has_timed_out
 
 
 def test_a_job_that_was_stopped_before_its_container_began_ends_it(tmp_path):
