@@ -1,5 +1,5 @@
-"""An evening at the depot, by discrete events: pure, seeded, without AWS. Runs where the operator sits.
+"""Discrete-event simulation of evenings at the depot. Pure and seeded; runs where the operator sits, without AWS.
 
-`evening` says what happens whatever is decided, `policies` what is decided, `depot` plays the one against the other,
-and `compare` does so over many evenings. The driver's vehicle is known to all but the policy, which sees a picture.
+`evening` draws what is random, `policies` decides, `depot` plays one evening under one policy, and `compare` plays many
+evenings under all policies. Only the policy does not know a driver's vehicle: it sees an image.
 """

@@ -1,4 +1,4 @@
-"""The same evenings under every policy, and what the differences are worth."""
+"""The same evenings under every policy, with bootstrap intervals for the means and the differences."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from scones.contract.simulation import Estimate
 from scones.dispatch_rule import Rules
-from scones.simulation.depot import Depot, Outcome
-from scones.simulation.evening import Evening, Picture, Script, draw
+from scones.simulation.depot import Depot, EveningResult
+from scones.simulation.evening import Evening, ImagePrediction, Script, draw
 from scones.simulation.policies import ORACLE, OURS, POLICIES
 
 _RESAMPLES = 2000
@@ -20,42 +20,50 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Played:
-    """`measures` is policy -> measure -> [evenings]."""
+    """The evenings that were played: `measures` maps policy -> measure -> array of shape [evenings]."""
 
     seed: int
     measures: Mapping[str, Mapping[str, NDArray[np.float64]]]
 
     def late(self, policy: str) -> NDArray[np.float64]:
+        """Return the late minutes of each evening under a policy."""
         return self.measures[policy]["late minutes"]
 
 
 def play(
     evening: Evening,
-    answers: Mapping[str, Sequence[Picture]],
+    predictions: Mapping[str, Sequence[ImagePrediction]],
     rules: Rules,
     *,
     evenings: int,
     seed: int,
     played: Callable[[int], None] = lambda done: None,
 ) -> Played:
-    """Play `evenings` under all policies; evening n is the same for each, whatever else is played."""
+    """Play a number of evenings under all policies, and call `played` with the number of evenings done.
+
+    Evening n of a seed is the same under each policy and however many evenings are played. Raises DataError if
+    `predictions` lack a vehicle of the fleet.
+    """
     rows: dict[str, list[dict[str, float]]] = {policy.name: [] for policy in POLICIES}
     for number in range(evenings):
-        script = draw(evening, answers, rules, (seed, number))
+        # A seed per evening, so that an evening does not depend on how many were drawn before it.
+        script = draw(evening, predictions, rules, (seed, number))
         for policy in POLICIES:
-            rows[policy.name].append(measure(Depot(script, policy, rules, evening).run(), script, evening))
+            result = Depot(script, policy, rules, evening).run()
+            rows[policy.name].append(measure(result, script, evening))
         played(number + 1)
-    return Played(
-        seed,
-        {
-            name: {measure: np.array([row[measure] for row in mine]) for measure in mine[0]}
-            for name, mine in rows.items()
-        },
-    )
+    return Played(seed, {name: _columns(evenings_of_policy) for name, evenings_of_policy in rows.items()})
 
 
-def measure(outcome: Outcome, script: Script, evening: Evening) -> dict[str, float]:
-    """An evening in numbers; `in use` is the share of the fleet's time until closing that it was away from the gate."""
+def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, NDArray[np.float64]]:
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def measure(outcome: EveningResult, script: Script, evening: Evening) -> dict[str, float]:
+    """Return the measures of one evening by name.
+
+    `in use` is the share of the fleet's time until closing that it spends away from the depot.
+    """
     orders = len(script.orders)
     return {
         "late minutes": outcome.late,
@@ -73,31 +81,37 @@ def measure(outcome: Outcome, script: Script, evening: Evening) -> dict[str, flo
 
 
 def estimates(played: Played) -> dict[str, dict[str, Estimate]]:
-    """Policy -> measure -> its mean an evening."""
+    """Return policy -> measure -> its mean per evening."""
     chosen = _resampled(played)
     return {
-        name: {measure: _mean(values, chosen) for measure, values in mine.items()}
-        for name, mine in played.measures.items()
+        policy: {name: _mean(values, chosen) for name, values in measures.items()}
+        for policy, measures in played.measures.items()
     }
 
 
 def saved(played: Played) -> dict[str, Estimate]:
-    """Policy -> how many more late minutes it has than ours, an evening; the evenings are the same for both."""
-    chosen, ours = _resampled(played), played.late(OURS.name)
+    """Return policy -> the mean number of late minutes per evening that it has more than ours, over paired evenings."""
+    chosen = _resampled(played)
+    ours = played.late(OURS.name)
     return {name: _mean(played.late(name) - ours, chosen) for name in played.measures if name != OURS.name}
 
 
 def to_oracle(played: Played) -> Estimate | None:
-    """Our late minutes over the oracle's; None where the oracle is never late."""
-    chosen, ours, oracle = _resampled(played), played.late(OURS.name), played.late(ORACLE.name)
+    """Return the ratio of our late minutes to the oracle's, or None if the oracle is never late."""
+    ours = played.late(OURS.name)
+    oracle = played.late(ORACLE.name)
     if not oracle.any():
         return None
-    resampled = np.column_stack((ours[chosen].sum(1), oracle[chosen].sum(1)))
-    ours_again, oracle_again = resampled[resampled[:, 1] > 0].T
-    return _estimate(ours.sum() / oracle.sum(), ours_again / oracle_again)
+    chosen = _resampled(played)
+    ours_sums = ours[chosen].sum(1)
+    oracle_sums = oracle[chosen].sum(1)
+    # A resample in which the oracle is never late has no ratio.
+    is_late = oracle_sums > 0
+    return _estimate(ours.sum() / oracle.sum(), ours_sums[is_late] / oracle_sums[is_late])
 
 
 def busier(evening: Evening, times: float) -> Evening:
+    """Return an evening with `times` as many orders per hour."""
     return replace(
         evening,
         orders_an_hour=evening.orders_an_hour * times,
@@ -106,7 +120,7 @@ def busier(evening: Evening, times: float) -> Evening:
 
 
 def _resampled(played: Played) -> NDArray[np.int64]:
-    """Which evenings are in each resample: percentile bootstrap (Efron 1979), all policies of an evening together."""
+    """Return the evenings of each resample, [resamples, evenings]: percentile bootstrap (Efron 1979)."""
     evenings = len(played.late(OURS.name))
     return np.random.default_rng(played.seed).integers(evenings, size=(_RESAMPLES, evenings))
 

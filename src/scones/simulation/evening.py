@@ -1,7 +1,7 @@
-"""The evening itself: its numbers, and what happens in it whatever the policy decides.
+"""The parameters of an evening, and everything in it that is random.
 
-All chance is drawn here, before any policy is asked, so that every policy meets the same orders, the same traffic and
-the same pictures (common random numbers).
+All random numbers are drawn here, before any policy is asked, so that every policy meets the same orders, the same
+traffic and the same images (common random numbers).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from scones.dispatch_rule import Order, Rules
 from scones.errors import DataError
 
 OPENING = datetime(2026, 5, 1, 17, tzinfo=UTC)
-# More pictures of one driver than an evening can hold.
-_PICTURES = 200
+# More images of one driver than an evening can hold.
+_IMAGES_PER_DRIVER = 200
 
 
 @dataclass(frozen=True)
 class Evening:
-    """The numbers of an evening; times are in minutes, since 17:00 where they are points in time.
+    """The parameters of an evening. Durations are in minutes, points in time in minutes since 17:00.
 
-    Orders come as a Poisson process with a rush hour and a half. Their distances are gamma-distributed up to the
-    farthest range: seven of ten are within a bicycle's. A ride takes what the rules' speed says, times the order's
-    own lognormal traffic. `fleet` counts vehicles, which come back until all is delivered, but not after `end`.
-    A person looks at one picture at a time; a driver who is refused rides up to the camera again.
+    Orders arrive as a Poisson process with a rush of an hour and a half. Their distances have a gamma distribution,
+    truncated at the longest range: seven of ten are within a bicycle's. A ride takes the time of the rules' speed,
+    multiplied by the order's lognormal `traffic`. `fleet` counts vehicles; they return until everything is delivered,
+    but not after `end`. A reviewer looks at one image at a time; a refused driver goes back to the camera.
     """
 
     closing: float = 240
@@ -48,22 +48,23 @@ class Evening:
     refusal: float = 5
 
     def expected_orders(self) -> float:
+        """Return the expected number of orders in an evening."""
         begin, until = self.rush
         extra = (until - begin) * (self.rush_orders_an_hour - self.orders_an_hour)
         return (self.closing * self.orders_an_hour + extra) / 60
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What the model said of one picture of a vehicle, as the evaluation recorded it; `accepted` by its gate."""
+class ImagePrediction:
+    """The model's prediction for one image of a vehicle, as the evaluation recorded it, and whether it is accepted."""
 
     probabilities: Mapping[str, float]
     accepted: bool
 
 
 @dataclass(frozen=True)
-class Placed:
-    """An order, the minute in which it comes in, and the traffic on its way: a factor of the time."""
+class SimulatedOrder:
+    """An order, the minute in which it is placed, and the traffic on its way: a factor of the driving time."""
 
     order: Order
     minute: float
@@ -72,95 +73,114 @@ class Placed:
 
 @dataclass(frozen=True)
 class Driver:
-    """Rides one vehicle all evening; the pictures are of arrival after arrival, beginning anew after the last."""
+    """A driver with one vehicle for the whole evening; `predictions` are of one arrival after the other, in a cycle."""
 
     vehicle: str
     first_arrival: float
-    pictures: Sequence[Picture]
+    predictions: Sequence[ImagePrediction]
 
 
 @dataclass(frozen=True)
 class Script:
-    orders: Sequence[Placed]
+    """The random part of one evening: its orders in the order of time, and its drivers."""
+
+    orders: Sequence[SimulatedOrder]
     drivers: Sequence[Driver]
 
 
-def pictures(evaluation: Evaluation) -> dict[str, list[Picture]]:
-    """The model's answers to the test images, by their true class. Raises DataError where the gate's are not there."""
-    found: dict[str, list[Picture]] = {name: [] for name in evaluation["classes"]}
-    for one in evaluation["predictions"]:
-        found[one["truth"]].append(_picture(evaluation["classes"], one))
-    return found
+def image_predictions(evaluation: Evaluation) -> dict[str, list[ImagePrediction]]:
+    """Return the predictions for the test images, by true class.
 
-
-def draw(evening: Evening, answers: Mapping[str, Sequence[Picture]], rules: Rules, seed: Sequence[int]) -> Script:
-    """Draw an evening. An arrival of a vehicle gets one of the `answers` to its class, each as likely.
-
-    Raises DataError for a vehicle of the fleet of which the evaluation had no images.
+    Raises DataError if the evaluation does not say which predictions are accepted.
     """
-    if missing := sorted(name for name in evening.fleet if not answers.get(name) or name not in rules.vehicles):
+    by_class: dict[str, list[ImagePrediction]] = {name: [] for name in evaluation["classes"]}
+    for prediction in evaluation["predictions"]:
+        by_class[prediction["truth"]].append(_image_prediction(evaluation["classes"], prediction))
+    return by_class
+
+
+def draw(
+    evening: Evening, predictions: Mapping[str, Sequence[ImagePrediction]], rules: Rules, seed: Sequence[int]
+) -> Script:
+    """Draw an evening. Each arrival of a vehicle gets one of the `predictions` of its class, with equal probability.
+
+    Raises DataError if the evaluation has no images of a vehicle of the fleet, or the rules do not know it.
+    """
+    if missing := sorted(name for name in evening.fleet if not predictions.get(name) or name not in rules.vehicles):
         raise DataError(f"no {', '.join(missing)} in the evaluation or in scones.toml; the simulated depot has some")
-    chance = np.random.default_rng(seed)
-    farthest = max(rules.vehicles[name].range_km for name in evening.fleet)
-    orders = _orders(evening, farthest, chance)
+    rng = np.random.default_rng(seed)
+    longest_range = max(rules.vehicles[name].range_km for name in evening.fleet)
+    # The order of these draws is part of the result: another order gives other evenings for the same seed.
+    orders = _orders(evening, longest_range, rng)
     vehicles = [name for name, count in evening.fleet.items() for _ in range(count)]
-    first = chance.uniform(0, evening.fleet_arrives_within, len(vehicles)).tolist()
-    return Script(orders, [_driver(*pair, answers, chance) for pair in zip(vehicles, first, strict=True)])
+    arrivals = rng.uniform(0, evening.fleet_arrives_within, len(vehicles)).tolist()
+    drivers = [
+        _driver(vehicle, arrival, predictions[vehicle], rng)
+        for vehicle, arrival in zip(vehicles, arrivals, strict=True)
+    ]
+    return Script(orders, drivers)
 
 
 def sample_orders(rules: Rules, seed: int, opening: datetime) -> list[Order]:
-    """The orders of one evening that opens at `opening`, by the minute in which they come in; the ids bear its day."""
-    farthest = max(vehicle.range_km for vehicle in rules.vehicles.values())
-    placed = _orders(Evening(), farthest, np.random.default_rng(seed))
-    return [
-        Order(f"{opening:%m%d-%H%M}-{n:03}", each.order.distance_km, each.order.promised_at - OPENING + opening)
-        for n, each in enumerate(placed)
-    ]
+    """Return the orders of an evening that starts at `opening`, by the time at which they are placed.
 
-
-def _orders(evening: Evening, farthest: float, chance: np.random.Generator) -> list[Placed]:
-    minutes = _order_minutes(evening, chance)
-    distances = _distances(evening, farthest, len(minutes), chance)
-    traffic = chance.lognormal(0, evening.traffic, len(minutes))
+    The order IDs contain its day and time, so that the orders of two evenings differ.
+    """
+    longest_range = max(vehicle.range_km for vehicle in rules.vehicles.values())
+    orders = _orders(Evening(), longest_range, np.random.default_rng(seed))
     return [
-        Placed(Order(f"order-{n:03}", km, OPENING + timedelta(minutes=minute + evening.promise)), minute, factor)
-        for n, (km, minute, factor) in enumerate(
-            zip(distances.tolist(), minutes.tolist(), traffic.tolist(), strict=True)
+        Order(
+            f"{opening:%m%d-%H%M}-{n:03}",
+            simulated.order.distance_km,
+            simulated.order.promised_at - OPENING + opening,
         )
+        for n, simulated in enumerate(orders)
     ]
 
 
-def _driver(
-    vehicle: str, first: float, answers: Mapping[str, Sequence[Picture]], chance: np.random.Generator
-) -> Driver:
-    picks = chance.integers(len(answers[vehicle]), size=_PICTURES)
-    return Driver(vehicle, first, [answers[vehicle][pick] for pick in picks])
+def _orders(evening: Evening, longest_range: float, rng: np.random.Generator) -> list[SimulatedOrder]:
+    minutes = _order_minutes(evening, rng)
+    distances = _distances(evening, longest_range, len(minutes), rng)
+    traffic = rng.lognormal(0, evening.traffic, len(minutes))
+    rows = zip(distances.tolist(), minutes.tolist(), traffic.tolist(), strict=True)
+    orders = []
+    for n, (distance_km, minute, factor) in enumerate(rows):
+        promised_at = OPENING + timedelta(minutes=minute + evening.promise)
+        orders.append(SimulatedOrder(Order(f"order-{n:03}", distance_km, promised_at), minute, factor))
+    return orders
 
 
-def _order_minutes(evening: Evening, chance: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The times of a Poisson process whose rate is constant before, in and after the rush."""
+def _driver(vehicle: str, arrival: float, predictions: Sequence[ImagePrediction], rng: np.random.Generator) -> Driver:
+    picks = rng.integers(len(predictions), size=_IMAGES_PER_DRIVER)
+    return Driver(vehicle, arrival, [predictions[pick] for pick in picks])
+
+
+def _order_minutes(evening: Evening, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the times of a Poisson process whose rate is constant before, in and after the rush."""
     begin, until = evening.rush
     spans = (
         (0.0, begin, evening.orders_an_hour),
         (begin, until, evening.rush_orders_an_hour),
         (until, evening.closing, evening.orders_an_hour),
     )
-    times = [chance.uniform(start, stop, chance.poisson((stop - start) * rate / 60)) for start, stop, rate in spans]
+    # Given their number, the times of a Poisson process are independent and uniform.
+    times = [rng.uniform(start, stop, rng.poisson((stop - start) * rate / 60)) for start, stop, rate in spans]
     return np.sort(np.concatenate(times))
 
 
 def _distances(
-    evening: Evening, farthest: float, count: int, chance: np.random.Generator
+    evening: Evening, longest_range: float, count: int, rng: np.random.Generator
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Gamma-distributed, drawn again where they are beyond `farthest`."""
+    """Return distances in km with a gamma distribution truncated at `longest_range`, by rejection."""
     scale = evening.distance_mean_km / evening.distance_shape
-    found = chance.gamma(evening.distance_shape, scale, count)
-    while (beyond := found > farthest).any():
-        found[beyond] = chance.gamma(evening.distance_shape, scale, int(beyond.sum()))
-    return found
+    distances = rng.gamma(evening.distance_shape, scale, count)
+    while (beyond := distances > longest_range).any():
+        distances[beyond] = rng.gamma(evening.distance_shape, scale, int(beyond.sum()))
+    return distances
 
 
-def _picture(classes: Sequence[str], one: Prediction) -> Picture:
-    if "decision" not in one:
-        raise DataError("the evaluation does not say what the gate decided; release, or evaluate, again")
-    return Picture(dict(zip(classes, one["probabilities"], strict=True)), one["decision"] == "accept")
+def _image_prediction(classes: Sequence[str], prediction: Prediction) -> ImagePrediction:
+    if "decision" not in prediction:
+        raise DataError("the evaluation does not say which predictions are accepted; run `scones evaluate` again")
+    probabilities = dict(zip(classes, prediction["probabilities"], strict=True))
+    return ImagePrediction(probabilities, prediction["decision"] == "accept")

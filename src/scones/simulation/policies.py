@@ -1,4 +1,4 @@
-"""Four ways to give orders to drivers: what becomes of a picture, and which order its driver gets."""
+"""Four dispatch policies: what a driver's image is taken for, and which order the driver gets."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import Enum
 
 from scones.dispatch_rule import Order, Rules, choose
-from scones.simulation.evening import Picture
+from scones.simulation.evening import ImagePrediction
 
-# The course's.
+# The confidence threshold of the course project.
 THRESHOLD = 0.93
 
 Belief = Mapping[str, float]
@@ -18,7 +18,7 @@ Take = Callable[[Belief, Sequence[Order], Rules, datetime], Order | None]
 
 
 class Unsure(Enum):
-    """What becomes of a driver whose picture does not do: a person looks, or the driver is sent away."""
+    """What happens to a driver whose image is not accepted: a reviewer looks at it, or the driver is sent away."""
 
     REVIEWED = "reviewed"
     REFUSED = "refused"
@@ -26,30 +26,30 @@ class Unsure(Enum):
 
 @dataclass(frozen=True)
 class Policy:
-    """`look` turns a picture into probabilities; `take` chooses from the open orders, or none of them.
+    """A policy: `look` turns an image's prediction into probabilities, `take` chooses one of the open orders, or none.
 
-    `knows` lets it have the vehicle's own class in the picture's place.
+    With `knows_vehicle`, the driver's true class replaces the prediction.
     """
 
     name: str
-    look: Callable[[Picture], Belief | Unsure]
+    look: Callable[[ImagePrediction], Belief | Unsure]
     take: Take
-    knows: bool = False
+    knows_vehicle: bool = False
 
 
-def _accepted_or_reviewed(picture: Picture) -> Belief | Unsure:
-    return picture.probabilities if picture.accepted else Unsure.REVIEWED
+def _accepted_or_reviewed(prediction: ImagePrediction) -> Belief | Unsure:
+    return prediction.probabilities if prediction.accepted else Unsure.REVIEWED
 
 
-def _above_threshold(picture: Picture) -> Belief | Unsure:
-    return _label(picture) if max(picture.probabilities.values()) >= THRESHOLD else Unsure.REFUSED
+def _above_threshold(prediction: ImagePrediction) -> Belief | Unsure:
+    return _label(prediction) if max(prediction.probabilities.values()) >= THRESHOLD else Unsure.REFUSED
 
 
-def _label(picture: Picture) -> Belief:
-    return {max(picture.probabilities, key=lambda name: picture.probabilities[name]): 1.0}
+def _label(prediction: ImagePrediction) -> Belief:
+    return {max(prediction.probabilities, key=lambda name: prediction.probabilities[name]): 1.0}
 
 
-def _least_cost(belief: Belief, orders: Sequence[Order], rules: Rules, now: datetime) -> Order | None:
+def _lowest_cost(belief: Belief, orders: Sequence[Order], rules: Rules, now: datetime) -> Order | None:
     choice = choose(belief, orders, rules, now)
     return choice.order if choice else None
 
@@ -58,18 +58,20 @@ def _first_promised(belief: Belief, orders: Sequence[Order], rules: Rules, now: 
     return min(orders, key=lambda order: (order.promised_at, order.order_id), default=None)
 
 
-def _first_promised_of_its_kind(belief: Belief, orders: Sequence[Order], rules: Rules, now: datetime) -> Order | None:
-    """The first promised of those that no nearer-going vehicle reaches; where there is none, of all within range."""
+def _first_promised_of_own_range(belief: Belief, orders: Sequence[Order], rules: Rules, now: datetime) -> Order | None:
+    """Return the order promised first among those that only this vehicle reaches; if none, among all within range."""
+    # The threshold leaves a single label.
     (label,) = belief
-    reach = rules.vehicles[label].range_km
-    nearer = max((v.range_km for v in rules.vehicles.values() if v.range_km < reach), default=0.0)
-    within = [order for order in orders if order.distance_km <= reach]
-    own = [order for order in within if order.distance_km > nearer]
+    own_range = rules.vehicles[label].range_km
+    shorter_ranges = (vehicle.range_km for vehicle in rules.vehicles.values() if vehicle.range_km < own_range)
+    next_range = max(shorter_ranges, default=0.0)
+    within = [order for order in orders if order.distance_km <= own_range]
+    own = [order for order in within if order.distance_km > next_range]
     return _first_promised(belief, own or within, rules, now)
 
 
-OURS = Policy("ours", _accepted_or_reviewed, _least_cost)
-HARD_THRESHOLD = Policy("hard threshold", _above_threshold, _first_promised_of_its_kind)
+OURS = Policy("ours", _accepted_or_reviewed, _lowest_cost)
+HARD_THRESHOLD = Policy("hard threshold", _above_threshold, _first_promised_of_own_range)
 FIRST_COME = Policy("first come first served", _label, _first_promised)
-ORACLE = Policy("oracle", _label, _least_cost, knows=True)
+ORACLE = Policy("oracle", _label, _lowest_cost, knows_vehicle=True)
 POLICIES = (FIRST_COME, HARD_THRESHOLD, OURS, ORACLE)

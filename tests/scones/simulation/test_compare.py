@@ -4,15 +4,15 @@ import pytest
 
 from scones.dispatch_rule import Rules
 from scones.simulation.compare import Played, busier, estimates, play, saved, to_oracle
-from scones.simulation.evening import Evening, Picture
+from scones.simulation.evening import Evening, ImagePrediction
 
 EVENING, NAMES = Evening(), ("bicycle", "motorcycle")
-SURE = {name: [Picture({each: float(each == name) for each in NAMES}, True)] for name in NAMES}
-WRONG = {name: Picture({each: float(each != name) for each in NAMES}, True) for name in NAMES}
+SURE = {name: [ImagePrediction({each: float(each == name) for each in NAMES}, True)] for name in NAMES}
+WRONG = {name: ImagePrediction({each: float(each != name) for each in NAMES}, True) for name in NAMES}
 DOUBTED = {name: [*SURE[name] * 4, WRONG[name]] for name in NAMES}
 
 
-def played(answers: Mapping[str, Sequence[Picture]], evenings: int = 6, seed: int = 0) -> Played:
+def played(answers: Mapping[str, Sequence[ImagePrediction]], evenings: int = 6, seed: int = 0) -> Played:
     return play(EVENING, answers, Rules(), evenings=evenings, seed=seed)
 
 

@@ -8,25 +8,25 @@ from hypothesis import strategies as st
 from scones.contract.release import Evaluation, Prediction
 from scones.dispatch_rule import Rules
 from scones.errors import DataError
-from scones.simulation.evening import OPENING, Evening, Picture, draw, pictures
+from scones.simulation.evening import OPENING, Evening, ImagePrediction, draw, image_predictions
 
 BICYCLE, MOTORCYCLE = (
-    Picture({"bicycle": 0.9, "motorcycle": 0.1}, True),
-    Picture({"bicycle": 0.2, "motorcycle": 0.8}, False),
+    ImagePrediction({"bicycle": 0.9, "motorcycle": 0.1}, True),
+    ImagePrediction({"bicycle": 0.2, "motorcycle": 0.8}, False),
 )
 ANSWERS = {"bicycle": [BICYCLE], "motorcycle": [MOTORCYCLE]}
 EVENING, RULES = Evening(), Rules()
 
 
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
-def test_an_evening_is_its_seed_s(seed: int, other: int) -> None:
+def test_the_seed_determines_the_evening(seed: int, other: int) -> None:
     script = draw(EVENING, ANSWERS, RULES, (seed, 0))
     assert script == draw(EVENING, ANSWERS, RULES, (seed, 0))
     assert seed == other or script != draw(EVENING, ANSWERS, RULES, (other, 0))
 
 
 @given(st.integers(0, 2**32))
-def test_orders_come_in_while_the_depot_is_open_and_within_reach_of_somebody(seed: int) -> None:
+def test_orders_are_placed_before_closing_and_within_range(seed: int) -> None:
     orders = draw(EVENING, ANSWERS, RULES, (seed,)).orders
     minutes = [placed.minute for placed in orders]
     assert minutes == sorted(minutes)
@@ -38,7 +38,7 @@ def test_orders_come_in_while_the_depot_is_open_and_within_reach_of_somebody(see
         assert promised == pytest.approx(placed.minute + EVENING.promise)
 
 
-def test_many_evenings_have_the_numbers_that_the_evening_states() -> None:
+def test_many_evenings_match_the_stated_parameters() -> None:
     evenings = [draw(EVENING, ANSWERS, RULES, (0, n)).orders for n in range(200)]
     orders = [placed for each in evenings for placed in each]
     in_the_rush = sum(EVENING.rush[0] <= placed.minute < EVENING.rush[1] for placed in orders)
@@ -48,20 +48,20 @@ def test_many_evenings_have_the_numbers_that_the_evening_states() -> None:
     assert np.median([placed.traffic for placed in orders]) == pytest.approx(1, rel=0.02)
 
 
-def test_a_driver_is_seen_as_the_pictures_of_the_vehicle_are_seen() -> None:
+def test_a_driver_gets_predictions_of_the_own_vehicle() -> None:
     for driver in draw(EVENING, ANSWERS, RULES, (0,)).drivers:
-        assert set(map(id, driver.pictures)) == {id(ANSWERS[driver.vehicle][0])}
+        assert set(map(id, driver.predictions)) == {id(ANSWERS[driver.vehicle][0])}
 
 
-def test_the_answers_are_those_of_the_evaluation_by_true_class() -> None:
+def test_predictions_are_grouped_by_true_class() -> None:
     one = Prediction(key="k", truth="motorcycle", predicted="bicycle", probabilities=[0.9, 0.1], decision="accept")
-    assert pictures(_evaluation(one)) == {"bicycle": [], "motorcycle": [BICYCLE]}
+    assert image_predictions(_evaluation(one)) == {"bicycle": [], "motorcycle": [BICYCLE]}
 
 
-def test_an_evaluation_without_the_gate_s_word_is_refused() -> None:
+def test_an_evaluation_without_decisions_is_refused() -> None:
     one = Prediction(key="k", truth="motorcycle", predicted="bicycle", probabilities=[0.9, 0.1])
-    with pytest.raises(DataError, match="what the gate decided"):
-        pictures(_evaluation(one))
+    with pytest.raises(DataError, match="which predictions are accepted"):
+        image_predictions(_evaluation(one))
 
 
 def test_a_vehicle_that_the_evaluation_or_the_rules_do_not_know_is_refused() -> None:

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from scones.dispatch_rule import Order, Rules
-from scones.simulation.evening import OPENING, Picture
+from scones.simulation.evening import OPENING, ImagePrediction
 from scones.simulation.policies import FIRST_COME, HARD_THRESHOLD, ORACLE, OURS, Unsure
 
 RULES = Rules()
@@ -19,19 +19,19 @@ FAR, LATER_FAR = order("far", 9, 20), order("later far", 5, 35)
 ALL = [LATER_FAR, LATER_NEAR, NEAR, FAR]
 
 
-def picture(motorcycle: float, accepted: bool = True) -> Picture:
-    return Picture({"bicycle": 1 - motorcycle, "motorcycle": motorcycle}, accepted)
+def prediction(motorcycle: float, accepted: bool = True) -> ImagePrediction:
+    return ImagePrediction({"bicycle": 1 - motorcycle, "motorcycle": motorcycle}, accepted)
 
 
-def test_the_hard_threshold_believes_the_label_from_093_on_and_refuses_the_rest() -> None:
-    assert HARD_THRESHOLD.look(picture(0.93)) == MOTORCYCLE
-    assert HARD_THRESHOLD.look(picture(0.05)) == BICYCLE
-    assert HARD_THRESHOLD.look(picture(0.929)) is Unsure.REFUSED
+def test_the_hard_threshold_accepts_from_093_and_refuses_the_rest() -> None:
+    assert HARD_THRESHOLD.look(prediction(0.93)) == MOTORCYCLE
+    assert HARD_THRESHOLD.look(prediction(0.05)) == BICYCLE
+    assert HARD_THRESHOLD.look(prediction(0.929)) is Unsure.REFUSED
 
 
-def test_ours_has_a_person_look_at_what_the_gate_does_not_accept() -> None:
-    assert OURS.look(picture(0.6)) == {"bicycle": 0.4, "motorcycle": 0.6}
-    assert OURS.look(picture(0.99, accepted=False)) is Unsure.REVIEWED
+def test_ours_reviews_what_is_not_accepted() -> None:
+    assert OURS.look(prediction(0.6)) == {"bicycle": 0.4, "motorcycle": 0.6}
+    assert OURS.look(prediction(0.99, accepted=False)) is Unsure.REVIEWED
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_ours_has_a_person_look_at_what_the_gate_does_not_accept() -> None:
         (BICYCLE, [], None),
     ],
 )
-def test_the_hard_threshold_takes_the_first_promised_of_its_kind(
+def test_the_hard_threshold_takes_the_first_promised_of_the_own_range(
     belief: dict[str, float], orders: list[Order], expected: Order | None
 ) -> None:
     assert HARD_THRESHOLD.take(belief, orders, RULES, OPENING) == expected
@@ -55,6 +55,11 @@ def test_first_come_takes_the_first_promised_whatever_the_vehicle() -> None:
     assert FIRST_COME.take(BICYCLE, [], RULES, OPENING) is None
 
 
-def test_ours_and_the_oracle_choose_alike_and_the_oracle_alone_knows_the_vehicle() -> None:
+def test_ours_and_the_oracle_choose_alike_but_only_the_oracle_knows_the_vehicle() -> None:
     assert OURS.take(BICYCLE, ALL, RULES, OPENING) == ORACLE.take(BICYCLE, ALL, RULES, OPENING) is not None
-    assert [policy.knows for policy in (FIRST_COME, HARD_THRESHOLD, OURS, ORACLE)] == [False, False, False, True]
+    assert [policy.knows_vehicle for policy in (FIRST_COME, HARD_THRESHOLD, OURS, ORACLE)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
