@@ -1,1 +1,1 @@
-"""What crosses a border, with the wire's own field names; loads nothing but the standard library."""
+"""The data that crosses a border, with the field names of the wire; imports only the standard library."""

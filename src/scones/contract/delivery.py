@@ -1,7 +1,7 @@
-"""What a delivery carries: Lambda events, the endpoint's answers, and what is recorded of an arrival.
+"""The data of a delivery: Lambda events, the endpoint's responses, and the records of an arrival.
 
-Sources: EventBridge's "Amazon S3 events" page, and the data object of the AWS Machine Learning Engineer course for
-`ImageData`.
+Sources: the page "Amazon S3 events" of EventBridge's documentation, and for `ImageData` the data object of the AWS
+Machine Learning Engineer course.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from scones.contract.release import Certificate
 
 
 class ImageData(TypedDict):
-    """The data object that the delivery state machine carries; `s3_bucket`/`s3_key` are the truth.
+    """The data object that the delivery state machine passes from state to state.
 
-    Serialize adds the object's `version_id` (in a bucket that keeps versions) or `etag`, and the `arrival_id`. An
-    endpoint's full answer adds the rest: the model's own decision, and the probability from which it accepts.
+    `image_data` is the image in base64 if it is small, otherwise empty; `s3_bucket` and `s3_key` always name it.
+    `inferences` are the probabilities in the order of `labels`. Serialize adds `version_id` (in a bucket with
+    versioning), `etag` and `arrival_id`. Classify adds the rest if the endpoint returns an `Inference`: `decision` is
+    the model's own, and `threshold` the probability from which it accepts.
     """
 
     image_data: str
@@ -33,16 +35,17 @@ class ImageData(TypedDict):
 
 
 class Envelope(TypedDict):
-    """What a handler returns; `statusCode` is always 200, because a failure is an exception."""
+    """The result of a handler; `statusCode` is always 200, because a failure is an exception."""
 
     statusCode: int
     body: ImageData
 
 
 class Inference(TypedDict):
-    """The endpoint's full answer (`INFERENCE_JSON`); `probabilities` is in the order of `labels`.
+    """The endpoint's full response (`INFERENCE_JSON`); the lists have one entry per class, in the order of `labels`.
 
-    It is "accept" where `novelty` is at most `novelty_cut` and the label's probability reaches its threshold.
+    `decision` is "accept" if `novelty` is at most `novelty_cut` and the probability of `label`, the most probable
+    class, reaches its threshold. `model` is the version of the model.
     """
 
     labels: list[str]
@@ -57,7 +60,7 @@ class Inference(TypedDict):
 
 
 class BatchImage(TypedDict):
-    """One line of a `JSON_LINES` body: an image file in base64, and a name for its answer."""
+    """One line of a `JSON_LINES` request: an image file in base64, and an `id` that its response repeats."""
 
     image: str
     id: NotRequired[str]
@@ -65,14 +68,14 @@ class BatchImage(TypedDict):
 
 @final
 class BatchAnswer(Inference):
-    """The line that answers it."""
+    """One line of the response: the inference of one `BatchImage`."""
 
     id: NotRequired[str]
 
 
 @final
 class BatchError(TypedDict):
-    """The line that answers an image that cannot be read: an error's name, and a message for a person."""
+    """One line of the response, for an image that cannot be read: the error's class name and its message."""
 
     error: str
     message: str
@@ -80,9 +83,9 @@ class BatchError(TypedDict):
 
 
 class Capture(TypedDict):
-    """One prediction; `time` is in UTC, `sha256` and `bytes` are of the picture, `ms` the endpoint took to answer.
+    """One logged prediction. `time` is in UTC; `sha256` and `bytes` are of the image; `ms` is the endpoint's latency.
 
-    `novelty` and `model` are None where the endpoint gave the plain list.
+    `novelty` and `model` are None if the endpoint returned only probabilities.
     """
 
     time: str
@@ -101,9 +104,9 @@ Outcome = Literal["DISPATCHED", "NO_ORDER", "NEITHER", "REVIEW_TIMED_OUT", "REJE
 
 
 class Assignment(TypedDict):
-    """The order that an arrival got; `vehicle` is the likeliest, and its loading `bay` the one to drive to.
+    """The order that an arrival got. `vehicle` is the most probable class, and `bay` is where it is loaded.
 
-    Times are ISO 8601 in UTC; `expected_cost_minutes` is what `dispatch.choose` found least.
+    Times are ISO 8601 in UTC. `expected_cost_minutes` is the cost by `scones.dispatch_rule`.
     """
 
     order_id: str
@@ -116,7 +119,10 @@ class Assignment(TypedDict):
 
 
 class Review(TypedDict):
-    """A picture that waits for a person until `due_at`, and what the model said of it; times in UTC."""
+    """An image that waits for a reviewer until `due_at`, with the model's prediction; times in UTC.
+
+    `novelty` and `model` are None if the endpoint returned only probabilities.
+    """
 
     arrival_id: str
     s3_bucket: str
@@ -131,7 +137,7 @@ class Review(TypedDict):
 
 
 class ReviewAnswer(TypedDict):
-    """What a person said of a picture: one of the classes, or "neither"; `answered_at` in UTC."""
+    """A reviewer's answer: one of the classes, or "neither"; `answered_at` in UTC."""
 
     answer: str
     reviewer: str
@@ -139,7 +145,7 @@ class ReviewAnswer(TypedDict):
 
 
 class Label(ReviewAnswer):
-    """One object under `LABELS`: an answer as training data; `image_key` is the key of the image's copy there."""
+    """One object under `LABELS`: an answer as training data. `image_key` is the key of a copy of the image."""
 
     arrival_id: str
     s3_key: str
@@ -149,9 +155,10 @@ class Label(ReviewAnswer):
 
 
 class Decision(TypedDict):
-    """What became of one arrival; `label`, `confidence`: the best guess, whatever the outcome; `decided_at` in UTC.
+    """The record of one arrival's delivery; `decided_at` in UTC, `execution` is the name of the delivery's execution.
 
-    `decided_by` is None if the model was not asked.
+    `label` is the most probable class and `confidence` its probability, whatever the outcome. `decided_by` is None if
+    the delivery ended before the model was called. `error` and `cause` are those of the state that failed.
     """
 
     outcome: Outcome

@@ -1,13 +1,13 @@
-"""Where things are and what they are called: S3 prefixes, names of resources, content types and limits.
+"""Names and limits that all parts share: S3 prefixes, resources, content types and sizes.
 
-Loads nothing but the standard library, because it travels into Lambda, into the container and to the operator.
+Imports only the standard library, because the Lambda functions and the container contain it, too.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# S3 prefixes, one bucket per project.
+# The S3 prefixes of the project's bucket.
 DATA: Final = "data/"
 ARRIVALS: Final = "arrivals/"
 MODELS: Final = "models/"
@@ -19,42 +19,44 @@ LABELS: Final = "labels/"
 BACKBONES: Final = "backbones/"
 CODE: Final = "code/"
 
-# What runs in Lambda, each as `<project>-<name>`, and what Step Functions runs.
+# The Lambda functions and the state machines, each named `<project>-<name>`.
 FUNCTIONS: Final = ("serialize", "classify", "filter", "dispatch", "review", "record", "gate")
 MACHINES: Final = ("delivery", "release", "deploy")
-# DynamoDB's tables, each as `<project>-<name>`; each has the index by its rows' `state`.
+# The DynamoDB tables, each named `<project>-<name>`; each has an index by the `state` of its rows.
 TABLES: Final = ("orders", "arrivals", "reviews")
 BY_STATE: Final = "by-state"
-# CloudWatch's alarms, each as `<project>-<name>`.
+# The CloudWatch alarms, each named `<project>-<name>`.
 ALARMS: Final = ("deliveries-failed", "deliveries-timed-out", "dead-letters", "oldest-review")
-# What is personal goes after so long: a row's `expires_at` is DynamoDB's time to live.
+# Personal data is deleted after this time: by lifecycle rules in S3, and by `expires_at`, the tables' time to live.
 KEPT_SECONDS: Final = 30 * 24 * 3600
 
-# Everything that is made carries this tag; its value is the project's name.
+# Every resource has this tag, with the project's name as its value; `scones cleanup` looks for it.
 TAG: Final = "scones:project"
 
 SPLITS: Final = ("train", "validation", "test")
-# Beside the splits a data set may hold pictures of other things: some teach the model what is neither, some test it.
+# A data set may also have out-of-distribution images, some for training and some for the test.
 NEGATIVES: Final = "negatives"
 TEST_NEGATIVES: Final = "test-negatives"
-# The training job's channel for the weights to start from, where they are not the image's own.
+# The training job's channel with the initial weights, if they are not those of the container image.
 BACKBONE: Final = "backbone"
-# What a person answers where no class fits.
+# A reviewer's answer if no class fits.
 NEITHER: Final = "neither"
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 
-# The endpoint's content types.
+# The content types of the endpoint.
 JSON: Final = "application/json"
 INFERENCE_JSON: Final = "application/vnd.scones.inference+json"
 JSON_LINES: Final = "application/jsonlines"
 IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "application/x-image")
 
-# 16 KiB raw is 22 KiB of base64, so that the state of a delivery stays under 32 KiB whatever the camera sends.
+# An image below this size travels inside the delivery's state: 16 KiB are 22 KiB in base64, which keeps the state under
+# 32 KiB, where Step Functions allows 256 KiB.
 INLINE_IMAGE_BYTES: Final = 16 * 1024
-# What a real-time endpoint takes; a serverless one takes 4 MB.
+# The limit of a real-time endpoint's request; a serverless endpoint takes 4 MB.
 IMAGE_BYTES: Final = 25 * 1024 * 1024
+# Pillow would decode a small file of many pixels into gigabytes.
 IMAGE_PIXELS: Final = 50_000_000
 
-# The environment variable that moves a container's root away from /opt/ml.
+# The environment variable that replaces /opt/ml, so that several containers can run on one machine without Docker.
 ML_ROOT_VARIABLE: Final = "SCONES_ML_ROOT"
 ML_ROOT: Final = "/opt/ml"

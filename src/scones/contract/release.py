@@ -1,7 +1,8 @@
-"""What a release carries: the data set's manifest, the state machine's input, and what the jobs write.
+"""The data of a release: the data set's manifest, the state machine's input, and the files that the jobs write.
 
-The jobs write `metrics.json`, `model.json` and `audit.json` (`train`) and `evaluation.json` (`evaluate`).
-Source: SageMaker's "use your own training / inference code" pages.
+`train` writes `metrics.json`, `model.json` and `audit.json`; `evaluate` writes `evaluation.json`. Where they are in the
+container is defined by the pages "Use your own training algorithms" and "Use your own inference code" of SageMaker's
+documentation.
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ from typing import Literal, NotRequired, TypedDict
 
 
 class ManifestImage(TypedDict):
-    """One image of a data set; `key` is relative to the data set's root: `<split>/<class>/<name>`."""
+    """One image of a data set; `key` is relative to the data set's prefix: `<split>/<class>/<name>`."""
 
     key: str
     sha256: str
 
 
 class Manifest(TypedDict):
-    """`manifest.json`. `digest` is the SHA-256 of the sorted `key sha256` lines: it names the data set.
+    """`manifest.json`. `digest` is the SHA-256 of the sorted `key sha256` lines, and names the data set.
 
-    `source` is in a person's words; `sketches` is true for images that we drew. `counts` is split -> class -> n,
-    `negatives` counts other things, in `NEGATIVES` and `TEST_NEGATIVES`;
-    `left_out` is file -> reason; `duplicates` groups near-equal files.
+    `source` describes the images' origin; `sketches` is true if Scones drew them. `counts` maps split and class to a
+    number of images, and `negatives` does so for `NEGATIVES` and `TEST_NEGATIVES`. `left_out` maps a file to the
+    reason; `duplicates` has groups of nearly equal files.
     """
 
     digest: str
@@ -36,10 +37,11 @@ class Manifest(TypedDict):
 
 
 class Certificate(TypedDict):
-    """What the gate promises of one class: of what it accepts, at most `alpha` is wrong, at confidence 1 - `delta`.
+    """The certified error rate of one class: with confidence 1 - `delta`, at most `alpha` of the accepted are wrong.
 
-    Out-of-fold, `accepted` images pass, a share `coverage` of the class's predictions, of which `wrong` are wrong;
-    `bound` is the certified rate of wrong ones. A threshold above 1 accepts nothing.
+    Of the out-of-fold predictions of the class, `accepted` reach `threshold`, which is a share of `coverage`, and
+    `wrong` of these are wrong; `bound` is the upper confidence bound of that error rate. A threshold above 1 accepts
+    nothing. See `scones.model.uncertainty.acceptance`.
     """
 
     alpha: float
@@ -52,14 +54,14 @@ class Certificate(TypedDict):
 
 
 class Channel(TypedDict):
-    """What a job finds in its folder `name`: the objects below a prefix of the project's bucket."""
+    """An input channel of a job: the objects below a prefix of the project's bucket, in the folder `name`."""
 
     name: str
     prefix: str
 
 
 class ReleaseInput(TypedDict):
-    """Input of the release state machine; `name` names all it creates, `digest` names the data set."""
+    """The input of the release state machine. `name` names everything it creates; `digest` names the data set."""
 
     name: str
     digest: str
@@ -70,7 +72,7 @@ class ReleaseInput(TypedDict):
 
 
 class Epoch(TypedDict):
-    """One line of the training curve; losses are mean cross-entropy in nats, accuracies are shares of 1."""
+    """One point of the training curve. Losses are mean cross-entropies in nats, accuracies are from 0 to 1."""
 
     epoch: int
     train_loss: float
@@ -80,7 +82,10 @@ class Epoch(TypedDict):
 
 
 class Metrics(TypedDict):
-    """`metrics.json`: wall seconds of all and of the last fit; `epochs` are means over folds, validated out-of-fold."""
+    """`metrics.json`. `seconds` is the wall time of the job and `fit_seconds` that of the final fit.
+
+    `epochs` are means over the folds, each validated on the images that it was not fitted on.
+    """
 
     epochs: list[Epoch]
     seconds: float
@@ -90,9 +95,9 @@ class Metrics(TypedDict):
 
 
 class LabelIssue(TypedDict):
-    """A training image whose label the out-of-fold answer contradicts.
+    """A training image whose label the out-of-fold prediction contradicts.
 
-    `probability` is what the answer gave to `label`; `neither` stands for images of other things.
+    `probability` is the predicted probability of `label`. Negatives have the label "neither".
     """
 
     key: str
@@ -102,7 +107,7 @@ class LabelIssue(TypedDict):
 
 
 class Outlier(TypedDict):
-    """A training image of a class that looks like none of them; `novelty` as in the endpoint's full answer."""
+    """A training image that is unlike the others of any class; `novelty` is the score that `Inference` has."""
 
     key: str
     label: str
@@ -110,16 +115,17 @@ class Outlier(TypedDict):
 
 
 class Audit(TypedDict):
-    """`audit.json`: `outliers` has none of the `label_issues`."""
+    """`audit.json`: training images to check. No image is in both lists."""
 
     label_issues: list[LabelIssue]
     outliers: list[Outlier]
 
 
 class ModelDescription(TypedDict):
-    """`model.json` in model.tar.gz. `size` is in pixels a side; `mean` and `std` are per RGB channel, of [0, 1].
+    """`model.json` in model.tar.gz. `size` is the input's side in pixels; `mean` and `std` are of RGB values in [0, 1].
 
-    `thresholds` and `certificates` are in the order of `classes`. A novelty above `novelty_cut` is neither of them.
+    `thresholds` and `certificates` are in the order of `classes`. An image with a novelty above `novelty_cut` is
+    out-of-distribution. `digest` names the training data.
     """
 
     classes: list[str]
@@ -144,15 +150,17 @@ class Interval(TypedDict):
 
 
 class ClassScore(TypedDict):
+    """The scores of one class; `precision` is None if the class was never predicted."""
+
     recall: Interval
     precision: float | None
 
 
 class Prediction(TypedDict):
-    """One test image as `evaluate` saw it; `key` is relative to the test channel: `<class>/<name>`.
+    """The prediction for one test image; `key` is relative to the test channel: `<class>/<name>`.
 
-    `decision` is the gate's. Wrong and uncertain ones have a `map`, rows of [-1, 1]: where the picture speaks for
-    `predicted`, or against it.
+    `decision` is the model's own. Wrong and uncertain predictions have a `map`: rows of class activations in [-1, 1],
+    positive where the image is evidence for `predicted`, negative where it is evidence against.
     """
 
     key: str
@@ -164,14 +172,14 @@ class Prediction(TypedDict):
 
 
 class Acceptance(TypedDict):
-    """What the gate let pass: the share of all images, and of those the share that is wrong (None of none)."""
+    """The accepted share of all images, and the wrong share of the accepted ones (None if none is accepted)."""
 
     coverage: Interval
     wrong: Interval | None
 
 
 class ReliabilityBin(TypedDict):
-    """`n` images of neighbouring confidence: its mean, and the share of them that is right."""
+    """One bin of the reliability diagram: `n` images of similar confidence, with its mean and their accuracy."""
 
     confidence: float
     accuracy: float
@@ -179,7 +187,7 @@ class ReliabilityBin(TypedDict):
 
 
 class Corruption(TypedDict):
-    """The same images, spoilt at a strength from 1 to 5; `accuracy` is over all, `acceptance` what the gate did."""
+    """The result for the test images with one kind of corruption; `strength` is from 1 to 5."""
 
     name: str
     strength: int
@@ -188,9 +196,10 @@ class Corruption(TypedDict):
 
 
 class NoveltyScore(TypedDict):
-    """How well other things are told apart: shares above the novelty cut, and over all cuts the ROC curve.
+    """The detection of out-of-distribution images: the shares above the novelty cut, and the ROC curve over all cuts.
 
-    `curve` holds pairs (share of vehicles refused, share of other things refused), from (0, 0) to (1, 1).
+    `others_refused` is the true positive rate (test negatives) and `vehicles_refused` the false positive rate (test
+    images of the classes). `curve` has pairs (false positive rate, true positive rate), from (0, 0) to (1, 1).
     """
 
     others_refused: Interval
@@ -200,10 +209,11 @@ class NoveltyScore(TypedDict):
 
 
 class Reliability(TypedDict):
-    """How far the model's word can be taken; `brier` is the mean squared error of the probabilities (0 to 2).
+    """Calibration, acceptance, robustness and novelty detection of a model.
 
-    `risk_coverage` holds pairs (share of images accepted, most confident first; share of those that is wrong).
-    `novelty` is None where there were no images of other things; `milliseconds` is the median time of one image.
+    `brier` is the mean squared error of the probabilities, summed over the classes (0 to 2; Brier 1950).
+    `risk_coverage` has pairs (coverage, error rate of the accepted images), the most confident images first.
+    `novelty` is None without test negatives. `milliseconds` is the median time of one prediction.
     """
 
     brier: float
@@ -217,7 +227,11 @@ class Reliability(TypedDict):
 
 
 class Evaluation(TypedDict):
-    """`evaluation.json`. `confusion[i][j]` counts truth i predicted as j; `calibration_error` is the expected one."""
+    """`evaluation.json`. `confusion[i][j]` counts the images of class i that were predicted as class j.
+
+    `calibration_error` is the expected calibration error (Guo et al. 2017). `model` is the version of the model and
+    `seconds` the wall time of the job.
+    """
 
     classes: list[str]
     accuracy: Interval

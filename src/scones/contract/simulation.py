@@ -1,4 +1,4 @@
-"""What `scones simulate` writes."""
+"""The result of `scones simulate`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ class Estimate(TypedDict):
 
 
 class Load(TypedDict):
-    """Evenings with `times` as many orders; `in_use` is the share of its time that the oracle's fleet is away."""
+    """Evenings with `times` as many orders as usual. `in_use` is the share of time that the oracle's vehicles are away.
+
+    `late_minutes_an_order` has one estimate per policy. `to_oracle` is as in `Simulation`.
+    """
 
     times: float
     in_use: float
@@ -23,9 +26,10 @@ class Load(TypedDict):
 
 
 class Simulation(TypedDict):
-    """`policies` is policy -> measure -> estimate, an evening; `saved` is policy -> its late minutes less ours.
+    """Estimates per evening: `policies` has one per policy and measure.
 
-    `to_oracle` is our late minutes over the oracle's, None where that has none. The answers drawn were `model`'s.
+    `saved` maps a policy to its late minutes minus those of the dispatch rule. `to_oracle` is the rule's late minutes
+    divided by the oracle's, or None if the oracle has none. The predictions are those of the model version `model`.
     """
 
     evenings: int
