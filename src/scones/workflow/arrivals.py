@@ -1,9 +1,9 @@
-"""An arrival's picture in S3: who it is, and how it is opened, once for whoever needs it. Runs in Lambda."""
+"""The image of an arrival in S3: its id, and how to open it. Runs in Lambda."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -11,29 +11,41 @@ from scones.contract.delivery import ImageData
 from scones.contract.layout import IMAGE_BYTES
 from scones.errors import ImageNotFoundError, ImageRejectedError
 
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef
+
 
 def arrival_id(data: ImageData) -> str:
-    """Return what one arrival is known by: the same for each event that tells of the same version of an object."""
+    """Return the id of an arrival: 32 hexadecimal digits, the same for every event about one version of an object."""
     version = data.get("version_id") or data.get("etag", "")
-    return hashlib.sha256("\n".join((data["s3_bucket"], data["s3_key"], version)).encode()).hexdigest()[:32]
+    identity = "\n".join((data["s3_bucket"], data["s3_key"], version))
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
-def open_picture(data: ImageData, *, s3: Any, most: int = IMAGE_BYTES) -> dict[str, Any]:
-    """Return S3's answer, with the picture's unread `Body`, which the caller reads or closes.
+def open_image(data: ImageData, *, s3: S3Client, max_bytes: int = IMAGE_BYTES) -> GetObjectOutputTypeDef:
+    """Return S3's response with the unread `Body`, which the caller reads or closes.
 
-    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or has over `most` bytes,
-    which is what the endpoint takes.
+    `max_bytes` is the largest image that the endpoint accepts. Raises ImageNotFoundError if the object does not exist,
+    and ImageRejectedError if it is empty or larger than `max_bytes`.
     """
-    bucket, key = data["s3_bucket"], data["s3_key"]
-    version = {"VersionId": data["version_id"]} if data.get("version_id") else {}
+    bucket = data["s3_bucket"]
+    key = data["s3_key"]
+    request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+    # The version of the event: the key may have been overwritten since.
+    if data.get("version_id"):
+        request["VersionId"] = data["version_id"]
     try:
-        stored: dict[str, Any] = s3.get_object(Bucket=bucket, Key=key, **version)
+        response = s3.get_object(**request)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
             raise ImageNotFoundError(f"s3://{bucket}/{key} does not exist; was it deleted after it arrived?") from error
         raise
-    size = int(stored["ContentLength"])
-    if not 0 < size <= most:
-        stored["Body"].close()
-        raise ImageRejectedError(f"s3://{bucket}/{key} has {size} bytes; the endpoint takes pictures of 1 to {most}")
-    return stored
+    size = int(response["ContentLength"])
+    if not 0 < size <= max_bytes:
+        # An unread body would keep its connection out of the client's pool.
+        response["Body"].close()
+        raise ImageRejectedError(
+            f"s3://{bucket}/{key} has {size} bytes; the endpoint accepts images of 1 to {max_bytes}"
+        )
+    return response

@@ -1,7 +1,7 @@
-"""Filter: lets a confident answer pass and raises on any other, so that a person decides.
+"""Filter: passes a prediction that is accepted and raises on any other, so that a person decides.
 
-Whose word counts is the environment's to say: with THRESHOLD it is that confidence, for any model; where THRESHOLD is
-empty it is the model's own decision, by the thresholds that it was certified with.
+If THRESHOLD is set in the environment, a prediction of any model is accepted from that confidence on. If it is empty,
+the model's own decision counts, which uses its certified thresholds.
 """
 
 from __future__ import annotations
@@ -15,27 +15,35 @@ from scones.workflow.events import envelope, parse_image_data
 
 
 def handler(event: object, context: object) -> Envelope:
+    """Filter the prediction of a data object. Reads THRESHOLD from the environment."""
     threshold = os.environ["THRESHOLD"]
-    return envelope(require_confidence(parse_image_data(event), threshold=float(threshold) if threshold else None))
+    data = parse_image_data(event)
+    return envelope(require_confidence(data, threshold=float(threshold) if threshold else None))
 
 
 def require_confidence(data: ImageData, *, threshold: float | None) -> ImageData:
-    """Return the data object unchanged if its highest probability is at least `threshold`, or if the model accepts it.
+    """Return the data object unchanged if its prediction is accepted.
 
-    Raises ThresholdConfidenceNotMet, whose message begins THRESHOLD_CONFIDENCE_NOT_MET as in the course, or
-    PredictionError
-    where there are no probabilities, or neither a threshold nor a decision of the model's.
+    That is, if its highest probability is at least `threshold`, or, with a threshold of None, if its `decision` is
+    "accept". Raises ThresholdConfidenceNotMet, whose message starts with THRESHOLD_CONFIDENCE_NOT_MET as in the
+    course, if it is not accepted, and PredictionError if it has no probabilities, or neither threshold nor decision.
     """
     inferences = data["inferences"]
-    if not inferences or not all(math.isfinite(p) for p in inferences):
-        raise PredictionError("inferences holds no probabilities; Filter comes after Classify")
+    # A NaN passes no comparison, so that `max` would depend on the order of the classes.
+    if not inferences or not all(math.isfinite(probability) for probability in inferences):
+        raise PredictionError("inferences has no probabilities; run Classify before Filter")
     confidence = max(inferences)
-    if threshold is None and "decision" not in data:
-        raise PredictionError("the endpoint gave no decision; set `threshold` in scones.toml and deploy again")
-    if threshold is None and data["decision"] != "accept":
+    if threshold is None:
+        _require_acceptance(data, confidence)
+    elif confidence < threshold:
+        raise ThresholdConfidenceNotMet(f"THRESHOLD_CONFIDENCE_NOT_MET: {confidence:.4f} is below {threshold}")
+    return data
+
+
+def _require_acceptance(data: ImageData, confidence: float) -> None:
+    if "decision" not in data:
+        raise PredictionError("the endpoint returned no decision; set `threshold` in scones.toml and deploy again")
+    if data["decision"] != "accept":
         raise ThresholdConfidenceNotMet(
             f"THRESHOLD_CONFIDENCE_NOT_MET: the model does not accept it at {confidence:.4f}"
         )
-    if threshold is not None and confidence < threshold:
-        raise ThresholdConfidenceNotMet(f"THRESHOLD_CONFIDENCE_NOT_MET: {confidence:.4f} is below {threshold}")
-    return data

@@ -1,4 +1,4 @@
-"""Gate: stops a release whose model was evaluated below the bar, before anything of it is deployed."""
+"""Gate: stops a release before it is registered and deployed if the model's accuracy is too low."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from scones.workflow.clients import client
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, float]:
-    stored = client("s3").get_object(Bucket=event["s3_bucket"], Key=event["s3_key"])
-    return require_accuracy(json.loads(stored["Body"].read()), minimum=float(event["minimum_accuracy"]))
+    """Check the evaluation at `s3_bucket` and `s3_key` against `minimum_accuracy`."""
+    response = client("s3").get_object(Bucket=event["s3_bucket"], Key=event["s3_key"])
+    evaluation = json.loads(response["Body"].read())
+    return require_accuracy(evaluation, minimum=float(event["minimum_accuracy"]))
 
 
 def require_accuracy(evaluation: Evaluation, *, minimum: float) -> dict[str, float]:
-    """Return the accuracy and its bar. Raises ModelBelowGateError where the accuracy is below `minimum`."""
+    """Return the accuracy and the minimum. Raises ModelBelowGateError if the accuracy is below `minimum`."""
     accuracy = evaluation["accuracy"]
+    # Not `<`, which would let NaN pass.
     if not accuracy["value"] >= minimum:
         raise ModelBelowGateError(
             f"accuracy {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}, n={accuracy['n']}) "

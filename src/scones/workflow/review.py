@@ -1,7 +1,7 @@
-"""Review: asks a person about a picture, and hands the answer to the delivery that waits for it. Runs in Lambda.
+"""Review: asks a person about an image and delivers the answer to the delivery that waits for it. Runs in Lambda.
 
-The one function that sees task tokens. A token is a bearer secret: who has it can decide a delivery. It stands in the
-reviews table, which no other role may read, and goes nowhere else: not into a log, a notification or an answer.
+It is the only function that handles task tokens. A token is a bearer secret: its holder can decide a delivery. It is
+stored in the reviews table, which no other role may read, and never appears in a log, a notification or a response.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -24,177 +24,217 @@ from scones.items import conditional_write, from_item, query_by_state, to_item
 from scones.workflow.clients import client
 from scones.workflow.events import parse_image_data
 
-# What Step Functions says of a token whose task has ended, whichever way.
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import CopySourceTypeDef
+    from types_boto3_sns import SNSClient
+    from types_boto3_stepfunctions import SFNClient
+
+# Step Functions' error codes for the token of a task that has ended, for whatever reason.
 _ENDED = ("TaskTimedOut", "TaskDoesNotExist")
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where reviews are kept, who is told of them, how long they wait in seconds, and AWS's clients."""
+class ReviewContext:
+    """The reviews table, the SNS topic for reviewers, the time in seconds that a review waits, and AWS's clients."""
 
     table: str
     topic: str
     seconds: float
-    dynamodb: Any
-    s3: Any
-    sns: Any
-    stepfunctions: Any
+    dynamodb: DynamoDBClient
+    s3: S3Client
+    sns: SNSClient
+    stepfunctions: SFNClient
 
 
-def handler(event: Mapping[str, Any], context: object) -> Any:
-    """`action` is ask (from the state machine), list, answer, or measure (from the clock)."""
-    desk = Desk(
+def handler(event: Mapping[str, Any], lambda_context: object) -> list[Review] | ReviewAnswer | None:
+    """Run the event's `action`: "ask" (sent by the state machine), "list", "answer" or "measure" (sent by a schedule).
+
+    Reads REVIEWS_TABLE, TOPIC_ARN and REVIEW_SECONDS from the environment.
+    """
+    context = ReviewContext(
         table=os.environ["REVIEWS_TABLE"],
         topic=os.environ["TOPIC_ARN"],
         seconds=float(os.environ["REVIEW_SECONDS"]),
-        **{name: client(name) for name in ("dynamodb", "s3", "sns", "stepfunctions")},
+        dynamodb=client("dynamodb"),
+        s3=client("s3"),
+        sns=client("sns"),
+        stepfunctions=client("stepfunctions"),
     )
     now = datetime.now(UTC)
     match event.get("action"):
         case "ask":
-            return ask(parse_image_data(event["data"]), event["token"], desk=desk, now=now)
+            ask(parse_image_data(event["data"]), event["token"], context=context, now=now)
+            return None
         case "list":
-            return waiting(desk=desk, now=now)
+            return list_waiting(context=context, now=now)
         case "answer":
-            return answer(event["arrival_id"], event["answer"], event["reviewer"], desk=desk, now=now)
+            return answer(event["arrival_id"], event["answer"], event["reviewer"], context=context, now=now)
         case "measure":
-            return print(json.dumps(oldest(desk=desk, now=now)))
-    raise EventError("the event's action is none of ask, list, answer and measure")
+            # CloudWatch turns a log line of this format into a metric.
+            print(json.dumps(oldest_review_metric(context=context, now=now)))
+            return None
+    raise EventError("the event's action is not one of ask, list, answer and measure")
 
 
-def ask(data: ImageData, token: str, *, desk: Desk, now: datetime) -> None:
-    """Keep the token and tell the depot's people; an arrival that was answered before gets that answer at once."""
-    inferences, labels = data["inferences"], data.get("labels", [])
+def ask(data: ImageData, token: str, *, context: ReviewContext, now: datetime) -> None:
+    """Store the review with its token and notify the reviewers.
+
+    If the arrival has an answer from an earlier execution, send that to the delivery instead.
+    """
+    due_at = now + timedelta(seconds=context.seconds)
     review = Review(
         arrival_id=data["arrival_id"],
         s3_bucket=data["s3_bucket"],
         s3_key=data["s3_key"],
         version_id=data.get("version_id"),
-        labels=labels,
-        inferences=inferences,
+        labels=data.get("labels", []),
+        inferences=data["inferences"],
         novelty=data.get("novelty"),
         model=data.get("model"),
         asked_at=now.isoformat(),
-        due_at=(now + timedelta(seconds=desk.seconds)).isoformat(),
+        due_at=due_at.isoformat(),
     )
     row = {**review, "state": "WAITING", "token": token, "expires_at": int(now.timestamp()) + KEPT_SECONDS}
-    if _put_unless_answered(row, desk=desk):
-        told = {"arrival_id": data["arrival_id"], "image": f"s3://{data['s3_bucket']}/{data['s3_key']}"}
-        desk.sns.publish(
-            TopicArn=desk.topic,
-            Subject="A picture waits for review",
-            Message=json.dumps(
-                told | {"model": dict(zip(labels, inferences, strict=False)), "answer": "scones review"}
-            ),
-        )
+    if _put_unless_answered(row, context=context):
+        _notify_reviewers(review, context=context)
     else:
-        before = _row(data["arrival_id"], desk=desk)
-        _send(token, _answer_of(before), desk=desk)
+        answered_row = _read_row(data["arrival_id"], context=context)
+        _send(token, _answer_of(answered_row), context=context)
 
 
-def waiting(*, desk: Desk, now: datetime) -> list[Review]:
-    """Return what waits for an answer, oldest first, without tokens.
-
-    An answer that a crash kept from its delivery is no longer listed by anybody, so it is handed on here.
-    """
-    for row in _in_state("ANSWERING", desk=desk):
+def list_waiting(*, context: ReviewContext, now: datetime) -> list[Review]:
+    """Return the reviews that wait for an answer and are not overdue, oldest first, without their tokens."""
+    # A crash may have kept an answer from its delivery. Such a review is no longer listed, so deliver it here.
+    for row in _rows_in_state("ANSWERING", context=context):
         with suppress(ReviewClosedError):
-            _hand_on(_row(row["arrival_id"], desk=desk), desk=desk)
-    rows = [row for row in _in_state("WAITING", desk=desk) if row["due_at"] > now.isoformat()]
-    return [Review(**{name: row.get(name) for name in Review.__annotations__}) for row in rows]  # type: ignore[typeddict-item]
+            _deliver_answer(_read_row(row["arrival_id"], context=context), context=context)
+    waiting = _rows_in_state("WAITING", context=context)
+    return [_review_of(row) for row in waiting if row["due_at"] > now.isoformat()]
 
 
-def answer(arrival: str, said: str, reviewer: str, *, desk: Desk, now: datetime) -> ReviewAnswer:
-    """Take a person's answer, once, and hand it on: to `labels/` and to the delivery.
+def answer(arrival: str, label: str, reviewer: str, *, context: ReviewContext, now: datetime) -> ReviewAnswer:
+    """Store a reviewer's answer, the first only, write it under `labels/` and deliver it to the delivery.
 
-    Raises ReviewNotFoundError, ReviewAnsweredError for a second answer, ReviewClosedError where the delivery no longer
-    waits, BadAnswerError if `said` is neither a class of the model nor "neither".
+    Raises ReviewNotFoundError if the arrival has no review, BadAnswerError if `label` is neither a class of the model
+    nor "neither", ReviewAnsweredError if another answer was first, and ReviewClosedError if the delivery no longer
+    waits.
     """
-    row = _row(arrival, desk=desk)
+    row = _read_row(arrival, context=context)
     if not row:
-        raise ReviewNotFoundError(f"nobody asked about {arrival}; `scones review` lists what waits")
-    if said not in (*row["labels"], NEITHER):
-        raise BadAnswerError(f"the answer {said!r} is none of {', '.join((*row['labels'], NEITHER))}")
-    given = ReviewAnswer(answer=said, reviewer=reviewer, answered_at=now.isoformat())
-    _answer_once(arrival, given, desk=desk)
-    # A crash may have kept the first answer from being handed on: then whoever comes next does it.
-    row = _row(arrival, desk=desk)
-    _hand_on(row, desk=desk)
-    if _answer_of(row) != given:
+        raise ReviewNotFoundError(f"there is no review of {arrival}; `scones review` lists those that wait")
+    allowed = (*row["labels"], NEITHER)
+    if label not in allowed:
+        raise BadAnswerError(f"the answer {label!r} is not one of {', '.join(allowed)}")
+    review_answer = ReviewAnswer(answer=label, reviewer=reviewer, answered_at=now.isoformat())
+    _store_first_answer(arrival, review_answer, context=context)
+    # Read the row again: it may have another reviewer's answer, which a crash kept from its delivery.
+    row = _read_row(arrival, context=context)
+    _deliver_answer(row, context=context)
+    if _answer_of(row) != review_answer:
         raise ReviewAnsweredError(
-            f"{row['reviewer']} has answered {row['answer']} at {row['answered_at']}; that stands"
+            f"{row['reviewer']} has already answered {row['answer']} at {row['answered_at']}; that answer counts"
         )
-    return given
+    return review_answer
 
 
-def oldest(*, desk: Desk, now: datetime) -> dict[str, Any]:
-    """Return the age of the oldest review in CloudWatch's embedded metric format: logged, it is a metric."""
-    times = [datetime.fromisoformat(review["asked_at"]) for review in waiting(desk=desk, now=now)]
+def oldest_review_metric(*, context: ReviewContext, now: datetime) -> dict[str, Any]:
+    """Return the age of the oldest waiting review, in seconds, in CloudWatch's embedded metric format."""
+    reviews = list_waiting(context=context, now=now)
+    asked_at = [datetime.fromisoformat(review["asked_at"]) for review in reviews]
     metric = {"Name": "OldestReview", "Unit": "Seconds"}
     directive = {"Namespace": "Scones", "Dimensions": [["Table"]], "Metrics": [metric]}
     return {
         "_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [directive]},
-        "Table": desk.table,
-        "OldestReview": (now - min(times)).total_seconds() if times else 0,
+        "Table": context.table,
+        "OldestReview": (now - min(asked_at)).total_seconds() if asked_at else 0,
     }
 
 
-def _in_state(state: str, *, desk: Desk) -> list[dict[str, Any]]:
-    return [from_item(item) for item in desk.dynamodb.query(**query_by_state(desk.table, state))["Items"]]
+def _notify_reviewers(review: Review, *, context: ReviewContext) -> None:
+    message = {
+        "arrival_id": review["arrival_id"],
+        "image": f"s3://{review['s3_bucket']}/{review['s3_key']}",
+        # There are no labels if the endpoint returned only probabilities.
+        "model": dict(zip(review["labels"], review["inferences"], strict=False)),
+        "answer": "scones review",
+    }
+    context.sns.publish(TopicArn=context.topic, Subject="An image waits for review", Message=json.dumps(message))
 
 
-def _row(arrival: str, *, desk: Desk) -> dict[str, Any]:
+def _rows_in_state(state: str, *, context: ReviewContext) -> list[dict[str, Any]]:
+    response = context.dynamodb.query(**query_by_state(context.table, state))
+    return [from_item(item) for item in response["Items"]]
+
+
+def _read_row(arrival: str, *, context: ReviewContext) -> dict[str, Any]:
+    """Return the row of a review, or an empty dictionary if there is none."""
     key = to_item({"arrival_id": arrival})
-    return from_item(desk.dynamodb.get_item(TableName=desk.table, Key=key, ConsistentRead=True).get("Item", {}))
+    response = context.dynamodb.get_item(TableName=context.table, Key=key, ConsistentRead=True)
+    return from_item(response.get("Item", {}))
 
 
-def _put_unless_answered(row: Mapping[str, Any], *, desk: Desk) -> bool:
+def _review_of(row: Mapping[str, Any]) -> Review:
+    # Only the fields of a Review, so that the token stays in the table.
+    review: Review = {name: row.get(name) for name in Review.__annotations__}  # type: ignore[assignment]
+    return review
+
+
+def _put_unless_answered(row: Mapping[str, Any], *, context: ReviewContext) -> bool:
     return conditional_write(
-        desk.dynamodb.put_item,
-        TableName=desk.table,
+        context.dynamodb.put_item,
+        TableName=context.table,
         Item=to_item(row),
         ConditionExpression="attribute_not_exists(answer)",
     )
 
 
-def _answer_once(arrival: str, given: ReviewAnswer, *, desk: Desk) -> None:
+def _store_first_answer(arrival: str, review_answer: ReviewAnswer, *, context: ReviewContext) -> None:
+    values = {
+        ":answering": "ANSWERING",
+        ":answer": review_answer["answer"],
+        ":reviewer": review_answer["reviewer"],
+        ":at": review_answer["answered_at"],
+    }
     conditional_write(
-        desk.dynamodb.update_item,
-        TableName=desk.table,
+        context.dynamodb.update_item,
+        TableName=context.table,
         Key=to_item({"arrival_id": arrival}),
         UpdateExpression="SET #state = :answering, answer = :answer, reviewer = :reviewer, answered_at = :at",
         ConditionExpression="attribute_not_exists(answer)",
         ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues=to_item(
-            {":answering": "ANSWERING", ":answer": given["answer"], ":reviewer": given["reviewer"]}
-            | {":at": given["answered_at"]}
-        ),
+        ExpressionAttributeValues=to_item(values),
     )
 
 
-def _hand_on(row: Mapping[str, Any], *, desk: Desk) -> None:
-    """Keep the label, wake the delivery, and forget the token: each may be done twice, none may be left out."""
+def _deliver_answer(row: Mapping[str, Any], *, context: ReviewContext) -> None:
+    """Write the label, complete the delivery's task and remove the token. Does nothing if the token is gone.
+
+    Raises ReviewClosedError if the delivery no longer waits.
+    """
     if "token" not in row:
         return
-    _write_label(row, desk=desk)
-    woken = _send(row["token"], _answer_of(row), desk=desk)
-    desk.dynamodb.update_item(
-        TableName=desk.table,
+    # Each step may run twice, and none may be left out. So the token is removed last: until then a crash is repeated.
+    _write_label(row, context=context)
+    was_waiting = _send(row["token"], _answer_of(row), context=context)
+    context.dynamodb.update_item(
+        TableName=context.table,
         Key=to_item({"arrival_id": row["arrival_id"]}),
         UpdateExpression="SET #state = :answered REMOVE #token",
         ExpressionAttributeNames={"#token": "token", "#state": "state"},
         ExpressionAttributeValues=to_item({":answered": "ANSWERED"}),
     )
-    if not woken:
+    if not was_waiting:
         raise ReviewClosedError(
             f"the delivery of {row['s3_key']} waited until {row['due_at']} and no longer does; the label is kept"
         )
 
 
-def _send(token: str, given: ReviewAnswer, *, desk: Desk) -> bool:
-    """Whether the delivery still waited."""
+def _send(token: str, review_answer: ReviewAnswer, *, context: ReviewContext) -> bool:
+    """Complete the task of a token. Return False if the task has ended already."""
     try:
-        desk.stepfunctions.send_task_success(taskToken=token, output=json.dumps(given))
+        context.stepfunctions.send_task_success(taskToken=token, output=json.dumps(review_answer))
     except ClientError as error:
         if error.response["Error"]["Code"] in _ENDED:
             return False
@@ -202,24 +242,24 @@ def _send(token: str, given: ReviewAnswer, *, desk: Desk) -> bool:
     return True
 
 
-def _write_label(row: Mapping[str, Any], *, desk: Desk) -> None:
-    """The answer, and the picture's own copy: arrivals are forgotten after a month, training data is not."""
-    image_key = f"{LABELS}{row['arrival_id']}{PurePosixPath(row['s3_key']).suffix.lower()}"
+def _write_label(row: Mapping[str, Any], *, context: ReviewContext) -> None:
+    bucket = row["s3_bucket"]
+    arrival = row["arrival_id"]
+    image_key = f"{LABELS}{arrival}{PurePosixPath(row['s3_key']).suffix.lower()}"
     label = Label(
         **_answer_of(row),
-        arrival_id=row["arrival_id"],
+        arrival_id=arrival,
         s3_key=row["s3_key"],
         image_key=image_key,
         model=row.get("model"),
         inferences=row["inferences"],
     )
-    source = {"Bucket": row["s3_bucket"], "Key": row["s3_key"]}
+    source: CopySourceTypeDef = {"Bucket": bucket, "Key": row["s3_key"]}
     if "version_id" in row:
         source["VersionId"] = row["version_id"]
-    desk.s3.copy_object(Bucket=row["s3_bucket"], Key=image_key, CopySource=source)
-    desk.s3.put_object(
-        Bucket=row["s3_bucket"], Key=f"{LABELS}{row['arrival_id']}.json", Body=json.dumps(label), ContentType=JSON
-    )
+    # A copy, because the bucket deletes arrivals after a month, and training data is kept.
+    context.s3.copy_object(Bucket=bucket, Key=image_key, CopySource=source)
+    context.s3.put_object(Bucket=bucket, Key=f"{LABELS}{arrival}.json", Body=json.dumps(label), ContentType=JSON)
 
 
 def _answer_of(row: Mapping[str, Any]) -> ReviewAnswer:

@@ -1,36 +1,44 @@
-"""Serialize: a delivery's first state. Says which arrival it is, and puts small pictures into the data object."""
+"""Serialize: the delivery's first state, which adds the arrival's id and a small image to the data object."""
 
 from __future__ import annotations
 
 import base64
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scones.contract.delivery import Envelope, ImageData
 from scones.contract.layout import IMAGE_BYTES, INLINE_IMAGE_BYTES
-from scones.workflow.arrivals import arrival_id, open_picture
+from scones.workflow.arrivals import arrival_id, open_image
 from scones.workflow.clients import client
 from scones.workflow.events import envelope, parse_image_data
 
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
 
 def handler(event: object, context: object) -> Envelope:
-    # In the course's own state machines nothing says what the endpoint takes.
-    most = int(os.environ.get("IMAGE_BYTES") or IMAGE_BYTES)
-    return envelope(serialize(parse_image_data(event), s3=client("s3"), most=most))
+    """Serialize the image of an event. Reads IMAGE_BYTES, the endpoint's limit, from the environment."""
+    # The course's own state machines do not set it.
+    max_bytes = int(os.environ.get("IMAGE_BYTES") or IMAGE_BYTES)
+    return envelope(serialize(parse_image_data(event), s3=client("s3"), max_bytes=max_bytes))
 
 
-def serialize(data: ImageData, *, s3: Any, most: int = IMAGE_BYTES) -> ImageData:
-    """Return the data object with the arrival's id, and with the picture as base64 if it is under 16 KiB.
+def serialize(data: ImageData, *, s3: S3Client, max_bytes: int = IMAGE_BYTES) -> ImageData:
+    """Return the data object with the arrival's id, and with the image in base64 if it is smaller than 16 KiB.
 
-    Raises ImageNotFoundError where the object is gone, ImageRejectedError where it is empty or over `most` bytes.
+    Raises ImageNotFoundError if the object does not exist, and ImageRejectedError if it is empty or larger than
+    `max_bytes`.
     """
-    stored = open_picture(data, s3=s3, most=most)
-    image = stored["Body"].read() if stored["ContentLength"] < INLINE_IMAGE_BYTES else b""
-    stored["Body"].close()
-    known: ImageData = {**data, "image_data": base64.b64encode(image).decode("ascii")}
-    # A bucket without versions says none, or "null".
-    if (version := stored.get("VersionId", "null")) != "null":
-        known["version_id"] = version
-    if etag := stored.get("ETag", "").strip('"'):
-        known["etag"] = etag
-    return {**known, "arrival_id": arrival_id(known)}
+    response = open_image(data, s3=s3, max_bytes=max_bytes)
+    image = response["Body"].read() if response["ContentLength"] < INLINE_IMAGE_BYTES else b""
+    response["Body"].close()
+    serialized: ImageData = {**data, "image_data": base64.b64encode(image).decode("ascii")}
+    # Without versioning S3 returns no version; with suspended versioning it returns "null".
+    version = response.get("VersionId", "null")
+    if version != "null":
+        serialized["version_id"] = version
+    etag = response.get("ETag", "").strip('"')
+    if etag:
+        serialized["etag"] = etag
+    serialized["arrival_id"] = arrival_id(serialized)
+    return serialized
