@@ -1,4 +1,4 @@
-"""The depot's commands and `stage --labels` as a person meets them, with stacks that only name what is there."""
+"""The depot's commands and `stage --labels`, with stacks that have only outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scones.cli import app
 from scones.errors import OrderError, UsageError
 from scones.steps.dataset.sketches import draw, png
 
-from .test_cli import scones
+from .program import scones
 
 ARRIVAL = "0123456789abcdef" * 2
 Run = Callable[..., Result]
@@ -22,7 +22,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def outputs(localaws: Any, table: Callable[[str, str], str], tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What the two stacks of project `depot` say that they made."""
+    """The outputs of the two stacks of project `depot`."""
     states = localaws.client("stepfunctions")
     definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "Broken"}}})
     role = "arn:aws:iam::000000000000:role/r"
@@ -34,8 +34,8 @@ def outputs(localaws: Any, table: Callable[[str, str], str], tmp_path: Path) -> 
     cloudformation = localaws.client("cloudformation")
     for stack in ("depot-storage", "depot-workflow"):
         group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{stack}"}}
-        said = {name: {"Value": value} for name, value in made.items()}
-        body = json.dumps({"Resources": {"Group": group}, "Outputs": said})
+        outputs = {name: {"Value": value} for name, value in made.items()}
+        body = json.dumps({"Resources": {"Group": group}, "Outputs": outputs})
         cloudformation.create_stack(StackName=stack, TemplateBody=body)
         cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
     yield made
@@ -53,7 +53,7 @@ def outputs(localaws: Any, table: Callable[[str, str], str], tmp_path: Path) -> 
 
 @pytest.fixture
 def run(localaws: Any, outputs: dict[str, str]) -> Run:
-    """Runs a command of project `depot` on the laptop's AWS."""
+    """Runs a command of project `depot` on the local AWS."""
     env = {
         "AWS_ENDPOINT_URL": localaws.url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -81,7 +81,7 @@ def test_orders_are_added_imported_and_listed(run: Run, tmp_path: Path) -> None:
     ]
 
 
-def test_an_order_that_is_none_is_an_error_and_none_of_its_file_is_added(run: Run, tmp_path: Path) -> None:
+def test_an_invalid_order_is_an_error_and_no_order_of_its_file_is_added(run: Run, tmp_path: Path) -> None:
     evening = tmp_path / "evening.csv"
     evening.write_text("order_id,promised_at,distance_km\no-17,2026-11-25T19:30Z,9\no-18,soon,9\n")
     for arguments in (("import", str(evening)), ("add", "o-19", "--promised", "2026-11-25T19:30", "--km", "3")):
@@ -97,15 +97,15 @@ def test_failed_deliveries_are_listed_and_redriven(
     states, sqs = localaws.client("stepfunctions"), localaws.client("sqs")
     states.start_execution(stateMachineArn=outputs["DeliveryMachine"], name="a1", input=event)
     letter = sqs.send_message(QueueUrl=outputs["DeadLetters"], MessageBody=event)["MessageId"]
-    eventually(lambda: [one["status"] for one in json.loads(run("deliveries").stdout)] == ["FAILED"])
+    eventually(lambda: [row["status"] for row in json.loads(run("deliveries").stdout)] == ["FAILED"])
     (execution, undelivered) = json.loads(run("deliveries", "--failed").stdout)
-    assert (execution["name"], execution["error"], execution["picture"]) == ("a1", "Broken", "arrivals/anna/1.png")
+    assert (execution["name"], execution["error"], execution["s3_key"]) == ("a1", "Broken", "arrivals/anna/1.png")
     assert (undelivered["name"], undelivered["status"]) == (letter, "UNDELIVERED")
-    assert [one["name"] for one in json.loads(run("deliveries", "--failed", "--redrive").stdout)] == ["a1", letter]
-    assert {one["name"] for one in json.loads(run("deliveries").stdout)} == {"a1", "a1-r1", letter}
+    assert [row["name"] for row in json.loads(run("deliveries", "--failed", "--redrive").stdout)] == ["a1", letter]
+    assert {row["name"] for row in json.loads(run("deliveries").stdout)} == {"a1", "a1-r1", letter}
 
 
-def test_staging_with_labels_says_how_many_there_are(run: Run, localaws: Any, tmp_path: Path) -> None:
+def test_staging_with_labels_adds_them_and_prints_their_number(run: Run, localaws: Any, tmp_path: Path) -> None:
     for label in ("bicycle", "motorcycle"):
         (tmp_path / label).mkdir()
         for seed in range(10):

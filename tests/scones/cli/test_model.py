@@ -1,0 +1,61 @@
+"""The model's commands as programs, with invalid arguments. `tests/scones/test_workflow.py` runs their steps."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from scones.steps.dataset.sketches import draw, png
+
+from .program import scones
+
+
+def test_backbone_and_from_scratch_cannot_be_combined(folder: Path) -> None:
+    (folder / "w.npz").touch()
+    done = scones(folder, "release", "3f2a", "--backbone", "w.npz", "--from-scratch")
+    assert (done.returncode, "give one of them" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_missing_image_folder_stops_the_demo_before_it_starts_anything(folder: Path) -> None:
+    done = scones(folder, "demo", "--data", "nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: nowhere does not exist; name a folder of images")
+    assert not (folder / ".scones" / "demo").exists()
+
+
+def test_a_single_class_stops_the_demo_and_leaves_nothing_running(folder: Path) -> None:
+    images = folder / "images" / "bicycle"
+    images.mkdir(parents=True)
+    for seed in range(10):
+        (images / f"{seed}.png").write_bytes(png(draw("bicycle", seed)))
+    done = scones(folder, "demo", "--data", "images")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "class" in done.stderr
+    assert not (folder / ".scones" / "demo").exists()
+
+
+def test_a_second_demo_in_the_same_folder_is_refused(folder: Path) -> None:
+    (folder / ".scones").mkdir()
+    with (folder / ".scones" / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = scones(folder, "demo", "--data", "sketches")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: another demo runs in this folder")
+
+
+@pytest.mark.parametrize(("option", "warning"), [("--negatives", ""), ("--others", "warning: --others is deprecated")])
+def test_evaluate_takes_negatives_also_under_their_old_name(folder: Path, option: str, warning: str) -> None:
+    (folder / "street").mkdir()
+    done = scones(folder, "evaluate", "--data", ".", option, "street")
+    *warnings, error = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert [line.split(";")[0] for line in warnings] == ([warning] if warning else [])
+    assert error.startswith("error: no AWS credentials")
+
+
+def test_the_old_name_of_negatives_is_not_in_the_help(folder: Path) -> None:
+    shown = scones(folder, "evaluate", "--help").stdout
+    assert "--negatives" in shown
+    assert "--others" not in shown
