@@ -1,7 +1,7 @@
-"""Three handlers as people have them from the course, to run beside ours. Runs in Lambda; does without scones.
+"""The course's three handlers as its students write them, to run beside ours. Runs in Lambda; does not import scones.
 
-They differ where people's do: a body dumped to text or left as an object, `image_data` as bytes or text, the endpoint's
-answer kept as the text that it came as.
+The variants differ as the students' do: the body as a string or an object, `image_data` as a string or bytes, and the
+endpoint's response kept as the string that it is.
 """
 
 import base64
@@ -11,44 +11,49 @@ import os
 import boto3
 
 
+class LowConfidence(Exception):
+    """The highest probability is below 0.93."""
+
+
 def serialize(event, context):
-    return {"statusCode": 200, "body": json.dumps({**_read(event), "image_data": _picture(event).decode()})}
+    """Add the image in base64; the body is a string."""
+    body = {**_data(event), "image_data": _image(event).decode()}
+    return {"statusCode": 200, "body": json.dumps(body)}
 
 
 def serialize_to_bytes(event, context):
-    # No JSON holds bytes, but Lambda's runtime client writes them as text.
-    return {"statusCode": 200, "body": {**_read(event), "image_data": _picture(event)}}
+    """Add the image in base64 as bytes; the body is an object."""
+    # JSON has no bytes, but Lambda's runtime client writes them as a string.
+    return {"statusCode": 200, "body": {**_data(event), "image_data": _image(event)}}
 
 
 def classify(event, context):
-    data = _read(event)
-    answer = boto3.client("sagemaker-runtime").invoke_endpoint(
+    """Add the endpoint's response as the string that it is."""
+    data = _data(event)
+    response = boto3.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=os.environ["ENDPOINT_NAME"],
         ContentType="image/png",
         Body=base64.b64decode(data["image_data"]),
     )
-    data["inferences"] = answer["Body"].read().decode("utf-8")
+    data["inferences"] = response["Body"].read().decode("utf-8")
     return {"statusCode": 200, "body": json.dumps(data)}
 
 
-class LowConfidence(Exception):
-    pass
-
-
 def filter_low(event, context):
-    data = _read(event)
+    """Raise LowConfidence if the highest probability is below 0.93."""
+    data = _data(event)
     if max(json.loads(data["inferences"])) < 0.93:
         raise LowConfidence("THRESHOLD_CONFIDENCE_NOT_MET")
     return {"statusCode": 200, "body": json.dumps(data)}
 
 
-def _read(event):
-    found = json.loads(event) if isinstance(event, str) else event
-    body = found.get("body", found)
+def _data(event):
+    document = json.loads(event) if isinstance(event, str) else event
+    body = document.get("body", document)
     return json.loads(body) if isinstance(body, str) else body
 
 
-def _picture(event):
-    data = _read(event)
-    stored = boto3.client("s3").get_object(Bucket=data["s3_bucket"], Key=data["s3_key"])
-    return base64.b64encode(stored["Body"].read())
+def _image(event):
+    data = _data(event)
+    response = boto3.client("s3").get_object(Bucket=data["s3_bucket"], Key=data["s3_key"])
+    return base64.b64encode(response["Body"].read())

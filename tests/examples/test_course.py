@@ -1,4 +1,4 @@
-"""The course's state machines in examples/course/, run with our handlers and with people's own before them."""
+"""The course's state machines in examples/course/, run with our handlers, alone and after the students' own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATES = ("Serialize", "Classify", "Filter")
 OURS = tuple(f"scones.workflow.{state.lower()}.handler" for state in STATES)
 THEIRS = ("theirs.serialize", "theirs.classify", "theirs.filter_low")
 
-# People put ours in from the last state on, because theirs need not understand what ours return.
+# Ours replace theirs from the last state backwards, because theirs may not understand our results.
 MIXED = {
     "theirs": THEIRS,
     "our Filter": (*THEIRS[:2], OURS[2]),
@@ -50,7 +50,7 @@ def theirs_zip() -> bytes:
 
 @pytest.fixture(scope="module")
 def functions(localaws: Any) -> dict[str, str]:
-    """Handler -> its function's ARN, with an endpoint that answers with the bytes of the picture."""
+    """Return the ARN of each handler's function. The endpoint returns the bytes of the image as its response."""
     sagemaker = localaws.client("sagemaker")
     sagemaker.create_model(ModelName="course", PrimaryContainer={"Image": "toy"}, ExecutionRoleArn=ROLE)
     variant = {"VariantName": "v", "ModelName": "course", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
@@ -76,28 +76,31 @@ def _create(localaws: Any, handler: str, zips: dict[str, bytes]) -> str:
 
 @pytest.fixture(scope="module")
 def run(localaws: Any, functions: dict[str, str]) -> Iterator[Run]:
-    """Runs a picture through a shape of state machine; `handlers` are of its three states."""
-    s3, states, numbers = localaws.client("s3"), localaws.client("stepfunctions"), itertools.count()
+    """Return a function that runs an image through a state machine with a handler for each of its three states."""
+    s3 = localaws.client("s3")
+    states = localaws.client("stepfunctions")
+    numbers = itertools.count()
     s3.create_bucket(Bucket="course")
     s3.put_bucket_versioning(Bucket="course", VersioningConfiguration={"Status": "Enabled"})
 
-    def send(shape: str, handlers: tuple[str, ...], picture: bytes) -> dict[str, Any]:
+    def send(shape: str, handlers: tuple[str, ...], image: bytes) -> dict[str, Any]:
         number = next(numbers)
         data = {"image_data": "", "s3_bucket": "course", "s3_key": f"test/{number}.png", "inferences": []}
-        s3.put_object(Bucket="course", Key=data["s3_key"], Body=picture)
+        s3.put_object(Bucket="course", Key=data["s3_key"], Body=image)
         chosen = {f"{state}Function": functions[handler] for state, handler in zip(STATES, handlers, strict=True)}
         machine = states.create_state_machine(name=f"c{number}", definition=definition(shape, chosen), roleArn=ROLE)
         started = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps(data))
-        while (found := states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+        # Ends at the latest with the functions' timeouts and the test's own.
+        while (execution := states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
             time.sleep(0.02)
-        return {**found, "s3_key": data["s3_key"]}
+        return {**execution, "s3_key": data["s3_key"]}
 
     yield send
     localaws.client("sagemaker").delete_endpoint(EndpointName="course")
 
 
 def data_object(output: Any) -> dict[str, Any]:
-    """The data object, out of whatever the last state hands on."""
+    """Return the data object in the result of the last state."""
     while isinstance(output, str):
         output = json.loads(output)
     inner = output.get("Payload", output.get("body", output))
@@ -106,38 +109,38 @@ def data_object(output: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("handlers", MIXED.values(), ids=MIXED)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_sure_answer_passes_through_every_shape(run: Run, shape: str, handlers: tuple[str, ...]) -> None:
-    found = run(shape, handlers, b"[0.97, 0.03]")
-    assert found["status"] == "SUCCEEDED", found
-    data = data_object(found["output"])
-    assert data["s3_key"] == found["s3_key"]
+def test_a_confident_prediction_passes_every_state_machine(run: Run, shape: str, handlers: tuple[str, ...]) -> None:
+    execution = run(shape, handlers, b"[0.97, 0.03]")
+    assert execution["status"] == "SUCCEEDED", execution
+    data = data_object(execution["output"])
+    assert data["s3_key"] == execution["s3_key"]
     inferences = data["inferences"]
     assert (json.loads(inferences) if isinstance(inferences, str) else inferences) == [0.97, 0.03]
 
 
 @pytest.mark.parametrize("handlers", list(MIXED.values())[1:], ids=list(MIXED)[1:])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_an_unsure_answer_fails_by_its_name_in_every_shape(run: Run, shape: str, handlers: tuple[str, ...]) -> None:
-    found = run(shape, handlers, b"[0.6, 0.4]")
-    assert (found["status"], found["error"]) == ("FAILED", "ThresholdConfidenceNotMet")
-    assert json.loads(found["cause"])["errorMessage"].startswith("THRESHOLD_CONFIDENCE_NOT_MET")
+def test_an_unsure_prediction_fails_by_its_error_name(run: Run, shape: str, handlers: tuple[str, ...]) -> None:
+    execution = run(shape, handlers, b"[0.6, 0.4]")
+    assert (execution["status"], execution["error"]) == ("FAILED", "ThresholdConfidenceNotMet")
+    assert json.loads(execution["cause"])["errorMessage"].startswith("THRESHOLD_CONFIDENCE_NOT_MET")
 
 
-def test_a_picture_too_large_for_the_state_is_read_by_classify_itself(run: Run) -> None:
-    picture = b"[0.97, 0.03]" + b" " * 300_000
+def test_a_large_image_is_read_from_s3_by_classify(run: Run) -> None:
+    image = b"[0.97, 0.03]" + b" " * 300_000
     for shape in SHAPES:
-        data = data_object(run(shape, OURS, picture)["output"])
+        data = data_object(run(shape, OURS, image)["output"])
         assert (data["image_data"], data["inferences"]) == ("", [0.97, 0.03])
 
 
-def test_the_page_names_every_shape() -> None:
+def test_the_readme_links_every_state_machine() -> None:
     page = (COURSE / "README.md").read_text()
     assert [shape for shape in SHAPES if f"[{shape}.asl.json]({shape}.asl.json)" not in page] == []
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_cfn_lint_finds_nothing_in_an_example(shape: str) -> None:
+def test_cfn_lint_has_no_findings(shape: str) -> None:
     named = {f"{s}Function": f"arn:aws:lambda:us-east-1:111122223333:function:{s.lower()}" for s in STATES}
     properties = {"RoleArn": "arn:aws:iam::111122223333:role/r", "DefinitionString": definition(shape, named)}
-    found = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
-    assert lint(json.dumps(found), regions=["us-east-1"]) == []
+    template = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+    assert lint(json.dumps(template), regions=["us-east-1"]) == []

@@ -18,7 +18,7 @@ def parse_image_data(event: object) -> ImageData:
 
     Accepts the object itself, as a JSON string, in `{"statusCode", "body": object or JSON string}`, and as
     EventBridge's S3 "Object Created" event; a JSON string may be encoded more than once. Raises EventError, with the
-    name of the missing field, if it is none of these.
+    name of the missing field, for any other event.
     """
     document = _object(event)
     if "body" in document:

@@ -123,7 +123,7 @@ def answer(arrival: str, label: str, reviewer: str, *, context: ReviewContext, n
     """
     row = _read_row(arrival, context=context)
     if not row:
-        raise ReviewNotFoundError(f"there is no review of {arrival}; `scones review` lists those that wait")
+        raise ReviewNotFoundError(f"{arrival} has no review; `scones review` lists those that wait")
     allowed = (*row["labels"], NEITHER)
     if label not in allowed:
         raise BadAnswerError(f"the answer {label!r} is not one of {', '.join(allowed)}")
@@ -169,7 +169,7 @@ def _rows_in_state(state: str, *, context: ReviewContext) -> list[dict[str, Any]
 
 
 def _read_row(arrival: str, *, context: ReviewContext) -> dict[str, Any]:
-    """Return the row of a review, or an empty dictionary if there is none."""
+    """Return the row of a review, or an empty dictionary."""
     key = to_item({"arrival_id": arrival})
     response = context.dynamodb.get_item(TableName=context.table, Key=key, ConsistentRead=True)
     return from_item(response.get("Item", {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -53,3 +54,39 @@ class Runtime:
         if isinstance(self.response, Exception):
             raise self.response
         return {"Body": io.BytesIO(json.dumps(self.response).encode())}
+
+
+class Crash(BaseException):
+    """The end of a Lambda's process: no code of the handler runs after it, as after SIGKILL."""
+
+
+class CrashingClients:
+    """Wraps clients that crash at the call number `at`: before the call is made, or `after` it.
+
+    The calls of all wrapped clients are counted together, in `calls`.
+    """
+
+    def __init__(self, at: int, after: bool) -> None:
+        self.calls = 0
+        self.at = at
+        self.after = after
+
+    def wrap(self, client: Any) -> Any:
+        """Return a client that passes every call on to `client` and counts it."""
+        crashing = self
+
+        class Wrapped:
+            def __getattr__(self, name: str) -> Callable[..., Any]:
+                def call(*arguments: str, **request: Any) -> Any:
+                    crashing.calls += 1
+                    is_crash = crashing.calls == crashing.at
+                    if is_crash and not crashing.after:
+                        raise Crash
+                    response = getattr(client, name)(*arguments, **request)
+                    if is_crash:
+                        raise Crash
+                    return response
+
+                return call
+
+        return Wrapped()

@@ -16,7 +16,7 @@ from scones.errors import DispatchConflictError, DispatchRulesError, NoOrderAvai
 from scones.items import from_item, to_item
 from scones.workflow.dispatch import DispatchContext, dispatch, probabilities
 
-from .conftest import Killed, Mortal
+from .fakes import Crash, CrashingClients
 
 NOW = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
 BICYCLE = {"bicycle": 1.0, "motorcycle": 0.0}
@@ -153,14 +153,14 @@ def test_a_crash_at_any_call_neither_loses_nor_repeats_an_assignment(
 ) -> None:
     """The calls: the row, the queue, the open orders, the transaction; a fifth is never made."""
     add_orders(context, one=1, two=2)
-    mortal = Mortal(call, after)
-    dying = replace(context, dynamodb=mortal.wrap(context.dynamodb))
+    crashing = CrashingClients(call, after)
+    crashing_context = replace(context, dynamodb=crashing.wrap(context.dynamodb))
     if call < 5:
-        with pytest.raises(Killed):
-            assign(dying, "a1")
+        with pytest.raises(Crash):
+            assign(crashing_context, "a1")
     else:
-        assign(dying, "a1")
-        assert mortal.calls == 4
+        assign(crashing_context, "a1")
+        assert crashing.calls == 4
     assignment = assign(context, "a1")
     assert pairs(context) == {(assignment["order_id"], "a1")}
     assert [row["state"] for row in rows(context, context.orders)].count("OPEN") == 1

@@ -1,3 +1,7 @@
+"""The forms of an event, with property tests."""
+
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -33,21 +37,21 @@ wrappings = st.lists(st.sampled_from([json.dumps, lambda body: {"statusCode": 20
 
 
 @given(image_data, wrappings, st.booleans())
-def test_every_wrapping_of_the_course_gives_the_same_data_object(
-    data: ImageData, wrappings: list[Callable[[object], object]], is_text: bool
+def test_each_form_of_the_course_gives_the_same_data_object(
+    data: ImageData, wrappings: list[Callable[[object], object]], is_string: bool
 ) -> None:
-    event: object = {**data, "inferences": json.dumps(data["inferences"])} if is_text else data
+    event: object = {**data, "inferences": json.dumps(data["inferences"])} if is_string else data
     for wrap in wrappings:
         event = wrap(event)
     assert parse_image_data(event) == data
 
 
 @given(image_data)
-def test_our_own_envelope_is_one_of_them(data: ImageData) -> None:
+def test_an_envelope_gives_its_data_object(data: ImageData) -> None:
     assert parse_image_data(envelope(data)) == data
 
 
-def test_an_s3_event_names_the_arrival_with_its_key_as_it_is() -> None:
+def test_the_key_of_an_s3_event_is_not_decoded() -> None:
     event = json.loads((EVENTS / "object_created.json").read_text())
     expected = {"image_data": "", "s3_bucket": "depot", "s3_key": "arrivals/anna/gate 1+ü.png", "inferences": []}
     expected |= {"version_id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "etag": "b1946ac92492d2347c6235b4d2611184"}
@@ -55,7 +59,7 @@ def test_an_s3_event_names_the_arrival_with_its_key_as_it_is() -> None:
 
 
 @given(json_values | st.text() | st.dictionaries(st.sampled_from(["body", "source", "detail", "s3_key"]), json_values))
-def test_anything_else_is_an_event_error_or_a_data_object(event: object) -> None:
+def test_any_json_value_gives_a_data_object_or_an_event_error(event: object) -> None:
     try:
         data = parse_image_data(event)
     except EventError:
@@ -64,7 +68,7 @@ def test_anything_else_is_an_event_error_or_a_data_object(event: object) -> None
     assert data["s3_key"]
 
 
-def test_labels_and_model_travel_along() -> None:
+def test_labels_and_model_are_kept() -> None:
     data = {
         "s3_bucket": "b",
         "s3_key": "k",
@@ -76,6 +80,6 @@ def test_labels_and_model_travel_along() -> None:
     assert (parsed["labels"], parsed["model"]) == (["bicycle", "motorcycle"], "m")
 
 
-def test_an_event_without_a_key_says_what_is_missing() -> None:
+def test_the_error_names_the_missing_field() -> None:
     with pytest.raises(EventError, match='no "s3_key"'):
         parse_image_data({"s3_bucket": "depot"})

@@ -16,7 +16,7 @@ from scones.errors import BadAnswerError, ReviewAnsweredError, ReviewClosedError
 from scones.items import from_item
 from scones.workflow.review import ReviewContext, answer, ask, list_waiting, oldest_review_metric
 
-from .conftest import Killed, Mortal
+from .fakes import Crash, CrashingClients
 
 NOW = datetime.now(UTC)
 WAITS = {
@@ -158,9 +158,9 @@ def test_an_answer_that_crashes_at_any_call_is_delivered_by_the_next(depot: Depo
     """The calls: the row, the answer, the row, the image's copy, the label, the task's success, the token's removal."""
     execution, token = depot.start()
     ask(data(), token, context=depot.context, now=NOW)
-    mortal = Mortal(call, after)
-    clients = {name: mortal.wrap(getattr(depot.context, name)) for name in ("dynamodb", "s3", "sns", "stepfunctions")}
-    with pytest.raises(Killed):
+    crashing = CrashingClients(call, after)
+    clients = {name: crashing.wrap(getattr(depot.context, name)) for name in ("dynamodb", "s3", "sns", "stepfunctions")}
+    with pytest.raises(Crash):
         answer("a1", "bicycle", "anna", context=replace(depot.context, **clients), now=NOW)
     with suppress(ReviewAnsweredError, ReviewClosedError):
         answer("a1", "bicycle", "anna", context=depot.context, now=NOW + timedelta(seconds=1))
@@ -172,9 +172,9 @@ def test_an_answer_that_crashes_at_any_call_is_delivered_by_the_next(depot: Depo
 def test_an_answer_that_crashed_is_delivered_by_the_next_listing(depot: Depot) -> None:
     execution, token = depot.start()
     ask(data(), token, context=depot.context, now=NOW)
-    dying = replace(depot.context, dynamodb=Mortal(2, after=True).wrap(depot.context.dynamodb))
-    with pytest.raises(Killed):
-        answer("a1", "bicycle", "anna", context=dying, now=NOW)
+    crashing_context = replace(depot.context, dynamodb=CrashingClients(2, after=True).wrap(depot.context.dynamodb))
+    with pytest.raises(Crash):
+        answer("a1", "bicycle", "anna", context=crashing_context, now=NOW)
     assert list_waiting(context=depot.context, now=NOW) == []
     assert depot.output(execution)["answer"] == "bicycle"
     assert (depot.row("a1")["state"], "token" in depot.row("a1")) == ("ANSWERED", False)
@@ -198,7 +198,7 @@ def test_a_late_answer_is_kept_and_raises_review_closed(depot: Depot) -> None:
 
 
 def test_an_answer_to_an_unknown_arrival_is_refused(depot: Depot) -> None:
-    with pytest.raises(ReviewNotFoundError, match="no review of a9"):
+    with pytest.raises(ReviewNotFoundError, match="a9 has no review"):
         answer("a9", "bicycle", "anna", context=depot.context, now=NOW)
 
 
