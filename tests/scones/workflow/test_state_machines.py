@@ -1,4 +1,4 @@
-"""What the two ASL files promise: names that exist, retries only for what is worth it, no path without an outcome."""
+"""The state machines: names that exist, retries only of transient errors, an outcome on every path."""
 
 import importlib
 import json
@@ -30,7 +30,8 @@ SERVICES = {
     "states": "StepFunctions",
     "applicationautoscaling": "ApplicationAutoScaling",
 }
-EVENTS_OF_AN_EXECUTION = 25_000
+# Step Functions ends an execution whose history has more events.
+MAX_EVENTS = 25_000
 
 
 def machine(name: str) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def rules(name: str, field: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_no_name_stands_twice_where_readers_would_drop_the_first(name: str) -> None:
+def test_no_object_has_a_duplicate_key(name: str) -> None:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         assert len({key for key, _ in pairs}) == len(pairs), [key for key, _ in pairs]
         return dict(pairs)
@@ -57,7 +58,7 @@ def test_no_name_stands_twice_where_readers_would_drop_the_first(name: str) -> N
     json.loads(state_machine(name), object_pairs_hook=unique)
 
 
-def test_a_registered_model_says_what_its_endpoint_takes_and_answers() -> None:
+def test_a_registered_model_lists_the_content_types_of_its_endpoint() -> None:
     registered = machine("release")["States"]["Register"]["Arguments"]["InferenceSpecification"]
     assert registered["SupportedContentTypes"] == [*IMAGE_TYPES, JSON_LINES]
     assert registered["SupportedResponseMIMETypes"] == [JSON, INFERENCE_JSON, JSON_LINES]
@@ -65,23 +66,23 @@ def test_a_registered_model_says_what_its_endpoint_takes_and_answers() -> None:
 
 @pytest.mark.parametrize("name", MACHINES)
 @pytest.mark.parametrize("field", ["Retry", "Catch"])
-def test_every_error_that_is_matched_is_an_exception_that_exists(name: str, field: str) -> None:
+def test_every_matched_error_exists(name: str, field: str) -> None:
     for state, rule in rules(name, field):
         for error in rule["ErrorEquals"]:
             assert AWS_ERRORS.fullmatch(error) or hasattr(errors, error), f"{name}.{state}: {error}"
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_every_retry_backs_off_with_jitter_and_none_repeats_what_cannot_succeed(name: str) -> None:
+def test_retries_back_off_with_jitter_and_match_only_transient_errors(name: str) -> None:
     for state, rule in rules(name, "Retry"):
         if rule["ErrorEquals"] == ["NoOrderAvailable"]:
-            continue  # Who stands in line asks at a steady pace.
+            continue  # A driver in the queue asks at a constant rate.
         assert (rule["BackoffRate"], rule["JitterStrategy"]) == (2, "FULL"), f"{name}.{state}"
         assert not {"States.ALL", "ImageRejectedError", "ImageNotFoundError"} & set(rule["ErrorEquals"])
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_every_substitution_is_given_by_the_template(name: str, workflow: dict[str, Any]) -> None:
+def test_the_template_defines_every_substitution(name: str, workflow: dict[str, Any]) -> None:
     wanted = set(re.findall(r"\$\{(\w+)\}", state_machine(name).decode()))
     assert wanted == set(workflow[f"{name.title()}Machine"]["Properties"]["DefinitionSubstitutions"])
 
@@ -94,7 +95,7 @@ def test_every_function_of_the_template_has_a_handler(workflow: dict[str, Any]) 
         assert callable(getattr(importlib.import_module(module), function))
 
 
-def test_every_delivery_ends_recorded() -> None:
+def test_every_delivery_ends_with_a_recorded_outcome() -> None:
     states = machine("delivery")["States"]
     assert [name for name, state in states.items() if state["Type"] in ("Succeed", "Fail")] == [
         "Delivered",
@@ -109,20 +110,20 @@ def test_every_delivery_ends_recorded() -> None:
         assert {rule["Next"] for rule in caught} <= reaching | {"Review", "Repeat"}
 
 
-def test_a_delivery_waits_for_a_person_and_in_line_within_its_own_time() -> None:
+def test_review_and_queue_fit_into_the_timeout_of_a_delivery() -> None:
     delivery = machine("delivery")
-    (line,) = [rule for _, rule in rules("delivery", "Retry") if rule["ErrorEquals"] == ["NoOrderAvailable"]]
-    most = Settings.model_fields["review_minutes"].metadata[1].le * 60
-    assert most + line["IntervalSeconds"] * line["MaxAttempts"] < delivery["TimeoutSeconds"]
+    (queue,) = [rule for _, rule in rules("delivery", "Retry") if rule["ErrorEquals"] == ["NoOrderAvailable"]]
+    max_review_seconds = Settings.model_fields["review_minutes"].metadata[1].le * 60
+    assert max_review_seconds + queue["IntervalSeconds"] * queue["MaxAttempts"] < delivery["TimeoutSeconds"]
 
 
-def test_the_token_is_given_to_the_review_function_alone() -> None:
+def test_only_the_review_function_gets_the_task_token() -> None:
     states = machine("delivery")["States"]
     assert [name for name, state in states.items() if "Task.Token" in json.dumps(state)] == ["Review"]
     assert "token" not in states["Review"]["Output"]
 
 
-def test_a_release_trains_evaluates_gates_registers_and_deploys_in_this_order() -> None:
+def test_a_release_has_its_five_steps_in_order() -> None:
     states = machine("release")["States"]
     order = ["Train"]
     while "Next" in states[order[-1]]:
@@ -159,21 +160,22 @@ def aws_retries(task: dict[str, Any]) -> list[dict[str, Any]]:
     return [rule for rule in rules if rule["ErrorEquals"]]
 
 
-def test_an_endpoint_that_takes_two_hours_stays_under_the_limit_of_an_executions_history() -> None:
+def test_a_wait_of_two_hours_stays_below_the_limit_of_events() -> None:
     wait = machine("deploy")["States"]["WaitForEndpoint"]
     (seconds,) = machine("deploy")["States"]["CreateEndpointConfig"]["Assign"].values()
-    waited, rounds = 0, 0
+    waited = 0
+    rounds = 0
     while waited < 2 * 3600:
         waited += seconds
         rounds += 1
         expression = wait["Assign"]["wait_seconds"].strip("{}% ").replace("$wait_seconds", str(seconds))
         seconds = Jsonata(expression).evaluate(None)
     # A round enters and leaves three states and its task is scheduled, started and ended.
-    assert rounds * 9 < EVENTS_OF_AN_EXECUTION / 10
+    assert rounds * 9 < MAX_EVENTS / 10
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_cfn_lint_finds_nothing_in_the_state_machine(name: str, tmp_path: Path) -> None:
+def test_cfn_lint_has_no_findings(name: str, tmp_path: Path) -> None:
     # cfn-lint does not know that TimeoutSeconds may be an expression.
     definition = state_machine(name).decode().replace('"{% ${ReviewSeconds} %}"', "900")
     definition = re.sub(r"\$\{\w+\}", "1024", definition)
