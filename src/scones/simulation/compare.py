@@ -19,6 +19,15 @@ _CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
+class Scenario:
+    """The common part of all evenings: their parameters, the predictions by true class, and the dispatch rules."""
+
+    evening: Evening
+    predictions: Mapping[str, Sequence[ImagePrediction]]
+    rules: Rules
+
+
+@dataclass(frozen=True)
 class Played:
     """The evenings that were played: `measures` maps policy -> measure -> array of shape [evenings]."""
 
@@ -31,27 +40,21 @@ class Played:
 
 
 def play(
-    evening: Evening,
-    predictions: Mapping[str, Sequence[ImagePrediction]],
-    rules: Rules,
-    *,
-    evenings: int,
-    seed: int,
-    played: Callable[[int], None] = lambda done: None,
+    scenario: Scenario, *, evenings: int, seed: int, on_evening: Callable[[int], None] = lambda done: None
 ) -> Played:
-    """Play a number of evenings under all policies, and call `played` with the number of evenings done.
+    """Play a number of evenings under all policies, and call `on_evening` with the number of evenings done.
 
-    Evening n of a seed is the same under each policy and however many evenings are played. Raises DataError if
-    `predictions` lack a vehicle of the fleet.
+    Evening n of a seed is the same under each policy and however many evenings are played. Raises DataError if the
+    predictions lack a vehicle of the fleet.
     """
     rows: dict[str, list[dict[str, float]]] = {policy.name: [] for policy in POLICIES}
     for number in range(evenings):
         # A seed per evening, so that an evening does not depend on how many were drawn before it.
-        script = draw(evening, predictions, rules, (seed, number))
+        script = draw(scenario.evening, scenario.predictions, scenario.rules, (seed, number))
         for policy in POLICIES:
-            result = Depot(script, policy, rules, evening).run()
-            rows[policy.name].append(measure(result, script, evening))
-        played(number + 1)
+            result = Depot(script, policy, scenario.rules, scenario.evening).run()
+            rows[policy.name].append(measure(result, script, scenario.evening))
+        on_evening(number + 1)
     return Played(seed, {name: _columns(evenings_of_policy) for name, evenings_of_policy in rows.items()})
 
 
