@@ -56,6 +56,7 @@ class UnknownOperationException(ApiError):
     """Raised for an operation that the local service does not implement."""
 
 
+# Cached, because botocore reads a model of several megabytes from disk.
 @cache
 def service_model(service: str) -> ServiceModel:
     """Return botocore's model of a service, such as "sagemaker"."""
@@ -114,6 +115,7 @@ def map_timestamps(
 def coerce(service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of a request with scalars in the model's types, as CloudFormation passes numbers as strings."""
     shape = operation_model(service, operation).input_shape
+    # A member that the model does not have is left as it is, for `validate` to report.
     coerced = _coerce(shape, request)
     return coerced if isinstance(coerced, dict) else request
 
@@ -181,11 +183,14 @@ def _violated_constraint(shape: Shape, value: object) -> str | None:
 
 def _violated_range(shape: Shape, value: object) -> str | None:
     if isinstance(value, str):
-        quantity, size = "length", float(len(value))
+        quantity = "length"
+        size = float(len(value))
     elif isinstance(value, list | dict):
-        quantity, size = "size", float(len(value))
+        quantity = "size"
+        size = float(len(value))
     elif isinstance(value, int | float):
-        quantity, size = "value", value
+        quantity = "value"
+        size = value
     else:
         return None
     minimum = shape.metadata.get("min")

@@ -46,6 +46,7 @@ def register(request: Request) -> Request:
     """
     resource = request["ResourceId"]
     _require_instances(resource)
+    # A later request keeps what it does not mention: tags, policies and the other capacity.
     existing = _targets.get(resource, {"CreationTime": time.time(), "_Tags": {}, "_Policies": {}})
     tags = {**existing["_Tags"], **request.pop("Tags", {})}
     target = {**existing, **request, "ScalableTargetARN": _arn(resource), "_Tags": tags}
@@ -103,6 +104,7 @@ def describe_policies(request: Request) -> Request:
 def delete_policy(request: Request) -> Request:
     """Delete a policy. Raises ObjectNotFoundException if the target or the policy is not registered."""
     target = _find(request)
+    # A copy, because a record is replaced and never changed in place.
     policies = dict(target["_Policies"])
     if policies.pop(request["PolicyName"], None) is None:
         raise ObjectNotFoundException(f"No scaling policy found: {request['PolicyName']}")
@@ -164,6 +166,7 @@ def call(operation: str, request: Request) -> Request:
         raise UnknownOperationException(f"{operation} is not implemented by this local Application Auto Scaling")
     members = wire.drop_nulls(request)
     wire.validate(_SERVICE, operation, members)
+    # The model allows the namespaces of all of AWS.
     for member, supported in (("ServiceNamespace", "sagemaker"), ("ScalableDimension", _DIMENSION)):
         if members.get(member, supported) != supported:
             raise ValidationException(f"{member} {members[member]!r} is not implemented here, only {supported!r} is")
@@ -183,6 +186,7 @@ async def handle_request(
 
 def get_state() -> dict[str, Any]:
     """Return what the engine's persistence saves."""
+    # A deep copy: the engine writes it to disk while requests go on.
     return {"targets": copy.deepcopy(_targets)}
 
 

@@ -16,6 +16,7 @@ from localaws.services.sagemaker import api, store, tags
 from localaws.wire import ApiError, ValidationException
 
 _POLL_SECONDS = 0.2
+# SageMaker's limit for names of models, configurations, endpoints and groups.
 _MAX_NAME_CHARS = 63
 _ENDPOINT = "AWS::SageMaker::Endpoint"
 
@@ -58,6 +59,7 @@ class ResourceType(NamedTuple):
         """Update the resource in place, or replace it if a create-only property changed. Raises ApiError as the API."""
         name = store.name_of(self.records, arn)
         changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)} - {"Tags"}
+        # Without a name, the resource was deleted outside of the stack.
         if name is None or changed - self._mutable_properties():
             created: Created = provisioners._seeded_create(self.create, logical_id, new, stack_name)
             provisioners._delete_predecessor(self.delete, arn, old)

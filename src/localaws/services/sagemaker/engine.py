@@ -37,6 +37,7 @@ def call(service: str, request: HttpRequest) -> Answer:
 
 def call_logs(action: str, members: Mapping[str, object]) -> int:
     """Run an operation of CloudWatch Logs and return the HTTP status."""
+    # AWS's date-stamped name of the CloudWatch Logs API.
     headers = {"x-amz-target": f"Logs_20140328.{action}", "content-type": "application/x-amz-json-1.1"}
     status, _, _ = call("logs", HttpRequest("POST", "/", headers, json.dumps(members).encode()))
     return status

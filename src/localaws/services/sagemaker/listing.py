@@ -11,6 +11,7 @@ from typing import Any
 from localaws.services.sagemaker.store import Record
 from localaws.wire import ValidationException
 
+# SageMaker's default of MaxResults.
 _DEFAULT_RESULTS = 10
 
 
@@ -25,6 +26,7 @@ def page(records: Iterable[Record], request: dict[str, Any], key: str, *, name: 
     member = {"Name": name, "Status": status}.get(sort_by, sort_by)
     descending = request.get("SortOrder", "Descending") == "Descending"
     matching.sort(key=lambda record: record.get(member) or record["CreationTime"], reverse=descending)
+    # A token is the position of the next page: records created meanwhile may shift the pages.
     start = _offset(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_RESULTS)
     answer: Record = {key: matching[start:end]}

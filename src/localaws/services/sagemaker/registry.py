@@ -78,6 +78,7 @@ def create_model_package(request: dict[str, Any]) -> dict[str, Any]:
     Raises ValidationException if the group does not exist, the package does, or the request has both names or neither.
     """
     checks.refuse(request, *_NOT_IMPLEMENTED_IN_CREATE)
+    # True if the request has both names, or neither.
     if ("ModelPackageGroupName" in request) == ("ModelPackageName" in request):
         raise ValidationException("Exactly one of ModelPackageGroupName and ModelPackageName must be provided")
     if "ModelPackageGroupName" in request and request.get("Tags"):

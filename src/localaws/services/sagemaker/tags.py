@@ -22,6 +22,7 @@ def put(resource_arn: str, tags: TagList) -> None:
         raise ValidationException(
             f"A resource can have at most {_MAX_TAGS} tags, {resource_arn} would have {len(user_keys)}"
         )
+    # Resources without tags have no entry, so that `collect` yields tagged resources only.
     if merged:
         store.TAGS[resource_arn] = merged
 

@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import http.client
 import json
+from typing import Any
 
 import boto3
 import pytest
@@ -17,7 +20,7 @@ JSON = st.recursive(
 CREATING = sorted(name for name in api.operations() if name.startswith("Create"))
 
 
-def _post(url, target, body):
+def _post(url: str, target: str, body: bytes | str) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection(url.removeprefix("http://"))
     headers = {"X-Amz-Target": f"SageMaker.{target}", "Content-Type": "application/x-amz-json-1.1"}
     connection.request("POST", "/", body, headers)
@@ -25,24 +28,24 @@ def _post(url, target, body):
     return response.status, json.loads(response.read())
 
 
-def test_an_operation_that_is_not_there_is_named(account):
+def test_an_operation_that_is_not_there_is_named(account: Any) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=r"UnknownOperationException.*ListPipelines"):
         account.sagemaker.list_pipelines()
 
 
-def test_a_path_of_the_runtime_that_is_not_there_is_named(account):
+def test_a_path_of_the_runtime_that_is_not_there_is_named(account: Any) -> None:
     with pytest.raises(account.runtime.exceptions.ClientError, match=r"UnknownOperation.*async-invocations"):
         account.runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://b/k")
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, b'{"TrainingJobName": 3}'])
-def test_a_body_that_is_no_request_is_a_serialization_error(account, body):
+def test_a_body_that_is_no_request_is_a_serialization_error(account: Any, body: bytes) -> None:
     status, answer = _post(account.server.url, "DescribeTrainingJob", body)
     assert status == 400
     assert answer["__type"] == "SerializationException"
 
 
-def test_names_are_checked_in_the_words_of_aws(account):
+def test_names_are_checked_in_the_words_of_aws(account: Any) -> None:
     status, answer = _post(account.server.url, "CreateModel", json.dumps({"ModelName": "not a name"}))
     assert status == 400
     assert answer["__type"] == "ValidationException"
@@ -52,7 +55,7 @@ def test_names_are_checked_in_the_words_of_aws(account):
     )
 
 
-def test_regions_do_not_see_each_other(account, name):
+def test_regions_do_not_see_each_other(account: Any, name: str) -> None:
     account.sagemaker.create_model_package_group(ModelPackageGroupName=name)
     elsewhere = boto3.client(
         "sagemaker",
@@ -66,6 +69,6 @@ def test_regions_do_not_see_each_other(account, name):
 
 @settings(max_examples=60, deadline=None)
 @given(operation=st.sampled_from(CREATING), request=st.dictionaries(st.text(max_size=20), JSON, max_size=4))
-def test_whatever_is_asked_the_answer_is_an_error_of_sagemaker(operation, request):
+def test_whatever_is_asked_the_answer_is_an_error_of_sagemaker(operation: str, request: dict[str, Any]) -> None:
     with pytest.raises(ApiError):
         api.call(operation, request)

@@ -1,11 +1,15 @@
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 ROLE = "arn:aws:iam::000000000000:role/service-role/toy"
 
 
-def _template(group="group", *, answer="one", behaviour="succeed"):
+def _template(group: str = "group", *, answer: str = "one", behaviour: str = "succeed") -> str:
     variant = {"VariantName": "v", "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]}}
     capacity = {"InstanceType": "ml.m5.large", "InitialInstanceCount": {"Ref": "Count"}}
     environment = {"ANSWER": answer, "TOY_BEHAVIOUR": behaviour}
@@ -39,13 +43,13 @@ def _template(group="group", *, answer="one", behaviour="succeed"):
     return json.dumps({"Parameters": parameters, "Resources": resources, "Outputs": outputs})
 
 
-def _outputs(account, stack):
+def _outputs(account: Any, stack: str) -> dict[str, str]:
     outputs = account.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
     return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
 
 @pytest.fixture
-def stack(account, name):
+def stack(account: Any, name: str) -> str:
     account.cloudformation.create_stack(
         StackName=name, TemplateBody=_template(name), Tags=[{"Key": "project", "Value": name}]
     )
@@ -53,7 +57,7 @@ def stack(account, name):
     return name
 
 
-def test_a_stack_creates_updates_and_deletes_real_resources(account, stack):
+def test_a_stack_creates_updates_and_deletes_real_resources(account: Any, stack: str) -> None:
     created = _outputs(account, stack)
     assert created["Group"].endswith(f":model-package-group/{stack}")
     tags = account.sagemaker.list_tags(ResourceArn=created["Group"])["Tags"]
@@ -79,10 +83,12 @@ def test_a_stack_creates_updates_and_deletes_real_resources(account, stack):
     assert not groups
 
 
-def test_a_stack_whose_endpoint_fails_says_why_and_is_rolled_back(account, name, eventually):
+def test_a_stack_whose_endpoint_fails_says_why_and_is_rolled_back(
+    account: Any, name: str, eventually: Callable[..., Any]
+) -> None:
     account.cloudformation.create_stack(StackName=name, TemplateBody=_template(name, behaviour="exit"))
 
-    def ended():
+    def ended() -> Any:
         status = account.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
         return status if not status.endswith("_IN_PROGRESS") else None
 
@@ -94,7 +100,9 @@ def test_a_stack_whose_endpoint_fails_says_why_and_is_rolled_back(account, name,
     assert not account.sagemaker.list_models(NameContains=name)["Models"]
 
 
-def test_a_group_that_still_holds_packages_is_not_deleted(account, name, eventually):
+def test_a_group_that_still_holds_packages_is_not_deleted(
+    account: Any, name: str, eventually: Callable[..., Any]
+) -> None:
     group = {"Type": "AWS::SageMaker::ModelPackageGroup", "Properties": {"ModelPackageGroupName": name}}
     template = json.dumps({"Resources": {"Group": group}})
     account.cloudformation.create_stack(StackName=name, TemplateBody=template)
@@ -102,7 +110,7 @@ def test_a_group_that_still_holds_packages_is_not_deleted(account, name, eventua
     account.sagemaker.create_model_package(ModelPackageGroupName=name)
     account.cloudformation.delete_stack(StackName=name)
 
-    def status():
+    def status() -> bool:
         found = account.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
         return found == "DELETE_FAILED"
 

@@ -1,4 +1,8 @@
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -7,7 +11,7 @@ OPTIMIZED = "arn:aws:states:::sagemaker:"
 AWS_SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 
 
-def _run(account, name, resource, parameters):
+def _run(account: Any, name: str, resource: str, parameters: dict[str, Any]) -> Callable[[], Any]:
     """Start a machine of one task; gives the function that describes its execution."""
     task = {"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True}
     definition = json.dumps({"StartAt": "Task", "States": {"Task": task}})
@@ -17,17 +21,19 @@ def _run(account, name, resource, parameters):
 
 
 @pytest.fixture
-def run(account, name, eventually):
+def run(account: Any, name: str, eventually: Callable[..., Any]) -> Callable[..., Any]:
     """The ended execution of a machine of one task."""
 
-    def ended(resource, parameters):
+    def ended(resource: str, parameters: dict[str, Any]) -> Any:
         describe = _run(account, f"{name}-{resource.rsplit(':', 1)[1].replace('.', '-')}", resource, parameters)
         return eventually(lambda: (found := describe())["status"] != "RUNNING" and found)
 
     return ended
 
 
-def test_sync_waits_for_a_training_job_and_gives_its_description(account, name, run):
+def test_sync_waits_for_a_training_job_and_gives_its_description(
+    account: Any, name: str, run: Callable[..., Any]
+) -> None:
     execution = run(f"{OPTIMIZED}createTrainingJob.sync", account.training_request(name))
     assert execution["status"] == "SUCCEEDED"
     job = json.loads(execution["output"])
@@ -38,26 +44,28 @@ def test_sync_waits_for_a_training_job_and_gives_its_description(account, name, 
     assert {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"} in tags
 
 
-def test_sync_of_a_job_that_fails_is_task_failed_with_the_description_as_cause(account, name, run):
+def test_sync_of_a_job_that_fails_is_task_failed_with_the_description_as_cause(
+    account: Any, name: str, run: Callable[..., Any]
+) -> None:
     execution = run(f"{OPTIMIZED}createTrainingJob.sync", account.training_request(name, behaviour="crash"))
     assert execution["status"] == "FAILED"
     assert execution["error"] == "States.TaskFailed"
     assert "learning rate is a fish" in json.loads(execution["cause"])["FailureReason"]
 
 
-def test_sync_waits_for_a_processing_job(account, name, run):
+def test_sync_waits_for_a_processing_job(account: Any, name: str, run: Callable[..., Any]) -> None:
     execution = run(f"{OPTIMIZED}createProcessingJob.sync", account.processing_request(name))
     assert json.loads(execution["output"])["ExitMessage"] == "looked at everything"
 
 
-def test_sync_waits_for_a_transform_job(account, name, run):
+def test_sync_waits_for_a_transform_job(account: Any, name: str, run: Callable[..., Any]) -> None:
     account.model(name)
     execution = run(f"{OPTIMIZED}createTransformJob.sync", account.transform_request(name, {"a": b"A"}))
     assert json.loads(execution["output"])["TransformJobStatus"] == "Completed"
     assert account.outputs(name) == {"a.out": b"A"}
 
 
-def test_without_sync_the_answer_comes_at_once(account, name, run):
+def test_without_sync_the_answer_comes_at_once(account: Any, name: str, run: Callable[..., Any]) -> None:
     execution = run(f"{OPTIMIZED}createTrainingJob", account.training_request(name))
     assert json.loads(execution["output"]) == {
         "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:000000000000:training-job/{name}"
@@ -65,7 +73,7 @@ def test_without_sync_the_answer_comes_at_once(account, name, run):
     account.wait_for_training(name)
 
 
-def test_stopping_the_execution_stops_its_job(account, name, eventually):
+def test_stopping_the_execution_stops_its_job(account: Any, name: str, eventually: Callable[..., Any]) -> None:
     describe = _run(
         account, name, f"{OPTIMIZED}createTrainingJob.sync", account.training_request(name, behaviour="hang")
     )
@@ -75,7 +83,7 @@ def test_stopping_the_execution_stops_its_job(account, name, eventually):
     assert account.wait_for_training(name)["TrainingJobStatus"] == "Stopped"
 
 
-def test_a_model_is_deployed_step_by_step(account, name, run):
+def test_a_model_is_deployed_step_by_step(account: Any, name: str, run: Callable[..., Any]) -> None:
     container = {"Image": "toy"}
     model = {"ModelName": name, "PrimaryContainer": container, "ExecutionRoleArn": ROLE}
     assert json.loads(run(f"{OPTIMIZED}createModel", model)["output"])["ModelArn"]
@@ -98,14 +106,16 @@ def test_a_model_is_deployed_step_by_step(account, name, run):
         (f"{AWS_SDK}updateEndpoint", "SageMaker.SageMakerException"),
     ],
 )
-def test_a_validation_error_has_the_generic_name_of_its_sdk(name, run, resource, error):
+def test_a_validation_error_has_the_generic_name_of_its_sdk(
+    name: str, run: Callable[..., Any], resource: str, error: str
+) -> None:
     execution = run(resource, {"EndpointName": name, "EndpointConfigName": name})
     assert execution["error"] == error
     assert "Could not find endpoint" in execution["cause"]
 
 
 @pytest.mark.parametrize("prefix", [OPTIMIZED, AWS_SDK])
-def test_an_error_of_the_api_has_its_own_name(account, name, run, prefix):
+def test_an_error_of_the_api_has_its_own_name(account: Any, name: str, run: Callable[..., Any], prefix: str) -> None:
     account.train(name)
     execution = run(f"{prefix}createTrainingJob", account.training_request(name))
     assert execution["error"] == "SageMaker.ResourceInUseException"

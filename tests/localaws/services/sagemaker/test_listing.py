@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import base64
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,11 +11,11 @@ from localaws.services.sagemaker.listing import page
 from localaws.wire import ValidationException
 
 
-def _records(count):
+def _records(count: int) -> list[dict[str, Any]]:
     return [{"Name": f"n{index}", "CreationTime": float(index), "Status": "ab"[index % 2]} for index in range(count)]
 
 
-def _list(records, **request):
+def _list(records: Any, **request: Any) -> list[dict[str, Any]]:
     found, token = [], None
     while True:
         answer = page(
@@ -25,7 +28,7 @@ def _list(records, **request):
 
 
 @given(st.integers(0, 30), st.integers(1, 40), st.sampled_from(["Ascending", "Descending"]))
-def test_pages_hold_every_record_once_and_in_order(count, size, order):
+def test_pages_hold_every_record_once_and_in_order(count: int, size: int, order: str) -> None:
     records = _records(count)
     times = [record["CreationTime"] for record in _list(records, MaxResults=size, SortOrder=order)]
     assert times == sorted(times, reverse=order == "Descending")
@@ -33,19 +36,19 @@ def test_pages_hold_every_record_once_and_in_order(count, size, order):
 
 
 @given(st.text(max_size=30).filter(lambda text: text and not _is_number(text)))
-def test_a_token_that_is_not_ours_is_refused(token):
+def test_a_token_that_is_not_ours_is_refused(token: str) -> None:
     with pytest.raises(ValidationException, match="Invalid NextToken"):
         page(_records(3), {"NextToken": token}, "All", name="Name")
 
 
-def _is_number(token):
+def _is_number(token: str) -> bool:
     try:
         return int(base64.urlsafe_b64decode(token.encode())) is not None
     except ValueError:
         return False
 
 
-def test_filters_narrow_the_list():
+def test_filters_narrow_the_list() -> None:
     records = _records(10)
     assert [found["Name"] for found in _list(records, NameContains="N3")] == ["n3"]
     assert {found["Status"] for found in _list(records, StatusEquals="a")} == {"a"}
@@ -53,6 +56,6 @@ def test_filters_narrow_the_list():
     assert not _list(records, WarmPoolStatusEquals="Available")
 
 
-def test_a_time_that_is_none_is_refused():
+def test_a_time_that_is_none_is_refused() -> None:
     with pytest.raises(ValidationException, match="not a timestamp"):
         page(_records(1), {"CreationTimeAfter": "yesterday"}, "All", name="Name")

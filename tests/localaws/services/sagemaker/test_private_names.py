@@ -1,6 +1,10 @@
 """The private names of ministack that this package plugs into: when one moves, this says so by name."""
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 from ministack import app
 from ministack.core import responses, router
@@ -8,11 +12,11 @@ from ministack.services import eventbridge, sqs, stepfunctions, tagging
 from ministack.services.cloudformation import provisioners, stacks
 
 
-def _parameters(function):
+def _parameters(function: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-def test_the_registries_are_where_we_put_ourselves():
+def test_the_registries_are_where_we_put_ourselves() -> None:
     for registry in (app._loaded_modules, app._state_map, app.SERVICE_REGISTRY, app.SERVICE_HANDLERS):
         assert isinstance(registry, dict)
     assert {"s3", "logs"} <= app.SERVICE_HANDLERS.keys()
@@ -20,7 +24,7 @@ def test_the_registries_are_where_we_put_ourselves():
     assert "sagemaker" not in app._registry_state_map()
 
 
-def test_calls_within_the_process_have_the_form_we_use():
+def test_calls_within_the_process_have_the_form_we_use() -> None:
     assert _parameters(app.call_service_handler_sync)[:6] == [
         "handler",
         "method",
@@ -36,13 +40,13 @@ def test_calls_within_the_process_have_the_form_we_use():
     assert list(store.to_dict()) == [(responses.get_account_id(), responses.get_region(), "name")]
 
 
-def test_the_engine_rewrites_only_the_header_that_we_do_not_use():
+def test_the_engine_rewrites_only_the_header_that_we_do_not_use() -> None:
     headers = {"content-type": "application/json"}
     responses.fix_success_content_type("sagemaker", 200, headers)
     assert headers == {"content-type": "application/json"}
 
 
-def test_cloudformation_has_its_tables():
+def test_cloudformation_has_its_tables() -> None:
     handlers = provisioners._RESOURCE_HANDLERS["AWS::OpenSearchService::Domain"]
     assert {"create", "update", "delete", "update_with_logical_id"} <= handlers.keys()
     assert provisioners._STACK_TAG_PROPERTY["AWS::ApiGateway::ApiKey"] == ("Tags", "list")
@@ -53,7 +57,7 @@ def test_cloudformation_has_its_tables():
     assert _parameters(stacks._runs_on_worker_thread) == ["resource_type"]
 
 
-def test_step_functions_dispatches_by_prefix():
+def test_step_functions_dispatches_by_prefix() -> None:
     assert "arn:aws:states:::sqs:sendMessage" in stepfunctions._SERVICE_DISPATCH
     assert _parameters(stepfunctions._run_execution) == ["exec_arn"]
     assert "execution" in inspect.getsource(stepfunctions._start_execution)
@@ -61,7 +65,7 @@ def test_step_functions_dispatches_by_prefix():
     assert (error.error, error.cause) == ("Name", "cause")
 
 
-def test_a_task_runs_through_the_names_that_we_replace():
+def test_a_task_runs_through_the_names_that_we_replace() -> None:
     assert _parameters(stepfunctions._execute_task) == ["state_def", "raw_input", "execution", "ctx"]
     assert _parameters(stepfunctions._invoke_with_callback) == ["resource", "input_data", "token", "state_def"]
     assert _parameters(stepfunctions._invoke_resource_with_timeout) == ["resource", "input_data", "timeout"]
@@ -71,12 +75,12 @@ def test_a_task_runs_through_the_names_that_we_replace():
         assert _parameters(answer) == ["data"]
 
 
-def test_eventbridge_sends_to_one_target_at_a_time():
+def test_eventbridge_sends_to_one_target_at_a_time() -> None:
     assert _parameters(eventbridge._invoke_target) == ["target", "event", "rule", "view"]
     assert _parameters(sqs._act_send_message) == ["data", "qurl"]
 
 
-def test_tagging_asks_collectors_writers_and_removers():
+def test_tagging_asks_collectors_writers_and_removers() -> None:
     assert _parameters(tagging._COLLECTORS["sqs"]) == []
     assert _parameters(tagging._WRITERS["sqs"])[1:] == ["arn", "tags"]
     assert _parameters(tagging._REMOVERS["sqs"])[1:] == ["arn", "keys"]

@@ -1,15 +1,19 @@
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 ROLE = "arn:aws:iam::000000000000:role/service-role/toy"
 
 
 @pytest.fixture
-def group(account, name):
+def group(account: Any, name: str) -> str:
     account.sagemaker.create_model_package_group(ModelPackageGroupName=name, ModelPackageGroupDescription="toys")
     return name
 
 
-def _register(account, group, **members):
+def _register(account: Any, group: str, **members: Any) -> str:
     container = {"Image": "toy", "Environment": {"A": "package"}}
     specification = {
         "Containers": [container],
@@ -22,7 +26,7 @@ def _register(account, group, **members):
     return created["ModelPackageArn"]
 
 
-def test_versions_count_up_and_are_never_given_twice(account, group):
+def test_versions_count_up_and_are_never_given_twice(account: Any, group: str) -> None:
     first, second = _register(account, group), _register(account, group)
     assert first.endswith(f":model-package/{group}/1")
     assert second.endswith(f":model-package/{group}/2")
@@ -30,7 +34,7 @@ def test_versions_count_up_and_are_never_given_twice(account, group):
     assert _register(account, group).endswith("/3")
 
 
-def test_a_package_waits_for_approval_and_only_then_makes_a_model(account, group):
+def test_a_package_waits_for_approval_and_only_then_makes_a_model(account: Any, group: str) -> None:
     arn = _register(account, group, CustomerMetadataProperties={"accuracy": "0.9"})
     create = account.sagemaker.create_model
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="PendingManualApproval"):
@@ -54,12 +58,12 @@ def test_a_package_waits_for_approval_and_only_then_makes_a_model(account, group
     assert account.invoke(group, b"served") == b"served"
 
 
-def test_a_version_takes_no_tags_of_its_own(account, group):
+def test_a_version_takes_no_tags_of_its_own(account: Any, group: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="those of its group"):
         _register(account, group, Tags=[{"Key": "a", "Value": "1"}])
 
 
-def test_packages_are_listed_by_group_and_approval(account, group):
+def test_packages_are_listed_by_group_and_approval(account: Any, group: str) -> None:
     approved = _register(account, group, ModelApprovalStatus="Approved")
     _register(account, group)
     listed = account.sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
@@ -68,7 +72,7 @@ def test_packages_are_listed_by_group_and_approval(account, group):
     assert [package["ModelPackageArn"] for package in found["ModelPackageSummaryList"]] == [approved]
 
 
-def test_a_group_is_deleted_once_it_is_empty(account, group):
+def test_a_group_is_deleted_once_it_is_empty(account: Any, group: str) -> None:
     arn = _register(account, group)
     with pytest.raises(account.sagemaker.exceptions.ConflictException, match="still contains Model Packages"):
         account.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
@@ -78,19 +82,3 @@ def test_a_group_is_deleted_once_it_is_empty(account, group):
         account.sagemaker.describe_model_package_group(ModelPackageGroupName=group)
     groups = account.sagemaker.list_model_package_groups(NameContains=group)["ModelPackageGroupSummaryList"]
     assert not groups
-
-
-def test_a_model_needs_a_role_and_one_container(account, name):
-    create = account.sagemaker.create_model
-    with pytest.raises(account.sagemaker.exceptions.ClientError, match="executionRoleArn"):
-        create(ModelName=name, PrimaryContainer={"Image": "toy"})
-    with pytest.raises(account.sagemaker.exceptions.ClientError, match="one container"):
-        create(ModelName=name, Containers=[{"Image": "toy"}] * 2, ExecutionRoleArn=ROLE)
-    create(ModelName=name, PrimaryContainer={"Image": "toy"}, ExecutionRoleArn=ROLE)
-    with pytest.raises(account.sagemaker.exceptions.ClientError, match="Cannot create already existing model"):
-        create(ModelName=name, PrimaryContainer={"Image": "toy"}, ExecutionRoleArn=ROLE)
-    assert account.sagemaker.describe_model(ModelName=name)["PrimaryContainer"] == {"Image": "toy"}
-    assert [model["ModelName"] for model in account.sagemaker.list_models(NameContains=name)["Models"]] == [name]
-    account.sagemaker.delete_model(ModelName=name)
-    with pytest.raises(account.sagemaker.exceptions.ClientError, match="Could not find model"):
-        account.sagemaker.delete_model(ModelName=name)

@@ -1,15 +1,19 @@
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 
 @pytest.fixture
-def arn(account, name):
+def arn(account: Any, name: str) -> str:
     created = account.sagemaker.create_model_package_group(
         ModelPackageGroupName=name, Tags=[{"Key": "project", "Value": name}]
     )
     return created["ModelPackageGroupArn"]
 
 
-def test_tags_are_added_listed_and_deleted(account, arn, name):
+def test_tags_are_added_listed_and_deleted(account: Any, arn: str, name: str) -> None:
     account.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}])
     assert account.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [
         {"Key": "a", "Value": "1"},
@@ -20,10 +24,10 @@ def test_tags_are_added_listed_and_deleted(account, arn, name):
     assert account.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": ""}]
 
 
-def test_the_tagging_service_finds_and_tags_resources(account, arn, name):
+def test_the_tagging_service_finds_and_tags_resources(account: Any, arn: str, name: str) -> None:
     tagging = account.server.client("resourcegroupstaggingapi")
 
-    def found(**filters):
+    def found(**filters: Any) -> list[str]:
         mappings = tagging.get_resources(**filters)["ResourceTagMappingList"]
         return [mapping["ResourceARN"] for mapping in mappings]
 
@@ -39,12 +43,12 @@ def test_the_tagging_service_finds_and_tags_resources(account, arn, name):
 
 
 @pytest.mark.parametrize("arn_of_nothing", ["arn:aws:sagemaker:us-east-1:000000000000:endpoint/none"])
-def test_what_is_not_there_has_no_tags(account, arn_of_nothing):
+def test_what_is_not_there_has_no_tags(account: Any, arn_of_nothing: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="Could not find resource"):
         account.sagemaker.list_tags(ResourceArn=arn_of_nothing)
 
 
-def test_keys_of_aws_and_more_than_fifty_tags_are_refused(account, arn):
+def test_keys_of_aws_and_more_than_fifty_tags_are_refused(account: Any, arn: str) -> None:
     add = account.sagemaker.add_tags
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="aws: prefixed"):
         add(ResourceArn=arn, Tags=[{"Key": "aws:mine", "Value": "x"}])

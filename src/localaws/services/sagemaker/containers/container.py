@@ -23,6 +23,7 @@ from localaws.server import processes
 from localaws.services.sagemaker.errors import ContainerError
 
 _CONTAINER_ROOT = PurePosixPath("/opt/ml")
+# A container may write any size, of which a FailureReason shows 1024 characters.
 _MAX_TEXT_CHARS = 4096
 _images = ImageRegistry({})
 
@@ -73,6 +74,7 @@ def start(
     image_uri: str, program: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start `program` of the image with its output on a pipe. Raises ContainerError if it cannot start."""
+    # stderr joins stdout, as in the logs of SageMaker's containers.
     try:
         name, command = _images.resolve(image_uri)
         argv = [*command, *program]

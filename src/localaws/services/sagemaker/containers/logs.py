@@ -47,6 +47,7 @@ class LogStream:
             engine.call_logs("CreateLogGroup", {"logGroupName": self.group})
             engine.call_logs("CreateLogStream", names)
             self._is_created = True
+        # CloudWatch Logs counts milliseconds.
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line[:_MAX_LINE_LENGTH]} for line in lines]
         engine.call_logs("PutLogEvents", {**names, "logEvents": events})
@@ -79,6 +80,7 @@ class MetricParser:
 def follow(process: subprocess.Popen[bytes], on_lines: Callable[[list[str]], None]) -> None:
     """Pass the lines of the process's output to `on_lines` as they arrive, until the output is closed."""
     assert process.stdout is not None  # noqa: S101 - callers start it with a pipe
+    # os.read returns what is there; a buffered read would wait for a full buffer and delay the lines.
     rest = b""
     while chunk := os.read(process.stdout.fileno(), 65_536):
         *lines, rest = (rest + chunk).split(b"\n")

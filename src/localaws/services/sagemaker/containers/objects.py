@@ -95,6 +95,7 @@ def upload_archive(folder: Path, uri: str) -> None:
     """Upload a folder's content as a gzipped tar archive with relative names. Raises ContainerError if S3 refuses."""
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w:gz") as archive:
+            # Sorted, so that the same files give archives with the same order of members.
             for path in sorted(folder.iterdir()):
                 archive.add(path, path.name)
         file.seek(0)
@@ -111,6 +112,7 @@ def unpack_archive(uri: str, folder: Path) -> None:
         file.seek(0)
         try:
             with tarfile.open(fileobj=file, mode="r:*") as archive:
+                # The filter rejects absolute paths, links that leave the folder and device files.
                 archive.extractall(folder, filter="data")
         except (tarfile.TarError, EOFError, OSError) as error:
             raise ContainerError(f"ClientError: Failed to extract model data archive from {uri}: {error}") from error

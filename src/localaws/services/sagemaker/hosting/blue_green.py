@@ -23,6 +23,7 @@ from localaws.services.sagemaker.hosting.serving_container import ServingContain
 
 _LOG = logging.getLogger("localaws")
 _LOG_GROUP = "/aws/sagemaker/Endpoints"
+# Shorter than SageMaker's 30 seconds, because a user waits for the server to stop.
 _SHUTDOWN_GRACE_SECONDS = 3.0
 
 Variant = Mapping[str, Any]
@@ -35,6 +36,7 @@ def deploy(arn: str, name: str, variants: Sequence[Variant], on_end: Callable[[s
 
     `on_end` is called with the store locked. If it returns False, the endpoint was deleted, and the containers end.
     """
+    # The context carries the account and the region, which the engine keeps in context variables.
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(_deploy, arn, name, variants, on_end), name=arn, daemon=True).start()
 

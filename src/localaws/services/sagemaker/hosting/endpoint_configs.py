@@ -14,6 +14,7 @@ from localaws.services.sagemaker.listing import page
 from localaws.services.sagemaker.store import ENDPOINT_CONFIGS, Record
 from localaws.wire import ValidationException
 
+# Serverless memory sizes are 1024, 2048, ... 6144 MB; the model has only the range.
 _MEMORY_STEP_MB = 1024
 
 

@@ -71,6 +71,7 @@ def delete_endpoint(request: dict[str, Any]) -> dict[str, Any]:
     """Delete an endpoint. Raises ValidationException if it does not exist or is changing."""
     record = find(request["EndpointName"])
     _require_settled(record)
+    # The record goes first: no new invocation finds the endpoint while its containers drain.
     del ENDPOINTS[record["EndpointName"]]
     tags.forget(record["_Arn"])
     blue_green.remove(record["_Arn"])
@@ -80,6 +81,7 @@ def delete_endpoint(request: dict[str, Any]) -> dict[str, Any]:
 def recover() -> None:
     """Start the containers of all endpoints that were serving or starting before the server's restart."""
     for name, record in ENDPOINTS.items():
+        # Clients that wait for a new endpoint still see "Creating"; the others learn of the restart.
         if record["EndpointStatus"] == "Creating":
             _deploy(name, record, "Creating", "Failed")
         elif record["EndpointStatus"] != "Failed":

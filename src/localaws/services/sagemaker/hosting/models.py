@@ -81,6 +81,7 @@ def _resolve(definition: dict[str, Any]) -> dict[str, Any]:
     """Return Image, ModelDataUrl and Environment, from the model package if the definition names one."""
     if "ModelPackageName" in definition:
         package = registry.approved_container(definition["ModelPackageName"])
+        # The model's own variables override those of the package.
         environment = {**package.get("Environment", {}), **definition.get("Environment", {})}
         definition = {**package, "Environment": environment}
     checks.require(definition, "Image")

@@ -79,6 +79,7 @@ def error_body(error: ApiError) -> bytes:
 
 def _find_serving(name: str) -> Record:
     record: Record | None = store.ENDPOINTS.get(name)
+    # "Updating" and "SystemUpdating" endpoints serve with their old containers, if they have any.
     if record is None or record["EndpointStatus"] in ("Creating", "Failed", "Deleting"):
         account = get_account_id()
         raise ValidationError(f"Endpoint {name} of account {account} not found.")
@@ -96,6 +97,7 @@ def _forward(container: ServingContainer, headers: Mapping[str, str], body: byte
     try:
         reply = container.invoke(body, forwarded)
     except NoReplyError as error:
+        # SageMaker reports status 0 for a container that did not answer.
         message = f'Received server error (0) from primary with message "{error}".'
         raise ModelError(message, 0, str(error), container.log.arn) from error
     if not 200 <= reply.status < 300:

@@ -38,7 +38,7 @@ _INVOCATION_SECONDS = 60.0
 _TERM_GRACE_SECONDS = 30.0
 _MAX_ANSWER_BYTES = 25 * 1024 * 1024
 _DRAIN_SECONDS = 60.0
-# Web servers keep idle connections for at least 2 seconds; one younger than this is very likely still open.
+# gunicorn closes idle connections after 2 seconds, most servers later: a younger connection is very likely open.
 _MAX_IDLE_SECONDS = 1.0
 _MAX_RESTART_PAUSE_SECONDS = 30.0
 # Below the ephemeral ports of Linux and macOS, so that no outgoing connection takes the port before the container.
@@ -216,6 +216,7 @@ class ServingContainer:
     def _exchange(self, connection: HTTPConnection, body: bytes, headers: Mapping[str, str]) -> Reply:
         connection.request("POST", "/invocations", body, dict(headers))
         response = connection.getresponse()
+        # One byte more than the limit distinguishes a larger answer from one of exactly the limit.
         answer = response.read(_MAX_ANSWER_BYTES + 1)
         if len(answer) > _MAX_ANSWER_BYTES:
             raise HTTPException(f"the answer has over {_MAX_ANSWER_BYTES} bytes")
@@ -235,6 +236,7 @@ def _is_closed(idle: socket.socket) -> bool:
 
 
 def _free_port() -> int:
+    # At random, so that servers on one machine seldom try the same port at the same time.
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))

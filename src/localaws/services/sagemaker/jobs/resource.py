@@ -69,6 +69,7 @@ class JobKind:
     def stop(self, request: Record) -> Record:
         """Stop a job. Raises ValidationException if it does not exist or is not in progress."""
         record = self.describe(request)
+        # A second stop is an error on AWS too.
         self._require_status(record, "InProgress")
         store.change(self.records, record[f"{self.noun}JobName"], **{f"{self.noun}JobStatus": "Stopping"})
         runner.stop(record["_Arn"])

@@ -55,6 +55,7 @@ def create_training_job(request: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+# Not `KIND.stop` itself: training jobs also have a secondary status, which shows the stop.
 def stop_training_job(request: dict[str, Any]) -> dict[str, Any]:
     """Stop a job. Raises ValidationException if it does not exist or is not in progress."""
     answer = KIND.stop(request)

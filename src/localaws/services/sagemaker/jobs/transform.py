@@ -53,6 +53,7 @@ def _run(name: str, job: Job) -> None:
     written: list[str] = []
     reasons = _transform_all(record, job, written)
     if job.stopping.is_set():
+        # SageMaker stores no output of a transform job that was stopped.
         for uri in written:
             objects.delete(uri)
         KIND.end(name, "Stopped")

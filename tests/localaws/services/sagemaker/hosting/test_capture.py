@@ -1,12 +1,17 @@
+from __future__ import annotations
+
 import base64
 import json
 import re
 import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 
-def _config(**members):
+def _config(**members: Any) -> dict[str, Any]:
     return {
         "InitialSamplingPercentage": 100,
         "DestinationS3Uri": "s3://toy-bucket/captures",
@@ -15,7 +20,7 @@ def _config(**members):
     }
 
 
-def _serve(account, name, config):
+def _serve(account: Any, name: str, config: dict[str, Any]) -> dict[str, Any]:
     account.model(name)
     variant = {"VariantName": "v", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     account.sagemaker.create_endpoint_config(
@@ -25,13 +30,15 @@ def _serve(account, name, config):
     return account.wait_for_endpoint(name)
 
 
-def _captured(account, name):
+def _captured(account: Any, name: str) -> tuple[list[str], list[dict[str, Any]]]:
     found = account.s3.list_objects_v2(Bucket="toy-bucket", Prefix=f"captures/{name}/").get("Contents", [])
     keys = [item["Key"] for item in found]
     return keys, [json.loads(line) for key in keys for line in account.get(f"s3://toy-bucket/{key}").splitlines()]
 
 
-def test_what_goes_in_and_comes_out_is_written_in_sagemakers_layout(account, name, eventually):
+def test_what_goes_in_and_comes_out_is_written_in_sagemakers_layout(
+    account: Any, name: str, eventually: Callable[..., Any]
+) -> None:
     described = _serve(account, name, _config())
     assert described["DataCaptureConfig"] == {
         "EnableCapture": True,
@@ -58,7 +65,9 @@ def test_what_goes_in_and_comes_out_is_written_in_sagemakers_layout(account, nam
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", lines[0]["eventMetadata"]["inferenceTime"])
 
 
-def test_text_is_written_as_text_where_its_type_is_named(account, name, eventually):
+def test_text_is_written_as_text_where_its_type_is_named(
+    account: Any, name: str, eventually: Callable[..., Any]
+) -> None:
     types = {"JsonContentTypes": ["application/json"], "CsvContentTypes": ["text/csv"]}
     _serve(account, name, _config(CaptureOptions=[{"CaptureMode": "Input"}], CaptureContentTypeHeader=types))
     account.invoke(name, b'{"a": 1}', ContentType="application/json")
@@ -74,7 +83,7 @@ def test_text_is_written_as_text_where_its_type_is_named(account, name, eventual
     ]
 
 
-def test_the_sample_has_the_size_that_was_asked_for(account, name, eventually):
+def test_the_sample_has_the_size_that_was_asked_for(account: Any, name: str, eventually: Callable[..., Any]) -> None:
     _serve(account, name, _config(InitialSamplingPercentage=50))
     for _ in range(100):
         account.invoke(name, b"x")
@@ -84,7 +93,9 @@ def test_the_sample_has_the_size_that_was_asked_for(account, name, eventually):
 
 
 @pytest.mark.parametrize("off", [{"EnableCapture": False}, {"InitialSamplingPercentage": 0}])
-def test_nothing_is_written_where_capture_is_off(account, name, eventually, off):
+def test_nothing_is_written_where_capture_is_off(
+    account: Any, name: str, eventually: Callable[..., Any], off: dict[str, Any]
+) -> None:
     _serve(account, name, _config(**off))
     account.invoke(name, b"x")
     other = f"{name}-on"
@@ -94,22 +105,16 @@ def test_nothing_is_written_where_capture_is_off(account, name, eventually, off)
     assert not _captured(account, name)[1]
 
 
-def test_an_update_takes_the_new_configuration(account, name):
+def test_an_update_takes_the_new_configuration(account: Any, name: str) -> None:
     _serve(account, name, _config())
     account.configure(f"{name}-plain")
     account.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-plain")
     assert "DataCaptureConfig" not in account.wait_for_endpoint(name)
 
 
-def test_serverless_variants_cannot_be_captured(account, name):
-    account.model(name)
-    variant = {"VariantName": "v", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
-    create = account.sagemaker.create_endpoint_config
-    with pytest.raises(account.sagemaker.exceptions.ClientError, match="DataCaptureConfig is not supported"):
-        create(EndpointConfigName=name, ProductionVariants=[variant], DataCaptureConfig=_config())
-
-
-def test_what_was_captured_is_written_before_the_server_ends(start_localaws, open_account, tmp_path):
+def test_what_was_captured_is_written_before_the_server_ends(
+    start_localaws: Any, open_account: Callable[..., Any], tmp_path: Path
+) -> None:
     with start_localaws(tmp_path) as server:
         account = open_account(server)
         _serve(account, "e", _config())

