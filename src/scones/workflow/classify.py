@@ -19,10 +19,10 @@ from botocore.exceptions import ClientError, HTTPClientError
 from scones.contract.delivery import Capture, Envelope, ImageData, Inference
 from scones.contract.layout import INFERENCE_JSON
 from scones.errors import EndpointUnavailableError, ImageRejectedError
-from scones.workflow.arrivals import open_image
-from scones.workflow.captures import write_capture
+from scones.workflow.arrival.captures import write_capture
+from scones.workflow.arrival.events import envelope, parse_image_data
+from scones.workflow.arrival.image import open_image
 from scones.workflow.clients import client
-from scones.workflow.events import envelope, parse_image_data
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -19,8 +19,8 @@ from scones.contract.delivery import Assignment, ImageData, ReviewAnswer
 from scones.dispatch_rule import Choice, Order, Rules, choose, in_doubt
 from scones.errors import DispatchConflictError, EventError, NoOrderAvailable, PredictionError, VehicleInDoubt
 from scones.items import from_item, query_by_state, to_attribute, to_item
+from scones.workflow.arrival.events import parse_image_data
 from scones.workflow.clients import client
-from scones.workflow.events import parse_image_data
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -11,7 +11,7 @@ import os
 
 from scones.contract.delivery import Envelope, ImageData
 from scones.errors import PredictionError, ThresholdConfidenceNotMet
-from scones.workflow.events import envelope, parse_image_data
+from scones.workflow.arrival.events import envelope, parse_image_data
 
 
 def handler(event: object, context: object) -> Envelope:

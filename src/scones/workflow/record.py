@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from scones.contract.delivery import Decision
 from scones.contract.layout import ARRIVALS, DECISIONS, JSON, KEPT_SECONDS
 from scones.items import conditional_write, to_item
-from scones.workflow.arrivals import arrival_id
+from scones.workflow.arrival.events import parse_image_data
+from scones.workflow.arrival.image import arrival_id
 from scones.workflow.clients import client
-from scones.workflow.events import parse_image_data
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

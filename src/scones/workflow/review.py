@@ -21,8 +21,8 @@ from scones.contract.delivery import ImageData, Label, Review, ReviewAnswer
 from scones.contract.layout import JSON, KEPT_SECONDS, LABELS, NEITHER
 from scones.errors import BadAnswerError, EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import conditional_write, from_item, query_by_state, to_item
+from scones.workflow.arrival.events import parse_image_data
 from scones.workflow.clients import client
-from scones.workflow.events import parse_image_data
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from scones.contract.delivery import Envelope, ImageData
 from scones.contract.layout import IMAGE_BYTES, INLINE_IMAGE_BYTES
-from scones.workflow.arrivals import arrival_id, open_image
+from scones.workflow.arrival.events import envelope, parse_image_data
+from scones.workflow.arrival.image import arrival_id, open_image
 from scones.workflow.clients import client
-from scones.workflow.events import envelope, parse_image_data
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from scones.contract.delivery import Capture
-from scones.workflow.captures import capture_key, write_capture
+from scones.workflow.arrival.captures import capture_key, write_capture
 
-from .fakes import Bucket
+from ..fakes import Bucket
 
 CAPTURE = Capture(
     time="2026-11-22T18:30:00.000+00:00",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scones.errors import ImageNotFoundError, ImageRejectedError
-from scones.workflow.arrivals import arrival_id, open_image
+from scones.workflow.arrival.image import arrival_id, open_image
 
-from .fakes import Bucket, data
+from ..fakes import Bucket, data
 
 
 def test_an_arrivals_id_depends_on_bucket_key_and_version_alone() -> None:

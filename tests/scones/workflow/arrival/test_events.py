@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from scones.contract.delivery import ImageData
 from scones.errors import EventError
-from scones.workflow.events import envelope, parse_image_data
+from scones.workflow.arrival.events import envelope, parse_image_data
 
-EVENTS = Path(__file__).parents[2] / "events"
+EVENTS = Path(__file__).parents[3] / "events"
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
