@@ -1,4 +1,4 @@
-"""The laptop's AWS for tests: the real server, as a program, on a free port and with a folder of its own."""
+"""The local AWS for tests: the real server as a program, on a free port and with its own state folder."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-# A machine that does other work too may be slow over any example; and a clone stays clean.
+# No deadline per example, because a busy machine may be slow at any of them. The database of examples goes into a
+# folder that git ignores.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 set_hypothesis_home_dir(".pytest_cache/hypothesis")
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 TOY_IMAGE = Path(__file__).parent / "localaws" / "services" / "sagemaker" / "toy_image.py"
-# Only a hang takes this long, on the slowest machine too.
+# Seconds that only a hang takes, even on a slow machine.
 PATIENCE_SECONDS = 60
 READ_SECONDS = 240
 
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A running server: where it is, where it writes, and its process."""
+    """A running server: its URL, its state folder and its process."""
 
     url: str
     state: Path
     process: subprocess.Popen[str]
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this server, which neither retries nor knows of the caller's own credentials."""
+        """Return a boto3 client of this server that does not retry, so that a test sees the first error."""
         config = Config(retries={"total_max_attempts": 1}, read_timeout=READ_SECONDS)
         return boto3.client(service, endpoint_url=self.url, config=config, **CREDENTIALS)
 
@@ -50,7 +51,7 @@ class LocalAws:
 
 @contextmanager
 def started(state: Path, *options: str) -> Iterator[LocalAws]:
-    """A server with the toy image; it ends when the block does, or with the test's process."""
+    """Run a server with the toy image. It ends with the block, or with the process of the tests."""
     argv = [sys.executable, "-m", "localaws", "serve", "--state", str(state), "--until-eof"]
     argv += ["--image", f"toy={sys.executable} {TOY_IMAGE}", *options]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -77,27 +78,28 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    """Return the first true answer of `condition`."""
+    """Return the first true result of `condition`."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.02)
-    return answer
+    return result
 
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[..., Any]:
-    """How a test waits: `eventually(lambda: what is to become true)` gives the first true answer."""
+    """Waits for a condition: `eventually(lambda: is_done())` returns its first true result."""
     return wait_for
 
 
 @pytest.fixture(scope="session")
 def localaws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """The server that all tests of a session share."""
     with started(tmp_path_factory.mktemp("localaws")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def start_localaws() -> Any:
-    """For a test that needs a server of its own: `with start_localaws(state) as server`."""
+    """Starts another server, for a test that changes what all see: `with start_localaws(state) as server`."""
     return started

@@ -28,11 +28,11 @@ from scones.settings import Settings, load_settings
 from scones.simulation.evening import sample_orders
 from scones.steps.cleanup import cleanup
 from scones.steps.dataset.source import find_source, with_negatives
-from scones.steps.deliver import deliver
+from scones.steps.deliver import Schedule, deliver
 from scones.steps.deploy import deploy
-from scones.steps.orders import Placed, add_orders
+from scones.steps.orders import NewOrder, add_orders
 from scones.steps.release import release, release_input
-from scones.steps.report import SERVICES, collect, write
+from scones.steps.report import collect, write
 from scones.steps.review import answer_review, list_reviews
 from scones.steps.stage import stage
 
@@ -101,19 +101,13 @@ def _settings(epochs: int | None) -> Settings:
 def _release(
     settings: Settings, manifest: Manifest, outputs: dict[str, str], client: ClientFactory, progress: Progress
 ) -> None:
-    release(
-        outputs["ReleaseMachine"],
-        release_input(settings, manifest),
-        stepfunctions=client("stepfunctions"),
-        logs=client("logs"),
-        progress=progress,
-    )
+    release(outputs["ReleaseMachine"], release_input(settings, manifest), client=client, progress=progress)
 
 
 def _add_orders(settings: Settings, table: str, client: ClientFactory, progress: Progress) -> None:
     now = datetime.now(UTC)
     evening = sample_orders(settings.dispatch, settings.seed, now)
-    orders = [Placed(order) for order in evening]
+    orders = [NewOrder(order) for order in evening]
     add_orders(orders, table=table, dynamodb=client("dynamodb"), progress=progress, now=now)
 
 
@@ -144,13 +138,13 @@ def held_out_images(manifest: Manifest, count: int, bucket: str, *, s3: S3Client
 
 def _deliver(images: list[HeldOutImage], outputs: dict[str, str], client: ClientFactory, progress: Progress) -> None:
     labels = {f"{ARRIVALS}{image.name}": image.label for image in images}
+    reviewer = partial(play_reviewer, labels, outputs["ReviewFunction"], awslambda=client("lambda"))
     deliver(
         [(image.name, image.content) for image in images],
         bucket=outputs["Bucket"],
         s3=client("s3"),
         progress=progress,
-        interval=ARRIVAL_SECONDS,
-        meanwhile=partial(play_reviewer, labels, outputs["ReviewFunction"], awslambda=client("lambda")),
+        schedule=Schedule(interval=ARRIVAL_SECONDS, meanwhile=reviewer),
     )
 
 
@@ -161,8 +155,7 @@ def play_reviewer(labels: Mapping[str, str], function: str, *, awslambda: Lambda
 
 
 def _collect(settings: Settings, outputs: dict[str, str], run_id: str, client: ClientFactory) -> Run:
-    services = {name: client(name) for name in SERVICES}
-    return collect(settings, outputs, run_id=run_id, where="laptop", **services)
+    return collect(settings, outputs, run_id=run_id, where="laptop", client=client)
 
 
 def _clean_up(settings: Settings, run: Run, folder: Path, client: ClientFactory, reporter: Reporter) -> None:

@@ -82,7 +82,7 @@ class Rules:
         if self.most_out_of_range >= 1:
             raise DispatchRulesError("dispatch: most_out_of_range must be below 1; look at [dispatch] in scones.toml")
         if not self.vehicles:
-            raise DispatchRulesError("dispatch: there is no vehicle; add [dispatch.vehicles.<class>] to scones.toml")
+            raise DispatchRulesError("dispatch: vehicles is empty; add [dispatch.vehicles.<class>] to scones.toml")
 
     def to_json(self) -> str:
         """Return the rules as JSON, for the environment of the Dispatch function."""

@@ -1,4 +1,4 @@
-"""Tables as `infra/storage.yaml` has them, on the laptop's AWS."""
+"""Tables as `infra/storage.yaml` defines them, on the local AWS."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ NUMBERS = itertools.count()
 
 @pytest.fixture
 def table(localaws: Any) -> Iterator[Callable[[str, str], str]]:
-    """Makes a table by the name of its key and of what its index is ordered by; returns its name."""
-    dynamodb, made = localaws.client("dynamodb"), []
+    """Creates a table with a hash key and an index by `state`, sorted by another attribute; returns its name."""
+    dynamodb = localaws.client("dynamodb")
+    names: list[str] = []
 
-    def make(key: str, ordered_by: str) -> str:
+    def create(key: str, sorted_by: str) -> str:
         name = f"table-{next(NUMBERS)}"
         by_state = [
             {"AttributeName": "state", "KeyType": "HASH"},
-            {"AttributeName": ordered_by, "KeyType": "RANGE"},
+            {"AttributeName": sorted_by, "KeyType": "RANGE"},
         ]
         dynamodb.create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in (key, "state", ordered_by)],
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in (key, "state", sorted_by)],
             KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
             GlobalSecondaryIndexes=[
                 {"IndexName": "by-state", "KeySchema": by_state, "Projection": {"ProjectionType": "ALL"}}
             ],
         )
-        made.append(name)
+        names.append(name)
         return name
 
-    yield make
-    for name in made:
+    yield create
+    for name in names:
         dynamodb.delete_table(TableName=name)

@@ -1,4 +1,4 @@
-"""A look at processes that may vanish meanwhile; psutil hands on some of the errors of files that go with them."""
+"""Queries of processes that may end meanwhile, for which psutil raises some errors of /proc unchanged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ VANISHED = (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError)
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Whether it has ended; whoever should collect a zombie may never do so."""
+    """Return whether a process has ended. A zombie has, too: its parent may never wait for it."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except VANISHED:
@@ -16,7 +16,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def children(pid: int) -> list[psutil.Process]:
-    """The living children of a process, and theirs."""
+    """Return the living descendants of a process."""
     while True:
         try:
             return [child for child in psutil.Process(pid).children(recursive=True) if not is_gone(child)]
@@ -25,5 +25,6 @@ def children(pid: int) -> list[psutil.Process]:
 
 
 def listening_ports(pid: int) -> list[int]:
-    found = psutil.Process(pid).net_connections("tcp")
-    return [connection.laddr.port for connection in found if connection.status == psutil.CONN_LISTEN]
+    """Return the TCP ports on which a process listens."""
+    connections = psutil.Process(pid).net_connections("tcp")
+    return [connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN]

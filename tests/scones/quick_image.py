@@ -1,6 +1,6 @@
-"""An image under the container's contract that learns nothing, so that a release takes seconds.
+"""A container image that trains nothing, so that a release takes seconds.
 
-Its server comes up unless the hyperparameter `sick` was given to `train`.
+Its server starts unless `train` had the hyperparameter `sick`.
 """
 
 import json

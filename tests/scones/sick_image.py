@@ -1,4 +1,4 @@
-"""An image whose model trains and evaluates as ours does, and whose server never comes up."""
+"""A container image that trains and evaluates as ours does, and whose server never starts."""
 
 import runpy
 import sys

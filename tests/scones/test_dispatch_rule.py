@@ -179,7 +179,7 @@ def test_a_rule_that_is_not_a_valid_number_is_named(name: str, value: object) ->
     [
         ({"headway_minutes": 0}, "headway_minutes"),
         ({"most_out_of_range": 1}, "most_out_of_range"),
-        ({"vehicles": {}}, "no vehicle"),
+        ({"vehicles": {}}, "vehicles is empty"),
         ({"vehicles": []}, "vehicles"),
         ({"vehicles": {"tram": 3}}, "tram must have bay, range_km, speed_kmh"),
         ({"vehicles": {"tram": {"speed_kmh": 0, "range_km": 3, "bay": "x"}}}, "speed_kmh"),

@@ -1,7 +1,7 @@
-"""Files that version 0.1.0 (commit 679a57d) wrote: its models still serve and its data sets still release.
+"""Files that version 0.1.0 (commit 679a57d) wrote: its models can still be served and its data sets released.
 
-`files/0.1.0/model.tar.gz` was trained on drawn circles and squares, as `model/conftest.py` draws them; `manifest.json`
-was staged from 48 of the same.
+`files/0.1.0/model.tar.gz` was trained on circles and squares, drawn as in `model/conftest.py`; `manifest.json` is of a
+data set with 48 of them.
 """
 
 import json
@@ -20,11 +20,11 @@ FILES = Path(__file__).parents[1] / "files" / "0.1.0"
 
 @pytest.fixture
 def manifest() -> dict[str, object]:
-    found: dict[str, object] = json.loads((FILES / "manifest.json").read_text())
-    return found
+    document: dict[str, object] = json.loads((FILES / "manifest.json").read_text())
+    return document
 
 
-def test_a_model_of_the_earlier_version_serves(tmp_path: Path) -> None:
+def test_a_model_of_an_earlier_version_can_be_served(tmp_path: Path) -> None:
     with tarfile.open(FILES / "model.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     assert "digest" not in json.loads((tmp_path / "model.json").read_text())
@@ -35,7 +35,7 @@ def test_a_model_of_the_earlier_version_serves(tmp_path: Path) -> None:
     assert answer.probabilities.sum(1) == pytest.approx([1, 1])
 
 
-def test_a_data_set_of_the_earlier_version_releases(manifest: dict[str, object]) -> None:
+def test_a_data_set_of_an_earlier_version_can_be_released(manifest: dict[str, object]) -> None:
     request = release_input(Settings(), manifest)  # type: ignore[arg-type]
     assert request["digest"] == manifest["digest"]
     assert request["channels"][0]["prefix"] == f"data/{manifest['digest']}/train/"

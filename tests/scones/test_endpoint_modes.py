@@ -1,4 +1,4 @@
-"""Releases on serverless and real-time endpoints, one after the other, with an image that is done in no time."""
+"""Releases on serverless and real-time endpoints, one after the other, with an image that trains nothing."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def channel(split: str) -> Channel:
 
 @dataclass
 class Project:
-    """A project on a server of its own; `release` deploys the settings first, as an operator would."""
+    """A project on its own server; `release` deploys the settings first, as an operator would."""
 
     client: Any
     released: int = 0
 
     def release(self, hyperparameters: dict[str, str] | None = None, **settings: Any) -> dict[str, Any]:
-        """Give the endpoint as it is after a release."""
+        """Release, and return the description of the endpoint."""
         services = {name: self.client(name) for name in ("cloudformation", "s3")}
         outputs = deploy(Settings(project="modes", **settings), progress=Progress(), **services)
         for split in ("train", "validation", "test"):
@@ -43,13 +43,12 @@ class Project:
             name=f"modes-20260101-{self.released:06}", digest=DATA, channels=[channel("train"), channel("validation")],
             test_channels=[channel("test")], hyperparameters=hyperparameters or {}, minimum_accuracy=0.0,
         )  # fmt: skip
-        states, logs = self.client("stepfunctions"), self.client("logs")
-        release(outputs["ReleaseMachine"], request, stepfunctions=states, logs=logs, progress=Progress())
+        release(outputs["ReleaseMachine"], request, client=self.client, progress=Progress())
         return self.endpoint()
 
     def endpoint(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.client("sagemaker").describe_endpoint(EndpointName="modes")
-        return found
+        endpoint: dict[str, Any] = self.client("sagemaker").describe_endpoint(EndpointName="modes")
+        return endpoint
 
     def scaled(self) -> list[tuple[str, int, int]]:
         scaling = self.client("application-autoscaling")
@@ -64,7 +63,7 @@ def project(start_localaws: Any, tmp_path: Path) -> Iterator[Project]:
         yield Project(server.client)
 
 
-def test_an_endpoint_goes_from_mode_to_mode_and_is_replaced_only_where_it_cannot_be_updated(project: Project) -> None:
+def test_an_endpoint_is_replaced_only_if_it_cannot_be_updated_to_the_new_mode(project: Project) -> None:
     serverless = project.release()
     assert serverless["ProductionVariants"][0]["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
     assert project.release()["CreationTime"] == serverless["CreationTime"]
@@ -76,7 +75,7 @@ def test_an_endpoint_goes_from_mode_to_mode_and_is_replaced_only_where_it_cannot
 
     larger = project.release(endpoint_mode="realtime", realtime_instance_type="ml.c7i.xlarge")
     assert larger["CreationTime"] == serverless["CreationTime"]
-    # Scaling has brought it to two, so the next release begins with as many.
+    # Scaling has set it to two instances, and the next release keeps that number.
     assert larger["ProductionVariants"][0]["DesiredInstanceCount"] == 2
     config = project.client("sagemaker").describe_endpoint_config(EndpointConfigName=larger["EndpointConfigName"])
     assert config["ProductionVariants"][0]["InstanceType"] == "ml.c7i.xlarge"
@@ -88,7 +87,7 @@ def test_an_endpoint_goes_from_mode_to_mode_and_is_replaced_only_where_it_cannot
     assert project.scaled() == []
 
 
-def test_a_failed_update_leaves_a_real_time_endpoint_scaled_and_cleanup_leaves_nothing(project: Project) -> None:
+def test_a_failed_update_keeps_the_scaling_and_cleanup_removes_it(project: Project) -> None:
     healthy = project.release(endpoint_mode="realtime")
     with pytest.raises(ReleaseError, match=r"DeploymentFailed: .*not feeling well"):
         project.release({"sick": "yes"}, endpoint_mode="realtime")

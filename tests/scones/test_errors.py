@@ -26,21 +26,21 @@ def error_tree() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("error", tree())
-def test_every_error_says_in_a_sentence_of_its_own_when_it_is_raised(error: type[SconesError]) -> None:
+@pytest.mark.parametrize("error", list(tree()))
+def test_the_docstring_of_every_error_is_a_sentence_of_its_own(error: type[SconesError]) -> None:
     assert error.__doc__ is not None
     assert error.__doc__.endswith(".")
     assert error.__doc__ not in {other.__doc__ for other in tree() if other is not error}
 
 
-def test_the_page_of_errors_is_the_one_that_its_tool_writes(error_tree: ModuleType) -> None:
+def test_docs_errors_is_up_to_date(error_tree: ModuleType) -> None:
     assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == error_tree.page()
 
 
-def test_a_wrong_command_exits_with_2_and_everything_else_with_1() -> None:
+def test_usage_errors_exit_with_2_and_all_others_with_1() -> None:
     assert {error.exit_code for error in tree(UsageError)} == {2}
     assert {error.exit_code for error in tree() if not issubclass(error, UsageError)} == {1}
 
 
-def test_what_cleanup_left_is_named() -> None:
+def test_the_error_of_cleanup_has_the_names_of_what_is_left() -> None:
     assert LeftBehindError("2 resources are left", ["a", "b"]).left == ["a", "b"]

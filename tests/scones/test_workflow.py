@@ -1,4 +1,4 @@
-"""The workflow against the laptop's AWS, with a real, tiny model: releases that fail, one that succeeds, deliveries."""
+"""The workflow on the local AWS with a real, tiny model: releases that fail, one that succeeds, and deliveries."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from scones.progress import Progress
 from scones.report import efficiency
 from scones.settings import Settings
 from scones.steps import orders
-from scones.steps.classify import Work, classify
+from scones.steps.classify import Batch, BatchRequest, classify
 from scones.steps.cleanup import cleanup
 from scones.steps.dataset.labels import with_labels
 from scones.steps.dataset.sketches import draw, png
 from scones.steps.dataset.source import find_source
-from scones.steps.deliver import deliver
-from scones.steps.deliveries import failed_deliveries, redrive
+from scones.steps.deliver import Schedule, deliver
+from scones.steps.deliveries import DeliveryContext, failed_deliveries, redrive
 from scones.steps.deploy import deploy
-from scones.steps.orders import Placed
+from scones.steps.orders import NewOrder
 from scones.steps.release import release, release_input, upload_backbone
-from scones.steps.report import SERVICES, collect, write
+from scones.steps.report import collect, write
 from scones.steps.review import answer_review, list_reviews
 from scones.steps.run import gather
 from scones.steps.stage import stage
@@ -55,8 +55,7 @@ class Deployed:
             "hyperparameters": QUICK | hyperparameters,
             "minimum_accuracy": minimum,
         }
-        machine, states = self.outputs["ReleaseMachine"], self.client("stepfunctions")
-        return release(machine, request, stepfunctions=states, logs=self.client("logs"), progress=Progress())
+        return release(self.outputs["ReleaseMachine"], request, client=self.client, progress=Progress())
 
     def endpoints(self) -> list[str]:
         return [e["EndpointName"] for e in self.client("sagemaker").list_endpoints()["Endpoints"]]
@@ -79,13 +78,13 @@ def project(localaws: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     cleanup(SETTINGS, client=localaws.client, progress=Progress())
 
 
-def test_a_training_job_that_fails_gives_its_own_reason(project: Deployed) -> None:
+def test_a_failed_training_job_is_reported_with_its_own_reason(project: Deployed) -> None:
     with pytest.raises(ReleaseError, match=r"TrainingFailed: .*HyperparameterError.*learning_rate"):
         project.release("tiny-20260101-000001", learning_rate="-1")
     assert "tiny" not in project.endpoints()
 
 
-def test_other_weights_to_start_from_reach_the_training_job(project: Deployed, tmp_path: Path) -> None:
+def test_initial_weights_reach_the_training_job(project: Deployed, tmp_path: Path) -> None:
     weights = tmp_path / "weights.npz"
     np.savez(weights, stem=np.zeros(3, np.float16))
     prefix = upload_backbone(weights, bucket=project.outputs["Bucket"], s3=project.client("s3"))
@@ -127,22 +126,21 @@ def test_the_model_was_evaluated_on_the_test_split_alone(released: Deployed) -> 
 
 
 def add_orders(deployed: Deployed, n: int = 40) -> None:
-    """Near and far orders, of which there are enough for every arrival of this file."""
+    """Add near and far orders, enough for every arrival of this file."""
     promised = datetime.now(UTC) + timedelta(hours=1)
-    found = [Placed(Order(f"order-{k}", 1.0 if k % 2 else 8.0, promised)) for k in range(n)]
+    new_orders = [NewOrder(Order(f"order-{k}", 1.0 if k % 2 else 8.0, promised)) for k in range(n)]
     table, dynamodb = deployed.outputs["OrdersTable"], deployed.client("dynamodb")
-    orders.add_orders(found, table=table, dynamodb=dynamodb, progress=Progress(), now=datetime.now(UTC))
+    orders.add_orders(new_orders, table=table, dynamodb=dynamodb, progress=Progress(), now=datetime.now(UTC))
 
 
-def send(deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, **pictures: bytes) -> dict[str, Any]:
-    """The decisions by the pictures' names, once their executions have ended too."""
+def send(deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, **images: bytes) -> dict[str, Any]:
+    """Deliver images and return their decisions by name, once their executions have ended, too."""
     decisions = deliver(
-        [(f"anna/{name}.png", image) for name, image in pictures.items()],
+        [(f"anna/{name}.png", image) for name, image in images.items()],
         bucket=deployed.outputs["Bucket"],
         s3=deployed.client("s3"),
         progress=Progress(),
-        timeout=120,
-        meanwhile=meanwhile,
+        schedule=Schedule(timeout=120, meanwhile=meanwhile),
     )
     for decision in decisions:
         wait_for(deployed, execution_arn(deployed, decision["execution"]))
@@ -150,7 +148,7 @@ def send(deployed: Deployed, meanwhile: Callable[[], None] = lambda: None, **pic
 
 
 def ended(deployed: Deployed, text: str) -> dict[str, Any]:
-    """What became of an execution with this input."""
+    """Run an execution with an input, and return its description."""
     states, machine = deployed.client("stepfunctions"), deployed.outputs["DeliveryMachine"]
     return wait_for(deployed, states.start_execution(stateMachineArn=machine, input=text)["executionArn"])
 
@@ -167,7 +165,7 @@ def wait_for(deployed: Deployed, execution: str) -> dict[str, Any]:
 
 
 def bmp(width: int, height: int) -> bytes:
-    """A photograph as large as its pixels: uncompressed, three bytes each."""
+    """Return an uncompressed image, three bytes per pixel."""
     body = bytes(range(256)) * (width * height * 3 // 256 + 1)
     head = struct.pack(
         "<2sIHHIIiiHHIIiiII", b"BM", 54 + width * height * 3, 0, 0, 54, 40, width, height, 1, 24, *[0] * 6
@@ -184,14 +182,14 @@ def with_settings(deployed: Deployed, **changed: Any) -> None:
     deploy(settings, cloudformation=deployed.client("cloudformation"), s3=deployed.client("s3"), progress=Progress())
 
 
-def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
+def test_valid_images_are_dispatched_and_others_are_rejected(released: Deployed) -> None:
     add_orders(released)
     with_settings(released, threshold=0.0)
     decisions = send(
         released,
         sketch=png(draw("bicycle", 1000, 32)),
         large=png(draw("motorcycle", 1001, 400)),
-        text=b"this is no picture",
+        text=b"this is not an image",
         empty=b"",
     )
     outcomes = {name: (decision["outcome"], decision["error"]) for name, decision in decisions.items()}
@@ -206,43 +204,45 @@ def test_each_arrival_ends_in_its_own_named_outcome(released: Deployed) -> None:
 
 
 def answering(deployed: Deployed, answer: str) -> Callable[[], None]:
-    """A person who answers whatever waits."""
+    """Return a reviewer who gives the same answer to every review."""
 
-    def look() -> None:
+    def answer_all() -> None:
         function, awslambda = deployed.outputs["ReviewFunction"], deployed.client("lambda")
         for waiting in list_reviews(function, awslambda=awslambda):
             answer_review(function, waiting["arrival_id"], answer, "anna", awslambda=awslambda)
 
-    return look
+    return answer_all
 
 
 @pytest.mark.parametrize(
     ("answer", "outcome", "kilometres"), [("motorcycle", "DISPATCHED", 8.0), ("neither", "NEITHER", None)]
 )
-def test_an_unsure_answer_goes_to_a_person_whose_word_counts(
+def test_an_uncertain_prediction_is_decided_by_a_reviewer(
     released: Deployed, answer: str, outcome: str, kilometres: float | None
 ) -> None:
     add_orders(released)
     with_settings(released, threshold=1.0)
-    picture = {f"unsure-{answer}": png(draw("bicycle", 1002, 32))}
-    (decision,) = send(released, meanwhile=answering(released, answer), **picture).values()
+    image = {f"unsure-{answer}": png(draw("bicycle", 1002, 32))}
+    (decision,) = send(released, meanwhile=answering(released, answer), **image).values()
     assert (decision["outcome"], decision["decided_by"], decision["review"]["answer"]) == (outcome, "review", answer)
     assert (decision["assignment"] or {}).get("distance_km") == kilometres
 
 
-def test_a_person_s_word_is_training_data_for_the_next_data_set(released: Deployed, tmp_path: Path) -> None:
+def test_a_reviewers_answer_becomes_training_data(released: Deployed, tmp_path: Path) -> None:
     add_orders(released)
     with_settings(released, threshold=1.0)
-    picture = png(draw("bicycle", 1003, 32))
-    (decision,) = send(released, meanwhile=answering(released, "motorcycle"), taught=picture).values()
+    image = png(draw("bicycle", 1003, 32))
+    (decision,) = send(released, meanwhile=answering(released, "motorcycle"), taught=image).values()
     sketches = find_source("sketches", {}, tmp_path, Progress())
-    found = with_labels(sketches, released.outputs["Bucket"], tmp_path, s3=released.client("s3"), progress=Progress())
-    assert found.left_out == {}
-    (label,) = [image for image in found.labels if image.name == f"{decision['arrival_id']}.png"]
-    assert (label.label, (tmp_path / label.name).read_bytes()) == ("motorcycle", picture)
+    labelled = with_labels(
+        sketches, released.outputs["Bucket"], tmp_path, s3=released.client("s3"), progress=Progress()
+    )
+    assert labelled.left_out == {}
+    (label,) = [image for image in labelled.labels if image.name == f"{decision['arrival_id']}.png"]
+    assert (label.label, (tmp_path / label.name).read_bytes()) == ("motorcycle", image)
 
 
-def test_what_nobody_answers_in_time_is_recorded_as_that(released: Deployed) -> None:
+def test_a_review_without_an_answer_in_time_is_recorded_as_timed_out(released: Deployed) -> None:
     machine, states = released.outputs["DeliveryMachine"], released.client("stepfunctions")
     with_settings(released, threshold=1.0)
     definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
@@ -252,7 +252,7 @@ def test_what_nobody_answers_in_time_is_recorded_as_that(released: Deployed) -> 
     assert (decision["outcome"], decision["error"]) == ("REVIEW_TIMED_OUT", "States.Timeout")
 
 
-def test_a_repeated_event_gets_the_first_answer_and_no_other_order(released: Deployed) -> None:
+def test_a_repeated_event_gets_the_first_decision_and_no_second_order(released: Deployed) -> None:
     with_settings(released, threshold=0.0)
     first = send(released, once=png(draw("bicycle", 1006, 32)))["once"]
     states, machine = released.client("stepfunctions"), released.outputs["DeliveryMachine"]
@@ -264,12 +264,12 @@ def test_a_repeated_event_gets_the_first_answer_and_no_other_order(released: Dep
     assert (repeated["execution"], repeated["order_id"]) == (first["execution"], first["assignment"]["order_id"])
 
 
-def test_the_state_stays_small_whatever_the_camera_sends(released: Deployed) -> None:
+def test_the_state_of_an_execution_stays_small_for_any_image(released: Deployed) -> None:
     add_orders(released)
     with_settings(released, threshold=0.0)
     decisions = send(released, photo=PHOTO, inline=png(draw("bicycle", 1007, 110)))
     assert (decisions["photo"]["outcome"], decisions["inline"]["outcome"]) == ("REJECTED", "DISPATCHED")
-    assert "the endpoint takes pictures of 1 to 4194304" in decisions["photo"]["cause"]
+    assert "the endpoint accepts images of 1 to 4194304" in decisions["photo"]["cause"]
     states, machine = released.client("stepfunctions"), released.outputs["DeliveryMachine"]
     for page in states.get_paginator("list_executions").paginate(stateMachineArn=machine):
         for execution in page["executions"]:
@@ -279,13 +279,13 @@ def test_the_state_stays_small_whatever_the_camera_sends(released: Deployed) -> 
                 assert len(details.get("input", details.get("output", ""))) < 32 * 1024
 
 
-def test_a_picture_that_arrives_again_is_decided_again(released: Deployed) -> None:
-    picture = png(draw("bicycle", 1002, 32))
-    first, second = send(released, unsure=picture)["unsure"], send(released, unsure=picture)["unsure"]
+def test_an_image_that_arrives_again_is_decided_again(released: Deployed) -> None:
+    image = png(draw("bicycle", 1002, 32))
+    first, second = send(released, unsure=image)["unsure"], send(released, unsure=image)["unsure"]
     assert first["execution"] != second["execution"]
 
 
-def test_an_arrival_that_was_deleted_is_rejected(released: Deployed) -> None:
+def test_a_deleted_arrival_is_rejected(released: Deployed) -> None:
     bucket = released.outputs["Bucket"]
     event = {"image_data": "", "s3_bucket": bucket, "s3_key": "arrivals/anna/gone.png", "inferences": []}
     described = ended(released, json.dumps(event))
@@ -297,13 +297,14 @@ def test_an_arrival_that_was_deleted_is_rejected(released: Deployed) -> None:
 def test_a_folder_is_classified_by_the_released_model(released: Deployed, tmp_path: Path) -> None:
     for seed in range(20):
         (tmp_path / f"{seed}.png").write_bytes(png(draw("bicycle", 2000 + seed, 32)))
-    (tmp_path / "broken.png").write_bytes(b"this is no picture")
+    (tmp_path / "broken.png").write_bytes(b"this is not an image")
     release = gather.released(released.outputs["ReleaseMachine"], stepfunctions=released.client("stepfunctions"))[
         "name"
     ]
-    work = Work(release, str(tmp_path), released.outputs["Bucket"], SETTINGS.classify_instance_type, SETTINGS.tags)
-    services = {name: released.client(name) for name in ("s3", "sagemaker")}
-    rows = {row["key"]: row for row in classify(work, tmp_path / "out.csv", progress=Progress(), **services)}
+    bucket, instance_type = released.outputs["Bucket"], SETTINGS.classify_instance_type
+    request = BatchRequest(release, str(tmp_path), bucket, instance_type, SETTINGS.tags)
+    batch = Batch(request, released.client("s3"), released.client("sagemaker"), Progress())
+    rows = {row["key"]: row for row in classify(batch, tmp_path / "out.csv")}
     assert len(rows) == 21
     assert rows.pop("broken.png")["error"].startswith("ImageRejectedError: ")
     for row in rows.values():
@@ -312,9 +313,8 @@ def test_a_folder_is_classified_by_the_released_model(released: Deployed, tmp_pa
     assert (tmp_path / "out.csv").read_text().count("\n") == 22
 
 
-def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: Path) -> None:
-    services = {name: released.client(name) for name in SERVICES}
-    run = collect(SETTINGS, released.outputs, run_id="r1", where="laptop", **services)
+def test_the_report_and_the_summary_show_the_release_and_its_deliveries(released: Deployed, tmp_path: Path) -> None:
+    run = collect(SETTINGS, released.outputs, run_id="r1", where="laptop", client=released.client)
     page = write(run, tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["data"]["digest"] == released.manifest["digest"]
@@ -325,7 +325,7 @@ def test_a_report_and_a_summary_are_written_of_it(released: Deployed, tmp_path: 
     assert [job["instance_type"] for job in run["transforms"]] == [SETTINGS.classify_instance_type]
 
 
-def test_every_state_that_calls_a_lambda_finds_its_report_lines(released: Deployed) -> None:
+def test_every_lambda_state_is_matched_with_its_report_lines(released: Deployed) -> None:
     states = released.client("stepfunctions")
     machine = gather.machine_run(released.outputs["DeliveryMachine"], stepfunctions=states)
     rows = efficiency.states(machine, gather.lambda_runs(SETTINGS.project, logs=released.client("logs")))
@@ -336,7 +336,7 @@ def test_every_state_that_calls_a_lambda_finds_its_report_lines(released: Deploy
     assert parts["Claim"]["service"] > 0
 
 
-def test_a_real_time_endpoint_takes_over_from_the_serverless_one_and_answers(released: Deployed) -> None:
+def test_a_real_time_endpoint_replaces_the_serverless_one(released: Deployed) -> None:
     with_settings(released, threshold=0.0, endpoint_mode="realtime")
     released.release("tiny-20260101-000005")
     endpoint = released.client("sagemaker").describe_endpoint(EndpointName="tiny")
@@ -345,7 +345,7 @@ def test_a_real_time_endpoint_takes_over_from_the_serverless_one_and_answers(rel
     assert send(released, huge=PHOTO)["huge"]["outcome"] == "DISPATCHED"
 
 
-def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(released: Deployed) -> None:
+def test_a_delivery_without_an_endpoint_is_retried_and_then_fails(released: Deployed) -> None:
     released.client("sagemaker").delete_endpoint(EndpointName="tiny")
     decision = send(released, late=png(draw("bicycle", 1003, 32)))["late"]
     assert (decision["outcome"], decision["error"]) == ("FAILED", "EndpointUnavailableError")
@@ -353,22 +353,19 @@ def test_an_endpoint_that_is_gone_is_retried_and_then_recorded_as_failed(release
     assert machine["states"]["DeliveryFailed"]["entered"] == 1
 
 
-def test_a_failed_delivery_is_found_and_started_again(released: Deployed) -> None:
-    services = {name: released.client(name) for name in ("stepfunctions", "sqs")}
-    where = (released.outputs["DeliveryMachine"], released.outputs["DeadLetters"])
-    (failed,) = failed_deliveries(*where, **services)
-    assert (failed["picture"], failed["error"]) == ("arrivals/anna/late.png", "EndpointUnavailableError")
+def test_a_failed_delivery_is_listed_and_retried(released: Deployed) -> None:
+    resources = [released.outputs[name] for name in ("DeliveryMachine", "DeadLetters", "ArrivalsTable")]
+    context = DeliveryContext(*resources, *map(released.client, ("stepfunctions", "sqs", "dynamodb")))
+    (failed,) = failed_deliveries(context)
+    assert (failed["s3_key"], failed["error"]) == ("arrivals/anna/late.png", "EndpointUnavailableError")
     released.release("tiny-20260101-000006")
-    table, dynamodb = released.outputs["ArrivalsTable"], released.client("dynamodb")
-    redrive(*where, table=table, dynamodb=dynamodb, progress=Progress(), **services)
-    assert failed_deliveries(*where, **services) == []
+    redrive(context, progress=Progress())
+    assert failed_deliveries(context) == []
     execution = execution_arn(released, f"{failed['name']}-r1")
     assert json.loads(wait_for(released, execution)["output"])["outcome"] == "DISPATCHED"
 
 
-def test_an_endpoint_that_never_becomes_healthy_fails_the_release_and_is_deleted(
-    start_localaws: Any, tmp_path: Path
-) -> None:
+def test_an_unhealthy_endpoint_fails_the_release_and_is_deleted(start_localaws: Any, tmp_path: Path) -> None:
     sick = f"scones={sys.executable} {Path(__file__).parent / 'sick_image.py'}"
     with start_localaws(tmp_path / "state", "--image", sick) as server:
         project = deployed(server, tmp_path / "images")

@@ -35,20 +35,20 @@ def deliver(
     as_json: Json = False,
 ) -> None:
     """Upload images as arrivals and wait for the decisions, including manual reviews."""
-    from scones.steps.deliver import deliver
+    from scones.steps.deliver import Schedule, deliver
 
     project = Project.load()
     outputs = project.outputs
     arrivals = [(f"{driver}/{path.name}", path.read_bytes()) for path in images]
+    # A minute more than a review may take, so that a review that times out is a decision, too.
+    timeout = (project.settings.review_minutes + 1) * 60
     with reporter_for(as_json).step("deliver", f"{len(arrivals)} arrivals") as progress:
         decisions = deliver(
             arrivals,
             bucket=outputs["Bucket"],
             s3=project.client("s3"),
             progress=progress,
-            meanwhile=_review_notes(project, progress),
-            # A minute more than a review may take, so that a review that times out is a decision, too.
-            timeout=(project.settings.review_minutes + 1) * 60,
+            schedule=Schedule(timeout=timeout, meanwhile=_review_notes(project, progress)),
         )
     rows = [_decision_row(decision) for decision in decisions]
     print_rows(rows, ("s3_key", "outcome", "label", "confidence", "order", "bay", "error"), as_json)
@@ -92,28 +92,24 @@ def deliveries(
 
     project = Project.load()
     outputs = project.outputs
-    machine = outputs["DeliveryMachine"]
-    queue = outputs["DeadLetters"]
-    stepfunctions = project.client("stepfunctions")
-    sqs = project.client("sqs")
+    context = steps.DeliveryContext(
+        outputs["DeliveryMachine"],
+        outputs["DeadLetters"],
+        outputs["ArrivalsTable"],
+        stepfunctions=project.client("stepfunctions"),
+        sqs=project.client("sqs"),
+        dynamodb=project.client("dynamodb"),
+    )
     if redrive:
         with reporter_for(as_json).step("redrive", "the failed deliveries") as progress:
-            rows = steps.redrive(
-                machine,
-                queue,
-                table=outputs["ArrivalsTable"],
-                stepfunctions=stepfunctions,
-                sqs=sqs,
-                dynamodb=project.client("dynamodb"),
-                progress=progress,
-            )
+            rows = steps.redrive(context, progress=progress)
     elif failed:
-        rows = steps.failed_deliveries(machine, queue, stepfunctions=stepfunctions, sqs=sqs)
+        rows = steps.failed_deliveries(context)
     else:
-        rows = steps.list_deliveries(machine, stepfunctions=stepfunctions)
+        rows = steps.list_deliveries(context)
     columns = ["name", "status", "started_at"]
     if failed or redrive:
-        columns += ["picture", "error", "cause"]
+        columns += ["s3_key", "error", "cause"]
     print_rows([dict(row) for row in rows], columns, as_json, if_empty="none")
 
 
@@ -172,7 +168,7 @@ def simulate(
         simulation = simulate(measured, project.settings.dispatch, evenings=evenings, seed=seed, progress=progress)
         progress.note(f"chart: {draw(simulation, out)}")
     rows = [dict(simulation)] if as_json else summary(simulation)
-    print_rows(rows, ("an evening", *simulation["policies"]), as_json)
+    print_rows(rows, ("mean per evening", *simulation["policies"]), as_json)
 
 
 @orders.command("import", epilog="Example: `scones orders import evening.csv`")

@@ -72,13 +72,7 @@ def deploy(plan_only: Plan = False, as_json: Json = False) -> None:
     with reporter.step("deploy", "the two stacks") as progress:
         outputs = deploy(project.settings, cloudformation=cloudformation, s3=project.client("s3"), progress=progress)
     with reporter.step("image", "the container image, built in the account") as progress:
-        build_image(
-            project.settings,
-            outputs["ImageBuild"],
-            codebuild=project.client("codebuild"),
-            ecr=project.client("ecr"),
-            progress=progress,
-        )
+        build_image(project.settings, outputs["ImageBuild"], client=project.client, progress=progress)
     rows = [{"output": name, "value": value} for name, value in outputs.items()]
     print_rows(rows, ("output", "value"), as_json)
 
@@ -136,7 +130,7 @@ def release(
 ) -> None:
     """Train, evaluate, gate, register and deploy a model, showing live progress."""
     if backbone and from_scratch:
-        raise typer.BadParameter("--backbone and --from-scratch contradict each other; give one of them")
+        raise typer.BadParameter("--backbone excludes --from-scratch; give one of them")
     from scones.steps.release import release, release_input, upload_backbone
     from scones.steps.run.gather import manifest as read_manifest
 
@@ -152,13 +146,7 @@ def release(
     weights = upload_backbone(backbone, bucket=outputs["Bucket"], s3=s3) if backbone else None
     request = release_input(settings, manifest, backbone=weights)
     with reporter_for(as_json).step("release", request["name"]) as progress:
-        execution = release(
-            outputs["ReleaseMachine"],
-            request,
-            stepfunctions=project.client("stepfunctions"),
-            logs=project.client("logs"),
-            progress=progress,
-        )
+        execution = release(outputs["ReleaseMachine"], request, client=project.client, progress=progress)
     print_rows([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
 
 
@@ -182,18 +170,13 @@ def evaluate(
 ) -> None:
     """Evaluate the newest release's model on labelled images."""
     from scones.steps.evaluate import evaluate, summary
+    from scones.steps.run.gather import released
 
     project = Project.load()
     outputs = project.outputs
+    release = released(outputs["ReleaseMachine"], stepfunctions=project.client("stepfunctions"))["name"]
     with reporter_for(as_json).step("evaluate", str(data)):
-        evaluation = evaluate(
-            data,
-            negatives or others,
-            machine=outputs["ReleaseMachine"],
-            bucket=outputs["Bucket"],
-            stepfunctions=project.client("stepfunctions"),
-            s3=project.client("s3"),
-        )
+        evaluation = evaluate(data, negatives or others, release, bucket=outputs["Bucket"], s3=project.client("s3"))
     rows = [dict(evaluation)] if as_json else summary(evaluation)
     print_rows(rows, ("measure", "value", "low", "high", "n"), as_json)
 
@@ -205,16 +188,16 @@ def classify(
     as_json: Json = False,
 ) -> None:
     """Classify thousands of images with the newest release's model; rerun to resume."""
-    from scones.steps.classify import Work, classify, summary
+    from scones.steps.classify import Batch, BatchRequest, classify, summary
     from scones.steps.run.gather import released
 
     project = Project.load()
     outputs = project.outputs
     release = released(outputs["ReleaseMachine"], stepfunctions=project.client("stepfunctions"))["name"]
     settings = project.settings
-    work = Work(release, source, outputs["Bucket"], settings.classify_instance_type, settings.tags)
+    request = BatchRequest(release, source, outputs["Bucket"], settings.classify_instance_type, settings.tags)
     with reporter_for(as_json).step("classify", source) as progress:
-        rows = classify(work, out, s3=project.client("s3"), sagemaker=project.client("sagemaker"), progress=progress)
+        rows = classify(Batch(request, project.client("s3"), project.client("sagemaker"), progress), out)
     row = {"file": str(out), **summary(rows)}
     print_rows([row], ("file", "images", "accept", "review", "error"), as_json)
 
@@ -225,7 +208,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a report on the newest release and all deliveries."""
-    from scones.steps.report import SERVICES, collect, write
+    from scones.steps.report import collect, write
 
     project = Project.load()
     reporter = reporter_for(as_json)
@@ -236,7 +219,7 @@ def report(
             outputs,
             run_id=out.name,
             where=project.client("s3").meta.region_name,
-            **{name: project.client(name) for name in SERVICES},
+            client=project.client,
         )
         page = write(run | {"seconds": reporter.seconds}, out)
     print_rows([{"report": str(page)}], ("report",), as_json)
