@@ -45,7 +45,7 @@ def resource(localaws: Any) -> str:
     return endpoint(localaws, ON_INSTANCES)
 
 
-def test_a_target_and_its_policy_are_listed_and_go_together(scaling: Any, resource: str) -> None:
+def test_a_target_and_its_policy_are_listed_and_deleted_together(scaling: Any, resource: str) -> None:
     variant = {**TARGET, "ResourceId": resource}
     arn = scaling.register_scalable_target(**variant, MinCapacity=1, MaxCapacity=3, Tags={"a": "b"})[
         "ScalableTargetARN"
@@ -72,7 +72,7 @@ def test_a_target_and_its_policy_are_listed_and_go_together(scaling: Any, resour
         scaling.deregister_scalable_target(**variant)
 
 
-def test_what_has_no_instances_is_not_scaled(localaws: Any, scaling: Any) -> None:
+def test_a_resource_without_instances_cannot_be_registered(localaws: Any, scaling: Any) -> None:
     for resource in ("endpoint/nowhere/variant/v", "nonsense", endpoint(localaws, SERVERLESS)):
         with pytest.raises(scaling.exceptions.ValidationException, match="instances"):
             scaling.register_scalable_target(**TARGET, ResourceId=resource, MinCapacity=1, MaxCapacity=1)
@@ -84,7 +84,7 @@ def test_a_target_needs_a_range(scaling: Any, resource: str, capacity: dict[str,
         scaling.register_scalable_target(**TARGET, ResourceId=resource, **capacity)
 
 
-def test_what_is_not_here_is_refused_by_name(scaling: Any, resource: str) -> None:
+def test_an_unsupported_request_is_refused_by_name(scaling: Any, resource: str) -> None:
     with pytest.raises(ClientError, match="DescribeScheduledActions"):
         scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")
     with pytest.raises(scaling.exceptions.ValidationException, match="'dynamodb' is not implemented"):

@@ -1,3 +1,5 @@
+"""Dispatch of requests and errors on the wire."""
+
 from __future__ import annotations
 
 import http.client
@@ -28,12 +30,12 @@ def _post(url: str, target: str, body: bytes | str) -> tuple[int, dict[str, Any]
     return response.status, json.loads(response.read())
 
 
-def test_an_operation_that_is_not_there_is_named(account: Any) -> None:
+def test_an_unknown_operation_is_named_in_the_error(account: Any) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=r"UnknownOperationException.*ListPipelines"):
         account.sagemaker.list_pipelines()
 
 
-def test_a_path_of_the_runtime_that_is_not_there_is_named(account: Any) -> None:
+def test_an_unknown_path_of_the_runtime_is_named_in_the_error(account: Any) -> None:
     with pytest.raises(account.runtime.exceptions.ClientError, match=r"UnknownOperation.*async-invocations"):
         account.runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://b/k")
 
@@ -45,7 +47,7 @@ def test_a_body_that_is_no_request_is_a_serialization_error(account: Any, body: 
     assert answer["__type"] == "SerializationException"
 
 
-def test_names_are_checked_in_the_words_of_aws(account: Any) -> None:
+def test_an_invalid_name_has_the_error_message_of_aws(account: Any) -> None:
     status, answer = _post(account.server.url, "CreateModel", json.dumps({"ModelName": "not a name"}))
     assert status == 400
     assert answer["__type"] == "ValidationException"
@@ -55,7 +57,7 @@ def test_names_are_checked_in_the_words_of_aws(account: Any) -> None:
     )
 
 
-def test_regions_do_not_see_each_other(account: Any, name: str) -> None:
+def test_regions_are_separate(account: Any, name: str) -> None:
     account.sagemaker.create_model_package_group(ModelPackageGroupName=name)
     elsewhere = boto3.client(
         "sagemaker",
@@ -69,6 +71,6 @@ def test_regions_do_not_see_each_other(account: Any, name: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(operation=st.sampled_from(CREATING), request=st.dictionaries(st.text(max_size=20), JSON, max_size=4))
-def test_whatever_is_asked_the_answer_is_an_error_of_sagemaker(operation: str, request: dict[str, Any]) -> None:
+def test_any_invalid_request_raises_an_api_error(operation: str, request: dict[str, Any]) -> None:
     with pytest.raises(ApiError):
         api.call(operation, request)

@@ -1,3 +1,5 @@
+"""Stacks with SageMaker's resources."""
+
 from __future__ import annotations
 
 import json
@@ -83,7 +85,7 @@ def test_a_stack_creates_updates_and_deletes_real_resources(account: Any, stack:
     assert not groups
 
 
-def test_a_stack_whose_endpoint_fails_says_why_and_is_rolled_back(
+def test_a_stack_whose_endpoint_fails_rolls_back_with_the_reason(
     account: Any, name: str, eventually: Callable[..., Any]
 ) -> None:
     account.cloudformation.create_stack(StackName=name, TemplateBody=_template(name, behaviour="exit"))

@@ -1,3 +1,5 @@
+"""Step Functions tasks that call SageMaker."""
+
 from __future__ import annotations
 
 import json
@@ -31,7 +33,7 @@ def run(account: Any, name: str, eventually: Callable[..., Any]) -> Callable[...
     return ended
 
 
-def test_sync_waits_for_a_training_job_and_gives_its_description(
+def test_sync_waits_for_a_training_job_and_returns_its_description(
     account: Any, name: str, run: Callable[..., Any]
 ) -> None:
     execution = run(f"{OPTIMIZED}createTrainingJob.sync", account.training_request(name))
@@ -44,9 +46,7 @@ def test_sync_waits_for_a_training_job_and_gives_its_description(
     assert {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"} in tags
 
 
-def test_sync_of_a_job_that_fails_is_task_failed_with_the_description_as_cause(
-    account: Any, name: str, run: Callable[..., Any]
-) -> None:
+def test_sync_of_a_failed_job_has_its_description_as_cause(account: Any, name: str, run: Callable[..., Any]) -> None:
     execution = run(f"{OPTIMIZED}createTrainingJob.sync", account.training_request(name, behaviour="crash"))
     assert execution["status"] == "FAILED"
     assert execution["error"] == "States.TaskFailed"
@@ -65,7 +65,7 @@ def test_sync_waits_for_a_transform_job(account: Any, name: str, run: Callable[.
     assert account.outputs(name) == {"a.out": b"A"}
 
 
-def test_without_sync_the_answer_comes_at_once(account: Any, name: str, run: Callable[..., Any]) -> None:
+def test_without_sync_the_task_ends_at_once(account: Any, name: str, run: Callable[..., Any]) -> None:
     execution = run(f"{OPTIMIZED}createTrainingJob", account.training_request(name))
     assert json.loads(execution["output"]) == {
         "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:000000000000:training-job/{name}"

@@ -1,3 +1,5 @@
+"""Filters, order and pages of lists."""
+
 from __future__ import annotations
 
 import base64
@@ -36,7 +38,7 @@ def test_pages_hold_every_record_once_and_in_order(count: int, size: int, order:
 
 
 @given(st.text(max_size=30).filter(lambda text: text and not _is_number(text)))
-def test_a_token_that_is_not_ours_is_refused(token: str) -> None:
+def test_an_invalid_token_is_refused(token: str) -> None:
     with pytest.raises(ValidationException, match="Invalid NextToken"):
         page(_records(3), {"NextToken": token}, "All", name="Name")
 
@@ -56,6 +58,6 @@ def test_filters_narrow_the_list() -> None:
     assert not _list(records, WarmPoolStatusEquals="Available")
 
 
-def test_a_time_that_is_none_is_refused() -> None:
+def test_an_invalid_timestamp_is_refused() -> None:
     with pytest.raises(ValidationException, match="not a timestamp"):
         page(_records(1), {"CreationTimeAfter": "yesterday"}, "All", name="Name")

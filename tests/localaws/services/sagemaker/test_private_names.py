@@ -1,4 +1,4 @@
-"""The private names of ministack that this package plugs into: when one moves, this says so by name."""
+"""The private names of ministack that localaws uses: a test fails with the name if a release moves one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-def test_the_registries_are_where_we_put_ourselves() -> None:
+def test_the_engine_has_the_registries_that_services_enter() -> None:
     for registry in (app._loaded_modules, app._state_map, app.SERVICE_REGISTRY, app.SERVICE_HANDLERS):
         assert isinstance(registry, dict)
     assert {"s3", "logs"} <= app.SERVICE_HANDLERS.keys()
@@ -24,7 +24,7 @@ def test_the_registries_are_where_we_put_ourselves() -> None:
     assert "sagemaker" not in app._registry_state_map()
 
 
-def test_calls_within_the_process_have_the_form_we_use() -> None:
+def test_calls_in_process_have_the_expected_parameters() -> None:
     assert _parameters(app.call_service_handler_sync)[:6] == [
         "handler",
         "method",
@@ -40,7 +40,7 @@ def test_calls_within_the_process_have_the_form_we_use() -> None:
     assert list(store.to_dict()) == [(responses.get_account_id(), responses.get_region(), "name")]
 
 
-def test_the_engine_rewrites_only_the_header_that_we_do_not_use() -> None:
+def test_the_engine_rewrites_no_lower_case_content_type() -> None:
     headers = {"content-type": "application/json"}
     responses.fix_success_content_type("sagemaker", 200, headers)
     assert headers == {"content-type": "application/json"}
@@ -65,7 +65,13 @@ def test_step_functions_dispatches_by_prefix() -> None:
     assert (error.error, error.cause) == ("Name", "cause")
 
 
-def test_a_task_runs_through_the_names_that_we_replace() -> None:
+def test_step_functions_has_tables_of_sdk_services() -> None:
+    assert {"target_prefix", "protocol", "service_key"} <= stepfunctions._AWS_SDK_SERVICE_MAP["sfn"].keys()
+    assert isinstance(stepfunctions._AWS_SDK_ERROR_PREFIX["dynamodb"], str)
+    assert isinstance(stepfunctions._executions, responses.AccountRegionScopedDict)
+
+
+def test_a_task_runs_through_the_functions_that_localaws_replaces() -> None:
     assert _parameters(stepfunctions._execute_task) == ["state_def", "raw_input", "execution", "ctx"]
     assert _parameters(stepfunctions._invoke_with_callback) == ["resource", "input_data", "token", "state_def"]
     assert _parameters(stepfunctions._invoke_resource_with_timeout) == ["resource", "input_data", "timeout"]

@@ -1,3 +1,5 @@
+"""Model package groups and model packages."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -26,7 +28,7 @@ def _register(account: Any, group: str, **members: Any) -> str:
     return created["ModelPackageArn"]
 
 
-def test_versions_count_up_and_are_never_given_twice(account: Any, group: str) -> None:
+def test_versions_count_up_and_are_never_reused(account: Any, group: str) -> None:
     first, second = _register(account, group), _register(account, group)
     assert first.endswith(f":model-package/{group}/1")
     assert second.endswith(f":model-package/{group}/2")

@@ -1,3 +1,5 @@
+"""What is restored after a restart of the server."""
+
 from __future__ import annotations
 
 import os
@@ -15,7 +17,7 @@ def _descendants(server: Any) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
+def test_a_restart_restores_endpoints_and_fails_running_jobs(
     start_localaws: Any,
     open_account: Callable[..., Any],
     eventually: Callable[..., Any],
@@ -55,7 +57,7 @@ def test_a_restart_brings_endpoints_back_and_fails_what_was_running(
         assert not [name for name in os.listdir(tmp_path / "tmp") if "training" in name]
 
 
-def test_an_endpoint_whose_model_is_gone_after_a_restart_is_failed(
+def test_an_endpoint_whose_model_was_deleted_fails_after_a_restart(
     start_localaws: Any, open_account: Callable[..., Any], tmp_path: Path
 ) -> None:
     with start_localaws(tmp_path) as server:

@@ -1,3 +1,5 @@
+"""Tags in SageMaker's API and in the Resource Groups Tagging API."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -43,12 +45,12 @@ def test_the_tagging_service_finds_and_tags_resources(account: Any, arn: str, na
 
 
 @pytest.mark.parametrize("arn_of_nothing", ["arn:aws:sagemaker:us-east-1:000000000000:endpoint/none"])
-def test_what_is_not_there_has_no_tags(account: Any, arn_of_nothing: str) -> None:
+def test_a_missing_resource_has_no_tags(account: Any, arn_of_nothing: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="Could not find resource"):
         account.sagemaker.list_tags(ResourceArn=arn_of_nothing)
 
 
-def test_keys_of_aws_and_more_than_fifty_tags_are_refused(account: Any, arn: str) -> None:
+def test_aws_keys_and_more_than_fifty_tags_are_refused(account: Any, arn: str) -> None:
     add = account.sagemaker.add_tags
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="aws: prefixed"):
         add(ResourceArn=arn, Tags=[{"Key": "aws:mine", "Value": "x"}])

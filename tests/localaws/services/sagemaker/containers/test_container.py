@@ -1,3 +1,5 @@
+"""Folders, environment and start of a container."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Log lines and metrics of a container."""
+
 from __future__ import annotations
 
 import subprocess
@@ -17,11 +19,11 @@ def _lines_of(program: str) -> list[str]:
     return lines
 
 
-def test_lines_come_whole_even_the_last_one() -> None:
+def test_lines_are_complete_even_without_a_final_newline() -> None:
     assert _lines_of("print('one\\r\\ntwo'); print('three', end='')") == ["one", "two", "three"]
 
 
-def test_output_without_lines_or_without_sense_is_cut_and_kept() -> None:
+def test_output_without_newlines_or_valid_utf8_is_split_and_kept() -> None:
     lines = _lines_of("import os; os.write(1, b'\\xff' * 600_000)")
     assert sum(map(len, lines)) == 600_000
     assert len(lines) > 1

@@ -1,3 +1,5 @@
+"""S3 URIs and the names of downloaded objects."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Deployments, updates and traffic between variants."""
+
 from __future__ import annotations
 
 import itertools
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 
-def test_deleting_an_endpoint_ends_its_process_and_lets_the_last_invocation_finish(
+def test_a_deleted_endpoint_finishes_its_last_invocation(
     account: Any, name: str, eventually: Callable[..., Any], ended: Callable[[int], bool], tmp_path: Path
 ) -> None:
     account.serve(name, TOY_FOLDER=str(tmp_path))
@@ -59,7 +61,7 @@ def test_updates_under_load_fail_no_request(account: Any, name: str, eventually:
     assert account.invoke(name, b"x", Accept="text/plain") == b"green"
 
 
-def test_an_update_that_fails_keeps_the_old_and_says_why(account: Any, name: str) -> None:
+def test_a_failed_update_keeps_the_old_containers_and_has_a_reason(account: Any, name: str) -> None:
     account.serve(name)
     pid = account.invoke(name, b"pid")
     account.configure(f"{name}-bad", TOY_BEHAVIOUR="exit")

@@ -1,3 +1,5 @@
+"""Data capture of endpoints."""
+
 from __future__ import annotations
 
 import base64
@@ -36,7 +38,7 @@ def _captured(account: Any, name: str) -> tuple[list[str], list[dict[str, Any]]]
     return keys, [json.loads(line) for key in keys for line in account.get(f"s3://toy-bucket/{key}").splitlines()]
 
 
-def test_what_goes_in_and_comes_out_is_written_in_sagemakers_layout(
+def test_requests_and_answers_are_written_in_sagemakers_layout(
     account: Any, name: str, eventually: Callable[..., Any]
 ) -> None:
     described = _serve(account, name, _config())
@@ -65,7 +67,7 @@ def test_what_goes_in_and_comes_out_is_written_in_sagemakers_layout(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", lines[0]["eventMetadata"]["inferenceTime"])
 
 
-def test_text_is_written_as_text_where_its_type_is_named(
+def test_bodies_of_the_configured_text_types_are_written_as_text(
     account: Any, name: str, eventually: Callable[..., Any]
 ) -> None:
     types = {"JsonContentTypes": ["application/json"], "CsvContentTypes": ["text/csv"]}
@@ -75,15 +77,15 @@ def test_text_is_written_as_text_where_its_type_is_named(
     account.invoke(name, b"plain", ContentType="text/plain")
     _, lines = eventually(lambda: len((found := _captured(account, name))[1]) == 3 and found)
     assert all(line["captureData"].keys() == {"endpointInput"} for line in lines)
-    found = [line["captureData"]["endpointInput"] for line in lines]
-    assert sorted((each["encoding"], each["data"]) for each in found) == [
+    contents = [line["captureData"]["endpointInput"] for line in lines]
+    assert sorted((content["encoding"], content["data"]) for content in contents) == [
         ("BASE64", base64.b64encode(b"plain").decode()),
         ("CSV", "1,2"),
         ("JSON", '{"a": 1}'),
     ]
 
 
-def test_the_sample_has_the_size_that_was_asked_for(account: Any, name: str, eventually: Callable[..., Any]) -> None:
+def test_the_sample_has_the_configured_size(account: Any, name: str, eventually: Callable[..., Any]) -> None:
     _serve(account, name, _config(InitialSamplingPercentage=50))
     for _ in range(100):
         account.invoke(name, b"x")
@@ -93,7 +95,7 @@ def test_the_sample_has_the_size_that_was_asked_for(account: Any, name: str, eve
 
 
 @pytest.mark.parametrize("off", [{"EnableCapture": False}, {"InitialSamplingPercentage": 0}])
-def test_nothing_is_written_where_capture_is_off(
+def test_no_capture_is_written_if_capture_is_off(
     account: Any, name: str, eventually: Callable[..., Any], off: dict[str, Any]
 ) -> None:
     _serve(account, name, _config(**off))
@@ -112,7 +114,7 @@ def test_an_update_takes_the_new_configuration(account: Any, name: str) -> None:
     assert "DataCaptureConfig" not in account.wait_for_endpoint(name)
 
 
-def test_what_was_captured_is_written_before_the_server_ends(
+def test_captures_are_written_before_the_server_ends(
     start_localaws: Any, open_account: Callable[..., Any], tmp_path: Path
 ) -> None:
     with start_localaws(tmp_path) as server:

@@ -1,3 +1,5 @@
+"""Endpoint configurations that are refused."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""The life of an endpoint."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +16,7 @@ def test_an_endpoint_serves_the_model_that_was_trained(account: Any, name: str) 
     assert account.invoke(name, b"?", Accept="text/plain") == b"a bicycle"
 
 
-def test_a_container_that_exits_fails_the_endpoint_with_its_last_words(account: Any, name: str) -> None:
+def test_a_container_that_exits_fails_the_endpoint_with_its_output(account: Any, name: str) -> None:
     account.configure(name, TOY_BEHAVIOUR="exit")
     account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     endpoint = account.wait_for_endpoint(name)
@@ -26,14 +28,14 @@ def test_a_container_that_exits_fails_the_endpoint_with_its_last_words(account: 
     account.sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_an_endpoint_in_progress_is_left_alone(account: Any, name: str) -> None:
+def test_an_endpoint_in_progress_cannot_be_deleted(account: Any, name: str) -> None:
     account.configure(name, TOY_BEHAVIOUR="unhealthy")
     account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="Cannot update in-progress endpoint"):
         account.sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_a_process_that_dies_is_a_model_error_and_comes_back(
+def test_a_process_that_dies_is_a_model_error_and_is_restarted(
     account: Any, name: str, eventually: Callable[..., Any]
 ) -> None:
     account.serve(name)
@@ -44,14 +46,14 @@ def test_a_process_that_dies_is_a_model_error_and_comes_back(
     def is_back() -> bytes | None:
         try:
             return account.invoke(name, b"pid")
-        # Either it is seen to be gone, or the connection still reached it and was broken.
+        # The restart was noticed, or the connection still reached the old process and broke.
         except (account.runtime.exceptions.ServiceUnavailable, account.runtime.exceptions.ModelError):
             return None
 
     assert eventually(is_back) != before
 
 
-def test_model_and_configuration_may_go_while_the_endpoint_serves(account: Any, name: str) -> None:
+def test_a_model_and_configuration_may_be_deleted_during_service(account: Any, name: str) -> None:
     account.serve(name)
     account.sagemaker.delete_endpoint_config(EndpointConfigName=name)
     account.sagemaker.delete_model(ModelName=name)

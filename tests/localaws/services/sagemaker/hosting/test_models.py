@@ -1,3 +1,5 @@
+"""Models: creation, listing and deletion."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""InvokeEndpoint: headers, limits and errors."""
+
 from __future__ import annotations
 
 import json
@@ -32,7 +34,7 @@ def test_the_answer_keeps_the_containers_json_type(account: Any, name: str) -> N
     assert plain["ContentType"] == "application/json"
 
 
-def test_a_containers_refusal_is_a_model_error(account: Any, name: str) -> None:
+def test_an_error_status_of_the_container_is_a_model_error(account: Any, name: str) -> None:
     account.serve(name)
     with pytest.raises(account.runtime.exceptions.ModelError) as caught:
         account.invoke(name, b"refuse")
@@ -43,7 +45,7 @@ def test_a_containers_refusal_is_a_model_error(account: Any, name: str) -> None:
     assert f"/aws/sagemaker/Endpoints/{name}" in response["LogStreamArn"]
 
 
-def test_an_endpoint_that_is_not_there_is_a_validation_error(account: Any, name: str) -> None:
+def test_a_missing_endpoint_is_a_validation_error(account: Any, name: str) -> None:
     with pytest.raises(account.runtime.exceptions.ValidationError, match=f"Endpoint {name} of account .* not found"):
         account.invoke(name, b"x")
     with pytest.raises(

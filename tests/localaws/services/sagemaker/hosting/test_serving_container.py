@@ -1,3 +1,5 @@
+"""A serving container without an endpoint."""
+
 from __future__ import annotations
 
 import socket
@@ -18,7 +20,7 @@ TOY_IMAGE = Path(__file__).parents[1] / "toy_image.py"
 
 
 @pytest.fixture
-def make_server() -> Iterator[Callable[..., ServingContainer]]:
+def make_container() -> Iterator[Callable[..., ServingContainer]]:
     container.use_images(ImageRegistry({"toy": (sys.executable, str(TOY_IMAGE))}))
     made = []
 
@@ -37,8 +39,8 @@ def _refuses(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_container_that_never_becomes_healthy_is_ended(make_server: Callable[..., ServingContainer]) -> None:
-    server = make_server(TOY_BEHAVIOUR="unhealthy")
+def test_a_container_that_never_becomes_healthy_is_ended(make_container: Callable[..., ServingContainer]) -> None:
+    server = make_container(TOY_BEHAVIOUR="unhealthy")
     with pytest.raises(ContainerError, match="did not pass the ping health check"):
         server.start(1)
     assert server._process.poll() is not None
@@ -47,9 +49,9 @@ def test_a_container_that_never_becomes_healthy_is_ended(make_server: Callable[.
 
 
 def test_connections_are_kept_but_never_one_that_the_container_closed(
-    make_server: Callable[..., ServingContainer], eventually: Callable[..., Any]
+    make_container: Callable[..., ServingContainer], eventually: Callable[..., Any]
 ) -> None:
-    server = make_server()
+    server = make_container()
     server.start(60)
 
     def used_twice() -> Any:
@@ -66,16 +68,16 @@ def test_connections_are_kept_but_never_one_that_the_container_closed(
     assert server._connections[0][1] is not kept
 
 
-def test_a_request_that_kills_the_container_is_sent_once(make_server: Callable[..., ServingContainer]) -> None:
-    server = make_server()
+def test_a_request_that_kills_the_container_is_sent_once(make_container: Callable[..., ServingContainer]) -> None:
+    server = make_container()
     server.start(60)
     server.invoke(b"warm", {})
     with pytest.raises(NoReplyError):
         server.invoke(b"die", {})
 
 
-def test_a_closed_server_says_so(make_server: Callable[..., ServingContainer]) -> None:
-    server = make_server()
+def test_a_closed_container_is_unavailable(make_container: Callable[..., ServingContainer]) -> None:
+    server = make_container()
     server.start(60)
     server.close()
     with pytest.raises(ServiceUnavailable):

@@ -1,3 +1,5 @@
+"""Processing jobs, from their request to their outputs in S3."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +18,7 @@ def test_a_job_reads_its_inputs_and_its_outputs_are_uploaded(account: Any, name:
     assert report == {"inputs": ["a.txt"], "job": name, "name": name}
 
 
-def test_a_job_that_exits_with_an_error_is_failed_and_uploads_nothing(account: Any, name: str) -> None:
+def test_a_job_that_exits_with_an_error_fails_and_uploads_no_output(account: Any, name: str) -> None:
     account.sagemaker.create_processing_job(**account.processing_request(name, "crash"))
     job = account.wait_for_processing(name)
     assert job["ProcessingJobStatus"] == "Failed"

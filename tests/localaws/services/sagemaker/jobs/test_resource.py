@@ -1,3 +1,5 @@
+"""The operations that all types of jobs share."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""How the container of a job is run and stopped."""
+
 from __future__ import annotations
 
 import subprocess
@@ -32,7 +34,7 @@ def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Pa
     assert job.stopping.is_set()
 
 
-def test_a_container_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+def test_a_container_that_exceeds_its_runtime_is_ended(tmp_path: Path) -> None:
     result = Job(grace_seconds=0.1).run(_spawn(tmp_path, STUBBORN), lambda _: None, 0.3)
     assert result.has_timed_out
 

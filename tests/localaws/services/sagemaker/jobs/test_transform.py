@@ -1,3 +1,5 @@
+"""Transform jobs, from their request to their outputs in S3."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +10,7 @@ import pytest
 GROUP = "/aws/sagemaker/TransformJobs"
 
 
-def test_every_object_below_the_prefix_is_answered_under_its_own_name(account: Any, name: str) -> None:
+def test_every_object_below_the_prefix_has_an_output_of_its_name(account: Any, name: str) -> None:
     job = account.transform(name, {"a.txt": b"A", "deep/b.txt": b"B", "folder/": b""})
     assert job["TransformJobStatus"] == "Completed"
     assert account.outputs(name) == {"a.txt.out": b"A", "deep/b.txt.out": b"B"}
@@ -29,7 +31,7 @@ def test_a_container_that_ends_fails_the_job(account: Any, name: str) -> None:
     assert job["FailureReason"] == "AlgorithmError: See job logs for more information"
 
 
-def test_a_container_that_does_not_start_fails_the_job_and_says_so_in_its_logs(account: Any, name: str) -> None:
+def test_a_container_that_does_not_start_fails_the_job_and_is_logged(account: Any, name: str) -> None:
     account.model(name, TOY_BEHAVIOUR="exit")
     account.sagemaker.create_transform_job(**account.transform_request(name, {"a": b"A"}))
     job = account.wait_for_transform(name)
@@ -91,7 +93,7 @@ def test_jobs_are_listed_tagged_and_named_once(account: Any, name: str) -> None:
         ({"ModelName": "nobody"}, "Could not find model"),
     ],
 )
-def test_what_cannot_run_here_is_refused_by_name(
+def test_options_that_are_not_implemented_are_refused_by_name(
     account: Any, name: str, members: dict[str, Any], message: str
 ) -> None:
     account.model(name)

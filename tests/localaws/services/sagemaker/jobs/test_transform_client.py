@@ -1,3 +1,5 @@
+"""Payloads, headers and failures of a transform job's container."""
+
 from __future__ import annotations
 
 import json
@@ -9,7 +11,7 @@ GROUP = "/aws/sagemaker/TransformJobs"
 
 
 @pytest.mark.parametrize(("strategy", "answers"), [("SingleRecord", b"a\n;b\n;c;"), ("MultiRecord", b"a\nb\nc;")])
-def test_lines_are_sent_one_by_one_or_together(account: Any, name: str, strategy: str, answers: bytes) -> None:
+def test_lines_are_sent_one_by_one_or_in_batches(account: Any, name: str, strategy: str, answers: bytes) -> None:
     given = {"SplitType": "Line"}
     output = {"AssembleWith": "Line"}
     account.transform(name, {"lines": b"a\nb\nc"}, BatchStrategy=strategy, TransformInput=given, TransformOutput=output)
@@ -17,7 +19,7 @@ def test_lines_are_sent_one_by_one_or_together(account: Any, name: str, strategy
 
 
 @pytest.mark.parametrize(
-    ("record", "reason", "told"),
+    ("record", "reason", "message"),
     [
         (b"refuse", "ClientError: See job logs for more information", "ClientError: 400"),
         (b"break", "AlgorithmError: See job logs for more information", "Bad HTTP status received from algorithm: 500"),
@@ -29,14 +31,14 @@ def test_lines_are_sent_one_by_one_or_together(account: Any, name: str, strategy
     ],
 )
 def test_a_bad_record_fails_the_job_but_not_the_other_objects(
-    account: Any, name: str, record: bytes, reason: str, told: str
+    account: Any, name: str, record: bytes, reason: str, message: str
 ) -> None:
     job = account.transform(name, {"a": b"A", "b": record, "c": b"C"}, MaxPayloadInMB=1)
     assert job["TransformJobStatus"] == "Failed"
     assert job["FailureReason"] == reason
     assert account.outputs(name) == {"a.out": b"A", "c.out": b"C"}
     lines = account.log_lines(GROUP, name)
-    assert any(f"[sagemaker logs]: toy-bucket/{name}/in/b: {told}" in line for line in lines)
+    assert any(f"[sagemaker logs]: toy-bucket/{name}/in/b: {message}" in line for line in lines)
 
 
 def test_content_type_accept_and_environment_reach_the_container(account: Any, name: str) -> None:
