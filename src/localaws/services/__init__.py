@@ -1,1 +1,1 @@
-"""AWS services, each a module or a package, as extensions of ministack."""
+"""AWS services as extensions of ministack, each a module or a package."""

@@ -1,36 +1,46 @@
-"""What is not here says so by name: services that ministack lacks, and what it would only pretend to do."""
+"""Refuses by name what this server cannot do: services that ministack lacks, and builds of CodeBuild."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Any
 
 from ministack import app
 
 Answer = tuple[int, dict[str, str], bytes]
+# Takes a request's method, path, headers, body and query.
 Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Answer]]
 
 
 class Handlers(dict[str, Handler]):
-    """The services by name; asking for one that is not there gives a handler that says so."""
+    """The handlers of the services by name; `get` returns a handler that refuses for a service that is missing."""
 
     def get(self, service: str, default: object = None) -> Handler:
-        return self[service] if service in self else partial(refuse, service)
+        """Return the handler of a service; there is always one, so `default` is not used."""
+        return self[service] if service in self else _refusing(service)
 
 
-async def refuse(
-    service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-) -> Answer:
-    """An UnknownOperationException that names the service and the operation, as far as it can be told."""
-    operation = _operation(headers) or f"{method} {path}"
-    return _refusal(f"The service {service} is not implemented by localaws ({operation}).")
+def install() -> None:
+    """Replace ministack's table of handlers."""
+    handlers = Handlers(app.SERVICE_HANDLERS)
+    handlers["codebuild"] = _without_builds(handlers["codebuild"])
+    app.SERVICE_HANDLERS = handlers
+
+
+def _refusing(service: str) -> Handler:
+    async def handle(
+        method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Answer:
+        # Only the JSON protocols name the operation in a header.
+        operation = _operation(headers) or f"{method} {path}"
+        return _refusal(f"The service {service} is not implemented by localaws ({operation}).")
+
+    return handle
 
 
 def _without_builds(handler: Handler) -> Handler:
-    """CodeBuild's handler, but for builds, which ministack would report as SUCCEEDED without running anything."""
-
+    # ministack reports a build as SUCCEEDED without running anything.
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Answer:
@@ -48,9 +58,3 @@ def _operation(headers: Mapping[str, str]) -> str:
 def _refusal(message: str) -> Answer:
     answer = {"__type": "UnknownOperationException", "message": message}
     return 400, {"x-amzn-errortype": "UnknownOperationException"}, json.dumps(answer).encode()
-
-
-def install() -> None:
-    handlers = Handlers(app.SERVICE_HANDLERS)
-    handlers["codebuild"] = _without_builds(handlers["codebuild"])
-    app.SERVICE_HANDLERS = handlers

@@ -1,4 +1,4 @@
-"""A function's zip on disk and the environment that its process gets. Runs in the server."""
+"""A function's code on disk and the environment variables of its process. Runs in the server."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from localaws.services.awslambda.packages import runtime_packages
 
 
 def unpack(code_zip: bytes) -> Path:
-    """The folder with the zip's files, shared by all that have the same bytes; its size was checked when it came."""
+    """Return the folder with the files of a zip, which is shared by all functions with the same zip."""
+    # ministack has checked the unpacked size when the function was created.
     return Path(lambda_svc._provided_runtime_code_dir(code_zip))
 
 
 def function_environment(
     config: dict[str, Any], code: Path, scratch: Path, runtime_api: str, log_stream: str
 ) -> dict[str, str]:
-    """What AWS sets for a function, its own variables, and where this server is; nothing of the server's own.
+    """Return the environment variables of a function: AWS's, the function's own, and the address of this server.
 
-    Source: AWS, "Defined runtime environment variables". `scratch` stands for /tmp.
+    `code` is the folder of its files, `scratch` the folder that takes the place of /tmp, `runtime_api` the address
+    (host:port) of its Runtime API. Source: Lambda Developer Guide, "Defined runtime environment variables".
     """
     region = get_region()
+    # The later entries win: a function may choose another endpoint, but not overwrite the reserved variables.
     return {
         "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
         **(config.get("Environment") or {}).get("Variables", {}),
@@ -53,7 +56,7 @@ def function_environment(
 
 
 def log_group(config: dict[str, Any]) -> str:
-    """The function's log group in CloudWatch Logs."""
+    """Return the name of the function's log group in CloudWatch Logs."""
     return (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
 
 
@@ -62,6 +65,7 @@ def _layer_folders(config: dict[str, Any]) -> list[Path]:
     for layer in config.get("Layers") or ():
         data = lambda_svc._resolve_layer_zip(layer)
         if data:
+            # Lambda Developer Guide, "Layer paths for each Lambda runtime".
             python = unpack(data) / "python"
             folders += [python, python / f"lib/python3.{sys.version_info.minor}/site-packages"]
     return folders

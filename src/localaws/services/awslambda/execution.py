@@ -1,6 +1,6 @@
-"""One invocation of a Python function: a sandbox from the pool, the event through it, its lines in CloudWatch Logs.
+"""One invocation of a Python function: take a sandbox from the pool, run the event, write the log.
 
-Runs on the thread of whoever invokes. Retries, dead letters and concurrency limits are ministack's.
+Runs on the caller's thread. Retries, dead-letter queues and concurrency limits are ministack's.
 """
 
 from __future__ import annotations
@@ -15,19 +15,24 @@ from ministack.core.lambda_runtime import acquire_worker, release_worker
 from ministack.services import cloudwatch_logs, lambda_svc
 
 from localaws.services.awslambda.code import log_group
-from localaws.services.awslambda.sandbox import Result, Sandbox
+from localaws.services.awslambda.sandbox import InvocationResult, Sandbox
 
-_LINE_BYTES = 262_118
+# CloudWatch Logs takes events of 256 KiB, of which 26 bytes are its own.
+_MAX_LINE_CHARS = 262_118
 
 
-def is_ours(config: Mapping[str, Any]) -> bool:
-    """Whether a function of this configuration runs in a sandbox."""
+def runs_in_sandbox(config: Mapping[str, Any]) -> bool:
+    """Return whether a function with this configuration runs in a sandbox; ministack runs all others."""
     return config.get("PackageType", "Zip") == "Zip" and str(config.get("Runtime", "")).startswith("python")
 
 
 def execute(function: Mapping[str, Any], event: object, request_id: str) -> dict[str, Any]:
-    """Stands in for `lambda_svc._execute_function_warm` and answers in its form, with the request's id."""
+    """Run an event and write its log lines; replaces `lambda_svc._execute_function_warm` and returns the same form.
+
+    Returns "body" (parsed JSON, or bytes), "error" (whether the function failed), "log" and "request_id".
+    """
     config = function["config"]
+    # Ends sandboxes that have been idle for a while.
     lambda_svc._ensure_reaper_thread()
     sandbox, _ = acquire_worker(
         config["FunctionName"], config, function["code_zip"], qualifier=config.get("Version", "$LATEST")
@@ -39,12 +44,16 @@ def execute(function: Mapping[str, Any], event: object, request_id: str) -> dict
         release_worker(sandbox)
     lines = log_lines(result, request_id, config)
     _put_log(sandbox, lines)
-    is_error = result.error_type is not None
-    return {"body": _parsed(result.body), "error": is_error, "log": "\n".join(lines), "request_id": request_id}
+    return {
+        "body": _parsed(result.body),
+        "error": result.error_type is not None,
+        "log": "\n".join(lines),
+        "request_id": request_id,
+    }
 
 
 def _parsed(body: bytes) -> object:
-    """A JSON object or array as ministack's other services expect it; anything else stays as the function sent it."""
+    # ministack's other services expect objects and arrays parsed, and everything else as the function has sent it.
     try:
         value = json.loads(body)
     except ValueError:
@@ -52,8 +61,8 @@ def _parsed(body: bytes) -> object:
     return value if isinstance(value, dict | list) else body
 
 
-def log_lines(result: Result, request_id: str, config: Mapping[str, Any]) -> list[str]:
-    """What Lambda writes for one invocation, in its own words; times in milliseconds, rounded up for billing."""
+def log_lines(result: InvocationResult, request_id: str, config: Mapping[str, Any]) -> list[str]:
+    """Return the log lines of an invocation as Lambda writes them; times are in milliseconds, memory in megabytes."""
     version = config.get("Version", "$LATEST")
     report = [
         f"REPORT RequestId: {request_id}",
@@ -74,12 +83,13 @@ def log_lines(result: Result, request_id: str, config: Mapping[str, Any]) -> lis
 
 
 def _put_log(sandbox: Sandbox, lines: list[str]) -> None:
-    where = {"logGroupName": log_group(sandbox.config), "logStreamName": sandbox.log_stream}
-    group = cloudwatch_logs._log_groups.get(where["logGroupName"])
+    group_name = log_group(sandbox.config)
+    stream = {"logGroupName": group_name, "logStreamName": sandbox.log_stream}
+    group = cloudwatch_logs._log_groups.get(group_name)
     if group is None:
-        cloudwatch_logs._create_log_group({"logGroupName": where["logGroupName"]})
+        cloudwatch_logs._create_log_group({"logGroupName": group_name})
     if group is None or sandbox.log_stream not in group["streams"]:
-        cloudwatch_logs._create_log_stream(where)
+        cloudwatch_logs._create_log_stream(stream)
     now = int(time.time() * 1000)
-    events = [{"timestamp": now, "message": line[:_LINE_BYTES]} for line in lines]
-    cloudwatch_logs._put_log_events({**where, "logEvents": events})
+    events = [{"timestamp": now, "message": line[:_MAX_LINE_CHARS]} for line in lines]
+    cloudwatch_logs._put_log_events({**stream, "logEvents": events})

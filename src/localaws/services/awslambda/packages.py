@@ -1,7 +1,6 @@
-"""What a Python function finds beside its own code: AWS's runtime and SDK, and nothing else of this machine.
+"""The packages that a Python function finds beside its own code: AWS's runtime and SDK, as on AWS, and no others.
 
-Runs in the server. The packages are links into the server's own environment, so that a function which imports what
-its zip does not hold fails here as it would on AWS.
+Runs in the server. A function that imports a package which its zip does not hold fails here as it would on AWS.
 """
 
 from __future__ import annotations
@@ -12,16 +11,20 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+# The Runtime Interface Client that every function runs on, and the SDK that AWS's Python runtime includes.
 _PACKAGES = ("awslambdaric", "boto3")
 
 
 @cache
 def runtime_packages() -> Path:
-    """A folder for PYTHONPATH, made at its first use."""
+    """Return a folder for PYTHONPATH, which is made at the first call."""
+    # Links rather than the server's own site-packages, which hold every other package of this machine, too.
     folder = Path(tempfile.mkdtemp(prefix="lambda-runtime-"))
     for name in _with_requirements(_PACKAGES):
         installed = distribution(name)
-        for part in {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}:
+        # ".." leads to the scripts in bin/.
+        parts = {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}
+        for part in parts:
             (folder / part).symlink_to(Path(str(installed.locate_file(part))).resolve())
     return folder
 
@@ -36,7 +39,9 @@ def _with_requirements(names: tuple[str, ...]) -> set[str]:
         try:
             requirements = distribution(name).requires or ()
         except PackageNotFoundError:
+            # Needed on another platform or Python only.
             continue
         found.add(name)
-        waiting += [re.split(r"[^A-Za-z0-9._-]", each)[0] for each in requirements if "extra ==" not in each]
+        needed = [requirement for requirement in requirements if "extra ==" not in requirement]
+        waiting += [re.split(r"[^A-Za-z0-9._-]", requirement)[0] for requirement in needed]
     return found

@@ -1,6 +1,7 @@
-"""Lambda's Runtime API for one sandbox: what the runtime inside it polls for events and posts its answers to.
+"""Lambda's Runtime API for one sandbox: the runtime in it polls for events here and posts its responses.
 
-Source: AWS, "Using the Lambda runtime API for custom runtimes". Serves on a loopback port of its own, on threads.
+Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes". Serves on a loopback port of its
+own, in threads.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from io import BufferedIOBase
 from queue import SimpleQueue
 from typing import Literal, NamedTuple
 
-RESPONSE_BYTES = 6_291_556
+# The limit that Lambda names in its error: 6 MiB and 100 bytes.
+MAX_RESPONSE_BYTES = 6_291_556
 _RESULT = re.compile(r"/2018-06-01/runtime/invocation/[^/]+/(response|error)")
 
 
@@ -30,8 +32,11 @@ class Invocation(NamedTuple):
     trace_id: str | None
 
 
-class Outcome(NamedTuple):
-    """What the runtime said, or that it said nothing. `body` is None where it was larger than Lambda takes."""
+class RuntimeReport(NamedTuple):
+    """A request of the runtime, or how it failed to make one ("exit", "timeout").
+
+    `size` is the body's length in bytes; `body` is None if that is more than MAX_RESPONSE_BYTES.
+    """
 
     kind: Literal["ready", "response", "error", "init error", "exit", "timeout"]
     body: bytes | None = b""
@@ -39,17 +44,23 @@ class Outcome(NamedTuple):
 
 
 class RuntimeApi:
-    """`address` goes into AWS_LAMBDA_RUNTIME_API; `outcomes` begins with "ready" or "init error"."""
+    """A running server; `close` ends it.
+
+    `address` is the value of AWS_LAMBDA_RUNTIME_API. `invocations` takes the events for the runtime. `reports` holds
+    what the runtime reports; the first is "ready" or "init error".
+    """
 
     def __init__(self) -> None:
-        self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self.reports: SimpleQueue[RuntimeReport] = SimpleQueue()
         self.invocations: SimpleQueue[Invocation | None] = SimpleQueue()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
         self._server.daemon_threads = True
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        # Closing waits for the next poll, which by default comes twice a second.
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
 
     def close(self) -> None:
+        """Stop serving; a runtime that waits for an event is answered 410."""
         self.invocations.put(None)
         self._server.shutdown()
         self._server.server_close()
@@ -68,7 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path != "/2018-06-01/runtime/invocation/next":
             return self._answer(404)
-        self._api.outcomes.put(Outcome("ready"))
+        # To ask for an event is how a runtime says that it is ready.
+        self._api.reports.put(RuntimeReport("ready"))
         invocation = self._api.invocations.get()
         if invocation is None:
             return self._answer(410)
@@ -82,12 +94,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, invocation.event, headers)
 
     def do_POST(self) -> None:
-        body, size = read_body(self.rfile, self.headers, RESPONSE_BYTES)
+        body, size = read_body(self.rfile, self.headers, MAX_RESPONSE_BYTES)
         result = _RESULT.fullmatch(self.path)
         if self.path == "/2018-06-01/runtime/init/error":
-            self._api.outcomes.put(Outcome("init error", body, size))
+            self._api.reports.put(RuntimeReport("init error", body, size))
         elif result:
-            self._api.outcomes.put(Outcome("response" if result[1] == "response" else "error", body, size))
+            kind: Literal["response", "error"] = "response" if result[1] == "response" else "error"
+            self._api.reports.put(RuntimeReport(kind, body, size))
         else:
             return self._answer(404)
         self._answer(202, json.dumps({"status": "OK"}).encode())
@@ -107,13 +120,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def read_body(stream: BufferedIOBase, headers: Message, limit: int) -> tuple[bytes | None, int]:
-    """A request's body, chunked or not, and its size; None for one over `limit`, which is read but not kept.
+    """Read a request's body, chunked or not, and return it with its size in bytes.
 
-    Raises ValueError for a body that is not framed as HTTP/1.1 says (RFC 9112, 6 and 7.1).
+    A body of more than `limit` bytes is read to its end, so that the connection can be used again, but returned as
+    None. Raises ValueError if the body is not framed as in RFC 9112, 6 and 7.1.
     """
-    chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
-    kept, size = bytearray(), 0
-    for piece in _chunks(stream) if chunked else _pieces(stream, int(headers.get("Content-Length", "0"))):
+    is_chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+    pieces = _chunks(stream) if is_chunked else _pieces(stream, int(headers.get("Content-Length", "0")))
+    kept = bytearray()
+    size = 0
+    for piece in pieces:
         size += len(piece)
         if size <= limit:
             kept += piece
@@ -121,6 +137,7 @@ def read_body(stream: BufferedIOBase, headers: Message, limit: int) -> tuple[byt
 
 
 def _chunks(stream: BufferedIOBase) -> Iterator[bytes]:
+    # Each chunk is a line with its size in hexadecimal, its bytes and an empty line; size 0 ends the body.
     while length := int(stream.readline(100).partition(b";")[0], 16):
         yield from _pieces(stream, length)
         stream.readline(100)

@@ -1,6 +1,6 @@
-"""The process inside a sandbox: AWS's runtime interface client, its Runtime API, its scratch folder and its output.
+"""The process inside a sandbox: AWS's runtime interface client, with its Runtime API, scratch folder and output.
 
-Runs in the server. Knows nothing of invocations, only of what the runtime says next.
+Runs in the server. Independent of invocations: it only returns what the runtime reports next.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ import psutil
 
 from localaws.server import processes
 from localaws.services.awslambda.code import function_environment, unpack
-from localaws.services.awslambda.runtime_api import Outcome, RuntimeApi
+from localaws.services.awslambda.runtime_api import RuntimeApi, RuntimeReport
 
 _POLL_SECONDS = 0.05
 _MEGABYTE = 1 << 20
 # RLIMIT_DATA counts memory that is only reserved, such as the stacks of threads; Lambda counts what is used.
 _OVERHEAD_MB = 128
-_PRINTED_BYTES = 4 * _MEGABYTE
+# Of the output of one invocation, so that a function which prints without end does not fill the server's memory.
+_MAX_PRINTED_BYTES = 4 * _MEGABYTE
 
 
 class RuntimeProcess:
-    """Started by its constructor."""
+    """A process that is started by the constructor and ended by `end`.
+
+    `config` is ministack's configuration of the function, `code_zip` its deployment package, `log_stream` the name that
+    the function sees as its log stream.
+    """
 
     def __init__(self, config: dict[str, Any], code_zip: bytes, log_stream: str) -> None:
         code = unpack(code_zip)
@@ -39,7 +44,7 @@ class RuntimeProcess:
         self.api = RuntimeApi()
         with self._log.open("ab") as log:
             self._process = processes.spawn(
-                # -S leaves out the server's own packages; the runtime's are on PYTHONPATH.
+                # -S leaves out the server's own packages; those of the runtime are on PYTHONPATH.
                 [sys.executable, "-S", "-m", "awslambdaric", config["Handler"]],
                 env=function_environment(config, code, self._folder, self.api.address, log_stream),
                 cwd=code,
@@ -49,40 +54,43 @@ class RuntimeProcess:
 
     @property
     def _log(self) -> Path:
+        # Beside the folder rather than in it: the folder is the function's /tmp, where it may delete everything.
         return self._folder.with_suffix(".log")
 
     @property
     def returncode(self) -> int | None:
+        """The exit status of the process, negative for a signal, or None while it runs."""
         return self._process.poll()
 
-    def wait(self, seconds: float, *kinds: str) -> Outcome:
-        """The next outcome of one of these kinds, or "exit" or "timeout"."""
+    def wait(self, seconds: float, *kinds: str) -> RuntimeReport:
+        """Return the next report of one of these kinds, or "exit" if the process ends, or "timeout" after `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
-            # Looked at before the queue, so that a last word is heard before the end is believed.
-            ended = self.returncode is not None
+            # Before the queue is read: a process may report and end at once, and its report comes first.
+            has_ended = self.returncode is not None
             left = deadline - time.monotonic()
             try:
-                outcome = self.api.outcomes.get(timeout=max(0.001, min(_POLL_SECONDS, left)))
+                report = self.api.reports.get(timeout=max(0.001, min(_POLL_SECONDS, left)))
             except Empty:
-                if ended:
-                    return Outcome("exit")
+                if has_ended:
+                    return RuntimeReport("exit")
                 if left <= 0:
-                    return Outcome("timeout")
+                    return RuntimeReport("timeout")
                 continue
-            if outcome.kind in kinds:
-                return outcome
+            if report.kind in kinds:
+                return report
 
     def printed(self) -> str:
-        """What the function has written to stdout and stderr since the last call; of very much, the end."""
+        """Return what was written to stdout and stderr since the last call, or its last 4 MB."""
         with self._log.open("rb") as log:
             size = log.seek(0, 2)
-            log.seek(max(self._read, size - _PRINTED_BYTES))
+            log.seek(max(self._read, size - _MAX_PRINTED_BYTES))
             self._read = size
             return log.read().decode(errors="replace")
 
     def peak_mb(self) -> int:
-        """The most memory that the process has used so far, in megabytes."""
+        """Return the most memory that the process has used so far, in megabytes."""
+        # The current size, for systems without /proc; then the peak as Linux keeps it.
         with suppress(psutil.Error, OSError):
             self._peak_mb = max(self._peak_mb, psutil.Process(self._process.pid).memory_info().rss // _MEGABYTE)
         with suppress(OSError, TypeError):
@@ -92,6 +100,7 @@ class RuntimeProcess:
         return self._peak_mb
 
     def end(self) -> None:
+        """Kill the process, stop its Runtime API and delete its files."""
         processes.stop(self._process, 0)
         self.api.close()
         shutil.rmtree(self._folder, ignore_errors=True)
