@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ministack.core.responses import AccountScopedDict
 
 from localaws.persistence.marks import watch_stores
-from localaws.persistence.rows import RowKey, Rows
+from localaws.persistence.rows import Rows
 from localaws.persistence.saver import Saver
 from localaws.persistence.snapshot import LIVE_STORES
 
@@ -117,12 +117,3 @@ def test_a_disk_that_cannot_be_written_fails_the_request(tmp_path: Path) -> None
 
     with pytest.raises(sqlite3.Error):
         asyncio.run(change())
-
-
-def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
-    rows = Rows(tmp_path / "state.db")
-    key = RowKey("s", "t", "()")
-    rows.write([(key, "1")], [])
-    with pytest.raises(sqlite3.Error):
-        rows.write([(key, "2"), (RowKey("s", "t", "('x',)"), object())], [])  # type: ignore[list-item]
-    assert list(rows.read()) == [(key, "1")]

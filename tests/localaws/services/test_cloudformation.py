@@ -80,13 +80,13 @@ def test_a_stack_works_and_its_deletion_is_real(localaws: Any, eventually: Event
     cloudformation.create_stack(**create)
     assert eventually(lambda: settled(cloudformation, "stack")) == "CREATE_COMPLETE"
     machine = cloudformation.describe_stacks(StackName="stack")["Stacks"][0]["Outputs"][0]["OutputValue"]
-    for key in ("in/picture.png", "elsewhere/picture.png"):
+    for key in ("in/image.png", "elsewhere/image.png"):
         s3.put_object(Bucket="stack-bucket", Key=key, Body=b"x")
     states = localaws.client("stepfunctions")
     [execution] = eventually(lambda: executions(states, machine))
     described = states.describe_execution(executionArn=execution["executionArn"])
-    assert (described["status"], json.loads(described["output"])) == ("SUCCEEDED", {"key": "in/picture.png"})
-    for key in ("in/picture.png", "elsewhere/picture.png"):
+    assert (described["status"], json.loads(described["output"])) == ("SUCCEEDED", {"key": "in/image.png"})
+    for key in ("in/image.png", "elsewhere/image.png"):
         s3.delete_object(Bucket="stack-bucket", Key=key)
     cloudformation.delete_stack(StackName="stack")
     localaws.client("cloudformation").get_waiter("stack_delete_complete").wait(
@@ -136,7 +136,7 @@ def test_a_deleted_table_leaves_no_tags_behind(localaws: Any) -> None:
     assert tagging.get_resources(TagFilters=filters)["ResourceTagMappingList"] == []
 
 
-def test_numbers_in_a_map_of_texts_become_texts(localaws: Any) -> None:
+def test_numbers_and_booleans_in_a_map_of_strings_become_strings(localaws: Any) -> None:
     """A function's environment and a machine's substitutions, when the stack is made and when it is updated."""
     cloudformation = localaws.client("cloudformation")
     made = json.loads(template(DEFINITION | {"Comment": "${Seconds} ${Sure} ${FunctionArn}"}))

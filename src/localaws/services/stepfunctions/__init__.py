@@ -1,7 +1,6 @@
-"""Step Functions on this machine: ministack's interpreter, refusing what it would read over, and with AWS's delays.
+"""Step Functions on this machine: ministack's interpreter with AWS's delays, which refuses what it cannot run.
 
-Checks definitions wherever one comes in: CreateStateMachine, UpdateStateMachine, ValidateStateMachineDefinition and
-CloudFormation.
+Definitions are checked in CreateStateMachine, UpdateStateMachine, ValidateStateMachineDefinition and CloudFormation.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Problem = Callable[[object], str | None]
 
 
 def install(resources: Callable[[], Collection[str]]) -> None:
-    """Put the checks and the delays into the engine; `resources` names what else its Tasks may call."""
+    """Put the checks and the delays into ministack; `resources` returns the further Resources that a Task may have."""
     problem_of = _checker(engine._validate_definition_jsonata, resources)
     engine._validate_definition_jsonata = problem_of
     engine._validate_state_machine_definition = _validator(problem_of)
@@ -39,9 +38,11 @@ def install(resources: Callable[[], Collection[str]]) -> None:
     lambda_svc._execute_function_with_config_scope = invocations.execute
     engine._execute_task = callbacks.execute_task
     engine._invoke_with_callback = callbacks.wait_for_answer
-    engine._send_task_success, engine._send_task_failure = callbacks.send_success, callbacks.send_failure
+    engine._send_task_success = callbacks.send_success
+    engine._send_task_failure = callbacks.send_failure
     for name in ("_apply_parameters", "_apply_jsonata_arguments"):
         setattr(engine, name, callbacks.with_new_token(getattr(engine, name)))
+    # The module's own view of `time`, with another `sleep`: the time module itself is shared by the whole server.
     engine.time = SimpleNamespace(**{**vars(engine.time), "sleep": sleep})
 
 

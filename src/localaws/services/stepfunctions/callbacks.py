@@ -1,7 +1,7 @@
-"""Tasks that wait for an answer (`.waitForTaskToken`): a token for each attempt, and one answer to each, as on AWS.
+"""Tasks that wait for an answer (`.waitForTaskToken`): as on AWS, each attempt has a token that is answered once.
 
-Stands in for ministack's own waiting, which loses a second answer or the function's error. Runs on the execution's
-thread; answers come in on the server's.
+Replaces ministack's own waiting, which loses a second answer or the function's error. Runs on the execution's thread;
+answers arrive on the server's threads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ministack.services import stepfunctions as engine
 
 Applied = Callable[..., Any]
 
-_LONGEST_SECONDS = 99_999_999
+_MAX_SECONDS = 99_999_999
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _run_task = engine._execute_task
 _answering = threading.Lock()
@@ -41,7 +41,7 @@ def execute_task(
 
 
 def with_new_token(apply: Applied) -> Applied:
-    """What works out a Task's arguments, with a new token each time where the Task waits for one."""
+    """Return `apply`, which evaluates a Task's arguments, so that a Task that waits gets a new token each time."""
 
     def applied(state: Mapping[str, Any], data: object, context: dict[str, Any] | None = None) -> object:
         if context and "Task" in context:
@@ -52,16 +52,19 @@ def with_new_token(apply: Applied) -> Applied:
 
 
 def wait_for_answer(resource: str, arguments: object, token: str, state: Mapping[str, Any]) -> object:
-    """Start what will send an answer, and wait for it. Raises the engine's error, also of what was started."""
-    seconds = state.get("TimeoutSeconds", _LONGEST_SECONDS)
+    """Call the resource with a token, wait for the answer and return it.
+
+    Raises ministack's execution error if the call or the task fails, or if no answer comes within TimeoutSeconds.
+    """
+    seconds = state.get("TimeoutSeconds", _MAX_SECONDS)
     deadline = time.monotonic() + seconds
     answered = threading.Event()
     task: dict[str, Any] = {"event": answered, "result": None, "error": None, "execution": _execution.get()}
     failure = engine._ExecutionError("States.Timeout", f"No answer came within {seconds} seconds")
     engine._task_tokens[token] = task
     try:
-        asked = engine._invoke_resource_with_timeout(resource.removesuffix(".waitForTaskToken"), arguments, seconds)
-        details = {"resource": resource, "output": json.dumps(asked)}
+        result = engine._invoke_resource_with_timeout(resource.removesuffix(".waitForTaskToken"), arguments, seconds)
+        details = {"resource": resource, "output": json.dumps(result)}
         engine._add_event(task["execution"], "TaskSubmitted", {"taskSubmittedEventDetails": details})
         answered.wait(max(0, deadline - time.monotonic()))
     except engine._ExecutionError as error:
@@ -69,7 +72,7 @@ def wait_for_answer(resource: str, arguments: object, token: str, state: Mapping
     finally:
         with _answering:
             engine._task_tokens.pop(token, None)
-    # An answer that was accepted counts, even if what asked for it failed afterwards.
+    # An accepted answer counts, even if the call that requested it failed afterwards.
     if not answered.is_set():
         raise failure
     if task["error"] is not None:
@@ -78,7 +81,7 @@ def wait_for_answer(resource: str, arguments: object, token: str, state: Mapping
 
 
 def send_success(request: Mapping[str, Any]) -> object:
-    """SendTaskSuccess."""
+    """Answer SendTaskSuccess."""
     output = request.get("output", "")
     try:
         json.loads(output)
@@ -88,7 +91,7 @@ def send_success(request: Mapping[str, Any]) -> object:
 
 
 def send_failure(request: Mapping[str, Any]) -> object:
-    """SendTaskFailure."""
+    """Answer SendTaskFailure."""
     return _answer(
         request.get("taskToken", ""), "error", {"Error": request.get("error", ""), "Cause": request.get("cause", "")}
     )

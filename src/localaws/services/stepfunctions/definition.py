@@ -1,7 +1,7 @@
 """Refuses a state machine that this engine would run otherwise than AWS does. Pure.
 
-Stricter than the engine, which reads over what it does not know, and than the language: what AWS would honour and
-the engine would not is refused too, by name. JSONata expressions are the engine's own to check.
+Stricter than ministack, which ignores fields that it does not know, and than the language: a field that AWS honours
+and ministack ignores is refused by name. ministack itself checks JSONata expressions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from localaws.errors import DefinitionError
 from localaws.services.stepfunctions import fields
 from localaws.services.stepfunctions.paths import path_problem, payload_problem, reference_problem
 
-_DEEPEST = 32
+# Far below Python's recursion limit; each level takes several calls.
+_MAX_DEPTH = 32
 _TERMINAL = ("Choice", "Succeed", "Fail")
 _READ_PATHS = ("InputPath", "OutputPath", "ItemsPath", "SecondsPath", "TimestampPath")
 _TEMPLATES = ("Parameters", "ItemSelector", "ResultSelector")
@@ -26,7 +27,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in the definition something is, and what holds there."""
+    """A place in the definition, with its query language and its depth in nested states."""
 
     path: str
     language: str
@@ -47,7 +48,7 @@ class _Place:
 def check(text: object, is_supported: Callable[[str], bool]) -> None:
     """Raise DefinitionError, naming state and field, unless the definition can be run as it is written.
 
-    `is_supported` tells whether a Task's Resource is an integration that the engine has.
+    `is_supported` returns whether this engine has the integration that a Task's Resource names.
     """
     try:
         definition = json.loads(text) if isinstance(text, str) else None
@@ -57,7 +58,7 @@ def check(text: object, is_supported: Callable[[str], bool]) -> None:
 
 
 def check_machine(definition: object, is_supported: Callable[[str], bool]) -> None:
-    """The same for a definition that is parsed already."""
+    """Check a parsed definition; raises DefinitionError as `check` does."""
     place = _Place("", "JSONPath", is_supported)
     machine = _object(definition, place)
     _known(machine, fields.MACHINE_FIELDS, place)
@@ -67,8 +68,8 @@ def check_machine(definition: object, is_supported: Callable[[str], bool]) -> No
 
 
 def _states(machine: Object, place: _Place) -> None:
-    if place.depth > _DEEPEST:
-        place.refuse(f"States are nested more than {_DEEPEST} deep")
+    if place.depth > _MAX_DEPTH:
+        place.refuse(f"States are nested more than {_MAX_DEPTH} deep")
     states = _object(machine.get("States"), place.at("States"))
     _target(machine, "StartAt", states, place)
     for name, value in states.items():
@@ -115,8 +116,8 @@ def _paths(state: Object, place: _Place) -> None:
 
 
 def _template(value: object, place: _Place, has_context: bool, depth: int = 0) -> None:
-    if depth > _DEEPEST:
-        place.refuse(f"A template is nested more than {_DEEPEST} deep")
+    if depth > _MAX_DEPTH:
+        place.refuse(f"A template is nested more than {_MAX_DEPTH} deep")
     if isinstance(value, list):
         for index, inner in enumerate(value):
             _template(inner, place.at(index), has_context, depth + 1)
@@ -146,9 +147,9 @@ def _errors(state: Object, states: Object, place: _Place) -> None:
 
 
 def _delays(rule: Object, place: _Place) -> None:
-    for name, least in (("IntervalSeconds", 1), ("MaxAttempts", 0), ("BackoffRate", 1), ("MaxDelaySeconds", 1)):
+    for name, minimum in (("IntervalSeconds", 1), ("MaxAttempts", 0), ("BackoffRate", 1), ("MaxDelaySeconds", 1)):
         if name in rule:
-            _number(rule[name], place.at(name), least)
+            _number(rule[name], place.at(name), minimum)
     if rule.get("JitterStrategy", "NONE") not in ("NONE", "FULL"):
         place.at("JitterStrategy").refuse("JitterStrategy is NONE or FULL")
 
@@ -185,8 +186,8 @@ def _choice(state: Object, states: Object, place: _Place) -> None:
 
 
 def _comparison(rule: Object, place: _Place, besides: Collection[str] = (), depth: int = 0) -> None:
-    if depth > _DEEPEST:
-        place.refuse(f"Rules are nested more than {_DEEPEST} deep")
+    if depth > _MAX_DEPTH:
+        place.refuse(f"Rules are nested more than {_MAX_DEPTH} deep")
     tests = set(rule) - set(besides)
     combined = tests & {"And", "Or", "Not"}
     if combined:
@@ -264,9 +265,9 @@ def _list(value: object, place: _Place) -> list[Any]:
     return value
 
 
-def _number(value: object, place: _Place, least: float = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 99_999_999:
-        place.refuse(f"A number from {least} to 99999999 is needed")
+def _number(value: object, place: _Place, minimum: float = 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= 99_999_999:
+        place.refuse(f"A number from {minimum} to 99999999 is needed")
 
 
 def _language(holder: Object, place: _Place) -> str:
@@ -285,4 +286,4 @@ def _known(holder: Object, allowed: Collection[str], place: _Place) -> None:
 def _target(holder: Object, field: str, states: Object, place: _Place) -> None:
     name = holder.get(field)
     if not isinstance(name, str) or name not in states:
-        place.at(field).refuse(f"MISSING_TRANSITION_TARGET: there is no state {name!r}")
+        place.at(field).refuse(f"MISSING_TRANSITION_TARGET: the state {name!r} does not exist")

@@ -1,4 +1,4 @@
-"""Starting an execution twice under one name, which AWS answers as if it were once while the first still runs."""
+"""Idempotent StartExecution: a second start with the same name and input returns the execution that still runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _start = engine._start_execution
 
 
 def start(request: Mapping[str, Any]) -> object:
-    """StartExecution. Source: its API reference, on idempotence."""
+    """Answer StartExecution. Source: its API reference, on idempotency."""
     machine = engine._resolve_state_machine_arn(request.get("stateMachineArn", ""))
     if machine and "name" in request:
         arn = f"{machine.replace(':stateMachine:', ':execution:', 1)}:{request['name']}"

@@ -1,6 +1,6 @@
-"""What a state may hold: the fields that ministack honours, by query language and type. Pure data.
+"""The fields of a state that ministack honours, by query language and type. Pure data.
 
-A field of Amazon States Language that is missing here is one that the engine would read over without a word.
+ministack silently ignores the fields of Amazon States Language that are missing here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STATE_FIELDS: Final[dict[str, dict[str, set[str]]]] = {
     },
 }
 
-# Of a Map in distributed mode only.
+# Allowed in a Map in distributed mode only.
 DISTRIBUTED_FIELDS: Final = {"ItemReader", "Label", "ToleratedFailureCount", "ToleratedFailurePercentage"}
 
 MACHINE_FIELDS: Final = {"Comment", "StartAt", "States", "QueryLanguage", "Version", "TimeoutSeconds"}

@@ -1,6 +1,6 @@
-"""The history of an execution that has ended, kept small: its events, compressed, and read again when asked for.
+"""The history of an execution that has ended: its events, compressed, and unpacked at each access.
 
-A history holds every state's input and output several times over, and most are never looked at.
+A history holds every state's input and output several times, and most histories are never read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LEVEL = 1
 
 
 class History(Sequence[Event]):
-    """The events of an execution in the place of the engine's list of them."""
+    """The compressed events of an execution; takes the place of ministack's list of them."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._pack(events)
@@ -42,7 +42,7 @@ class History(Sequence[Event]):
         return iter(self._events())
 
     def append(self, event: Event) -> None:
-        """Take one that comes late, as from whoever stopped the execution."""
+        """Add an event that comes after the end, as that of a StopExecution."""
         self._pack([*self, event])
 
     def _events(self) -> list[Event]:
@@ -51,7 +51,7 @@ class History(Sequence[Event]):
 
 
 def packing(run: Callable[[str], None]) -> Callable[[str], None]:
-    """`run` of an execution, and its history packed afterwards."""
+    """Return `run`, which runs an execution by its ARN, so that it packs the history afterwards."""
 
     def run_and_pack(execution_arn: str) -> None:
         run(execution_arn)

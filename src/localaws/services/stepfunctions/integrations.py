@@ -1,4 +1,4 @@
-"""Which Resources of a Task this engine really calls. Asks the engine's own tables, which extensions add to."""
+"""The Resources of a Task that this engine really calls, by ministack's own tables, which extensions add to."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _CALLBACK = re.compile(r"lambda:invoke|sqs:sendMessage|sns:publish|events:putEve
 _OWN = re.compile(r"arn:aws:(lambda:[a-z0-9-]+:\d{12}:function:[\w$:-]+|states:[a-z0-9-]+:\d{12}:activity:.+)")
 _SDK = re.compile(r"aws-sdk:([a-z0-9]+):([a-z]\w*)")
 _NESTED = re.compile(r"states:startExecution(\.sync(:2)?)?")
-# By operation, where the engine has a table of them; the services answer for the others.
+# REST services have no table of operations in ministack; of these it calls Lambda, and these operations only.
 _LAMBDA_READS = {"getAlias", "getFunction", "getFunctionConfiguration"}
 _LAMBDA_WRITES = {"createFunction", "updateFunctionConfiguration", "updateFunctionCode", "createAlias", "updateAlias"}
 
 
 def is_supported(resource: str) -> bool:
-    """Whether the engine has the integration, with the pattern (`.sync`, `.waitForTaskToken`) that it is asked for."""
+    """Return whether the engine has the integration with this pattern (`.sync`, `.waitForTaskToken`)."""
     if _OWN.fullmatch(resource):
         return True
     if not resource.startswith(_OPTIMIZED):

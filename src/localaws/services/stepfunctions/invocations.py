@@ -1,6 +1,6 @@
-"""What a Task that calls Lambda gets beside the payload: as on AWS the call's request id, which the function's log has.
+"""The metadata in the result of a Task that calls Lambda: as on AWS, the request id that the function's log has.
 
-Runs on the execution's thread, or on the one on which the engine times a Task.
+Runs on the execution's thread, or on the thread with which ministack limits a Task's time.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _last_request: ContextVar[str | None] = ContextVar("last_request", default=None)
 
 
 def execute(function: Mapping[str, Any], event: object) -> dict[str, Any]:
-    """Run a function, and remember by which request."""
+    """Run a function and remember the id of the request."""
     result: dict[str, Any] = _execute(function, event)
     _last_request.set(result.get("request_id"))
     return result
 
 
 def invoke(resource: str, arguments: object) -> object:
-    """Do what a Task asks for. Source: Step Functions' developer guide, "Invoke an AWS Lambda function"."""
+    """Run a Task. Source: Step Functions Developer Guide, "Invoke an AWS Lambda function with Step Functions"."""
     _last_request.set(None)
     result = _invoke(resource, arguments)
     request = _last_request.get()

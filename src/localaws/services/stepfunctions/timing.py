@@ -1,4 +1,4 @@
-"""When a state is tried again and when an execution has run out of time; ministack leaves out half of either."""
+"""The delays of retries and the timeout of an execution, of which ministack implements only a part."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import Any
 from ministack.core.responses import now_iso
 from ministack.services import stepfunctions as engine
 
-# The engine sleeps at most this long itself, and so long before it begins an execution.
-_ENGINE_SECONDS, _ENGINE_HEAD_START = 60, 0.15
+# ministack sleeps at most this many seconds before a retry.
+_ENGINE_SECONDS = 60
+# ministack sleeps this many seconds before it begins an execution.
+_ENGINE_HEAD_START = 0.15
 _find = engine._find_matching_retrier
 _run = engine._run_execution
 _fail = engine._fail_execution
@@ -24,7 +26,9 @@ Retrier = Mapping[str, Any]
 
 
 def delay_seconds(retrier: Retrier, retries: int, share: float) -> float:
-    """Seconds before the next attempt after `retries` of them; `share` in [0, 1] is the draw of JitterStrategy FULL.
+    """Return the seconds before the next attempt after `retries` of them.
+
+    `share` in [0, 1] is the random share of the delay that JitterStrategy FULL takes.
 
     Source: Amazon States Language, "Retrying after error".
     """
@@ -34,30 +38,32 @@ def delay_seconds(retrier: Retrier, retries: int, share: float) -> float:
 
 
 def sleep(seconds: float) -> None:
-    """Sleep as the engine asks, but for the wait with which it begins every execution."""
+    """Sleep, except for the wait with which ministack begins every execution."""
     if seconds != _ENGINE_HEAD_START:
         time.sleep(seconds)
 
 
 def find_retrier(retriers: Sequence[Retrier], error: str, counts: Mapping[int, int]) -> tuple[Retrier | None, int]:
-    """The engine's choice of a retrier, with the delay already worked out in its IntervalSeconds."""
+    """Return ministack's choice of a retrier and its index, with the final delay as its IntervalSeconds."""
     retrier, index = _find(retriers, error, counts)
     if retrier is None:
         return None, index
     delay = delay_seconds(retrier, counts.get(index, 0), _uniform(0, 1))
+    # ministack sleeps the rest itself.
     if delay > _ENGINE_SECONDS:
         time.sleep(delay - _ENGINE_SECONDS)
     return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1}, index
 
 
 def run_in_time(execution_arn: str) -> None:
-    """Run an execution; the machine's TimeoutSeconds ends it as TIMED_OUT."""
+    """Run an execution by its ARN; the machine's TimeoutSeconds ends it as TIMED_OUT."""
     execution = engine._executions.get(execution_arn)
     machine = engine._state_machines.get(execution["stateMachineArn"]) if execution else None
     seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
     if seconds is None:
         _run(execution_arn)
         return
+    # In a copy of the context, by which ministack's stores know the account and the region.
     timer = threading.Timer(seconds, contextvars.copy_context().run, (_time_out, execution))
     timer.daemon = True
     timer.start()

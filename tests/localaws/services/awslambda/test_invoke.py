@@ -189,3 +189,10 @@ def test_an_asynchronous_event_is_tried_again(
         return sum(event["message"].startswith("START") for event in events)
 
     eventually(lambda: starts() >= 2)
+
+
+@pytest.mark.parametrize("payload", [b"{", b"\xff", b"nul"])
+def test_an_event_that_is_not_json_is_refused(localaws: Any, echo: str, payload: bytes) -> None:
+    client = localaws.client("lambda")
+    with pytest.raises(client.exceptions.InvalidRequestContentException):
+        client.invoke(FunctionName=echo, Payload=payload)
