@@ -147,9 +147,3 @@ def test_a_server_that_is_asked_to_stop_leaves_nothing_running(
     assert ended(pid)
     assert all(ended(child.pid) for child in children)
     assert not (tmp_path / "state" / "server.json").exists()
-
-
-def test_the_end_of_stdin_ends_the_server(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
-    with start_localaws(tmp_path / "state") as server:
-        server.process.stdin.close()
-        assert server.wait() == 0

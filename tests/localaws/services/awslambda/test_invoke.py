@@ -41,24 +41,6 @@ def test_an_exception_has_its_own_class_name_and_the_sandbox_lives_on(make_funct
     assert invoke(name) == (3, None)
 
 
-def test_a_handler_over_its_timeout_is_ended_and_the_next_event_gets_a_new_sandbox(
-    make_function: Make, invoke: Invoke
-) -> None:
-    name = make_function("import time\ndef handler(event, context):\n  time.sleep(event)\n  return 'woke'", Timeout=3)
-    body, kind = invoke(name, 600)
-    assert kind == "Unhandled"
-    assert body["errorType"] == "Sandbox.Timedout"
-    assert "Task timed out after 3.00 seconds" in body["errorMessage"]
-    assert invoke(name, 0) == ("woke", None)
-
-
-def test_memory_over_the_limit_is_refused_to_the_function(make_function: Make, invoke: Invoke) -> None:
-    name = make_function("def handler(event, context):\n  return len(bytearray(event << 20))", MemorySize=128)
-    body, _ = invoke(name, 600)
-    assert body["errorType"] in ("MemoryError", "Runtime.ExitError")
-    assert invoke(name, 10) == (10 << 20, None)
-
-
 @pytest.mark.parametrize(
     ("how", "told"),
     [

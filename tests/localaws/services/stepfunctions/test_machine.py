@@ -60,17 +60,6 @@ def test_bytes_that_a_function_answers_are_read_as_json(
     assert json.loads(run(arn)["output"]) == {"inferences": "[0.9, 0.1]"}
 
 
-@pytest.mark.parametrize("timed", [{}, {"TimeoutSeconds": 99}])
-def test_a_call_of_a_function_is_told_by_the_request_id_that_the_function_has(
-    create: Create, run: Run, make_function: Callable[..., str], timed: dict[str, int]
-) -> None:
-    function = make_function("def handler(event, context):\n  return context.aws_request_id")
-    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True, **timed}
-    task["Parameters"] = {"FunctionName": function}
-    answer = json.loads(run(create(function, {"StartAt": "T", "States": {"T": task}}))["output"])
-    assert answer["SdkResponseMetadata"] == {"RequestId": answer["Payload"]}
-
-
 KILLED = """
 import os
 def handler(event, context):
@@ -140,23 +129,6 @@ def test_a_condition_that_fails_in_dynamodb_is_caught_by_aws_s_name_for_it(
     assert json.loads(run(arn, "one")["output"]) == "again"
 
 
-def test_a_name_starts_one_execution(create: Create, localaws: Any) -> None:
-    wait = {"Type": "Wait", "SecondsPath": "$", "End": True}
-    arn = create("once", {"StartAt": "W", "States": {"W": wait}})
-    client = localaws.client("stepfunctions")
-
-    def start(seconds: str) -> str:
-        return str(client.start_execution(stateMachineArn=arn, name="n", input=seconds)["executionArn"])
-
-    first = start("600")
-    assert start("600") == first
-    with pytest.raises(client.exceptions.ExecutionAlreadyExists):
-        start("601")
-    client.stop_execution(executionArn=first)
-    with pytest.raises(client.exceptions.ExecutionAlreadyExists):
-        start("600")
-
-
 def test_create_update_and_validate_refuse_with_the_state_and_the_field(create: Create, localaws: Any) -> None:
     client = localaws.client("stepfunctions")
     good = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
@@ -176,9 +148,3 @@ def test_an_execution_ends_at_the_machine_s_timeout(create: Create, run: Run) ->
     wait = {"Type": "Wait", "Seconds": 600, "End": True}
     arn = create("slow", {"TimeoutSeconds": 1, "StartAt": "W", "States": {"W": wait}})
     assert run(arn)["status"] == "TIMED_OUT"
-
-
-def test_an_integration_that_would_do_nothing_is_refused(create: Create) -> None:
-    for resource in ("arn:aws:states:::glue:startJobRun.sync", "arn:aws:states:::aws-sdk:s3:getObject"):
-        with pytest.raises(ClientError, match="not supported"):
-            create("x", {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": resource, "End": True}}})
