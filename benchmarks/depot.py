@@ -16,16 +16,16 @@ from typing import Any
 import psutil
 from rich.console import Console
 
+from scones.clients import ClientFactory
 from scones.contract.layout import ARRIVALS, DECISIONS
 from scones.dispatch_rule import Order
 from scones.errors import ReviewError
 from scones.laptop import laptop
 from scones.progress import Progress, Reporter
 from scones.settings import Settings
-from scones.steps.account.inventory import Client
 from scones.steps.dataset.source import find_source
 from scones.steps.deploy import deploy
-from scones.steps.orders import Placed, add_orders
+from scones.steps.orders import NewOrder, add_orders
 from scones.steps.release import release, release_input
 from scones.steps.review import answer_review, list_reviews
 from scones.steps.stage import stage
@@ -40,7 +40,7 @@ _POLL_SECONDS = 0.02
 class Depot:
     """A deployed project whose endpoint serves."""
 
-    client: Client
+    client: ClientFactory
     outputs: dict[str, str]
     settings: Settings
 
@@ -53,7 +53,7 @@ class Depot:
         """As many near as far ones."""
         now = datetime.now(UTC)
         promised = (now + timedelta(minutes=15 + k % 60) for k in range(n))
-        orders = [Placed(Order(f"{name}-{k}", 1.0 + k % 2 * 7, by)) for k, by in enumerate(promised)]
+        orders = [NewOrder(Order(f"{name}-{k}", 1.0 + k % 2 * 7, by)) for k, by in enumerate(promised)]
         table, dynamodb = self.outputs["OrdersTable"], self.client("dynamodb")
         with ThreadPoolExecutor(4) as threads:
             for part in range(4):
@@ -119,8 +119,7 @@ def open_depot(images: Path, folder: Path) -> Iterator[Depot]:
         outputs = deploy(settings, cloudformation=client("cloudformation"), s3=client("s3"), progress=Progress())
         staged = stage(find_source(str(images), {}, folder, Progress()), s3=client("s3"), bucket=outputs["Bucket"])
         request = release_input(settings, staged.manifest)
-        states = client("stepfunctions")
-        release(outputs["ReleaseMachine"], request, stepfunctions=states, logs=client("logs"), progress=Progress())
+        release(outputs["ReleaseMachine"], request, client=client, progress=Progress())
         yield Depot(client, outputs, settings)
 
 

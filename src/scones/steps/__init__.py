@@ -1,1 +1,1 @@
-"""What the operator runs: each module is one step of the product, and speaks to AWS through boto3 clients."""
+"""The operator's commands: each module is one command's work, and calls AWS through boto3 clients."""

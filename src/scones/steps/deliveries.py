@@ -1,8 +1,8 @@
-"""Deliveries: how the executions of the delivery machine ended, and those that failed started once more.
+"""Deliveries: list the executions of the delivery state machine, and redrive those that failed.
 
-Runs where the operator sits. Step Functions' own redrive would go on at the state that failed, which here is the one
-that ends a recorded failure; so a failed delivery is replayed whole, with its own input, as `<name>-r<number>`. What
-its arrival got already it keeps: Claim hands over the row of a failed execution, and Dispatch gives the first answer.
+Step Functions' own redrive continues at the state that failed, which here is the Fail state after Record. A failed
+delivery is therefore replayed from its start, with the same input, as `<name>-r<number>`. Its arrival keeps what it
+has: Claim lets a replay take over the row of a failed execution, and Dispatch returns the order assigned before.
 """
 
 from __future__ import annotations
@@ -10,166 +10,203 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import ClientError
 
 from scones.items import conditional_write, to_item
 from scones.progress import Progress
+from scones.steps.run.executions import list_executions
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageTypeDef
+    from types_boto3_stepfunctions import SFNClient
+    from types_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
-MOST = 1000
-# A name has 80 characters at most; this leaves room for `-r` and five digits. EventBridge's have 73.
-_MOST_FIRST = 73
-_REPLAY = re.compile(r"(?P<first>.+)-r(?P<number>[1-9][0-9]{0,3})")
+MAX_LISTED = 1000
+# An execution's name has at most 80 characters; 73 leave room for `-r` and five digits. EventBridge's names have 73.
+_MAX_BASE_CHARS = 73
+_REPLAY = re.compile(r"(?P<base>.+)-r(?P<number>[1-9][0-9]{0,3})")
+# How long a message that was received is hidden from other receivers: longer than it takes to receive all of them.
 _HIDDEN_SECONDS = 30
 
 
 class Delivery(TypedDict):
-    """One execution, or an event in the dead letter queue (`status` UNDELIVERED); `started_at` in UTC."""
+    """One execution, or an event in the dead letter queue (`status` UNDELIVERED).
+
+    `started_at` is ISO 8601 in UTC, empty for an event; `s3_key` is the image's key, None if the input names none.
+    """
 
     name: str
     status: str
     started_at: str
-    picture: str | None
+    s3_key: str | None
     error: str | None
     cause: str | None
 
 
-def list_deliveries(machine: str, *, stepfunctions: Any) -> list[Delivery]:
-    """Return the newest executions, up to `MOST`, without their inputs' and errors' details."""
-    return [_delivery(one) for one in islice(_executions(machine, stepfunctions=stepfunctions), MOST)]
+@dataclass(frozen=True)
+class DeliveryContext:
+    """The delivery state machine's ARN, its dead letter queue's URL, the table of arrivals, and their clients."""
+
+    machine: str
+    queue: str
+    table: str
+    stepfunctions: SFNClient
+    sqs: SQSClient
+    dynamodb: DynamoDBClient
 
 
-def failed_deliveries(machine: str, queue: str, *, stepfunctions: Any, sqs: Any) -> list[Delivery]:
-    """Return what failed and was not started again since, oldest first, and the events that started nothing."""
-    found = [_described(one, stepfunctions=stepfunctions) for one in _failed(machine, stepfunctions=stepfunctions)]
-    letters = _dead_letters(queue, sqs=sqs)
-    for message in letters:
-        # Who has read the list may redrive at once.
-        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
-    return found + [_undelivered(message) for message in letters]
+def list_deliveries(context: DeliveryContext) -> list[Delivery]:
+    """Return the newest `MAX_LISTED` executions, newest first, without `s3_key`, `error` and `cause`."""
+    newest = islice(list_executions(context.machine, stepfunctions=context.stepfunctions), MAX_LISTED)
+    return [_from_execution(execution) for execution in newest]
 
 
-def redrive(
-    machine: str, queue: str, *, table: str, stepfunctions: Any, sqs: Any, dynamodb: Any, progress: Progress
-) -> list[Delivery]:
-    """Start again what `failed_deliveries` lists, and return it; what is started twice at once runs once."""
-    failed = _failed(machine, stepfunctions=stepfunctions)
-    started = [_replay(one, machine, table, stepfunctions, dynamodb, progress) for one in failed]
-    for message in _dead_letters(queue, sqs=sqs):
-        if _picture(message["Body"]) is None:
+def failed_deliveries(context: DeliveryContext) -> list[Delivery]:
+    """Return the failed deliveries that have not been retried, oldest first, and then the undelivered events."""
+    failed = [_describe(execution, context) for execution in _failed_executions(context)]
+    messages = _dead_letters(context)
+    for message in messages:
+        # Shown again at once, so that `redrive` finds the messages right after they were listed.
+        context.sqs.change_message_visibility(
+            QueueUrl=context.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
+    return failed + [_from_message(message) for message in messages]
+
+
+def redrive(context: DeliveryContext, *, progress: Progress) -> list[Delivery]:
+    """Start again what `failed_deliveries` lists, and return it. Two calls at the same time start each one once.
+
+    An event without an image's key stays in the queue, with a note.
+    """
+    started = [_replay(execution, context, progress) for execution in _failed_executions(context)]
+    for message in _dead_letters(context):
+        if _s3_key(message["Body"]) is None:
             progress.note(
-                f"{message['MessageId']} names no picture and stays in {queue}; look at it, and delete it there"
+                f"{message['MessageId']} names no image and stays in {context.queue}; look at it, and delete it there"
             )
             continue
-        # SQS may hand out a message twice, and its id is a name that Step Functions takes once.
-        _start(machine, message["MessageId"], message["Body"], stepfunctions=stepfunctions)
-        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        started.append(_undelivered(message))
+        # SQS may deliver a message twice. Its ID as the name makes the second start fail, which `_start` ignores.
+        _start(message["MessageId"], message["Body"], context)
+        context.sqs.delete_message(QueueUrl=context.queue, ReceiptHandle=message["ReceiptHandle"])
+        started.append(_from_message(message))
     return started
 
 
 def next_name(name: str) -> str:
-    """Return the name of the execution that replays `name`: `name-r1`, then `name-r2`, ...; no two names share one."""
+    """Return the name of the execution that replays `name`: `<name>-r1`, then `<name>-r2`, and so on.
+
+    Two names never have the same next name: a long one is cut, and its SHA-256 takes the place of what was cut off.
+    """
     match = _REPLAY.fullmatch(name)
-    first, number = (match["first"], int(match["number"])) if match else (name, 0)
-    if len(first) > _MOST_FIRST:
-        first = f"{first[: _MOST_FIRST - 9]}-{hashlib.sha256(first.encode()).hexdigest()[:8]}"
-    return f"{first}-r{number + 1}"
+    base, number = (match["base"], int(match["number"])) if match else (name, 0)
+    if len(base) > _MAX_BASE_CHARS:
+        digest = hashlib.sha256(base.encode()).hexdigest()[:8]
+        base = f"{base[: _MAX_BASE_CHARS - 9]}-{digest}"
+    return f"{base}-r{number + 1}"
 
 
-def _replay(
-    execution: dict[str, Any], machine: str, table: str, stepfunctions: Any, dynamodb: Any, progress: Progress
-) -> Delivery:
-    described = stepfunctions.describe_execution(executionArn=execution["executionArn"])
-    _release_claim(execution["name"], table=table, dynamodb=dynamodb)
-    _start(machine, next_name(execution["name"]), described["input"], stepfunctions=stepfunctions)
+def _replay(execution: ExecutionListItemTypeDef, context: DeliveryContext, progress: Progress) -> Delivery:
+    described = context.stepfunctions.describe_execution(executionArn=execution["executionArn"])
+    _release_claim(execution["name"], context)
+    _start(next_name(execution["name"]), described["input"], context)
     progress.note(f"{execution['name']} started again")
-    return _delivery(described)
+    return _from_execution(described)
 
 
-def _start(machine: str, name: str, text: str, *, stepfunctions: Any) -> None:
+def _start(name: str, text: str, context: DeliveryContext) -> None:
     try:
-        stepfunctions.start_execution(stateMachineArn=machine, name=name, input=text)
+        context.stepfunctions.start_execution(stateMachineArn=context.machine, name=name, input=text)
     except ClientError as error:
+        # Somebody else has redriven it in the meantime.
         if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
             raise
 
 
-def _release_claim(execution: str, *, table: str, dynamodb: Any) -> None:
-    """Give back the arrival of an execution that ended without a word: one that timed out or was stopped."""
-    pages = dynamodb.get_paginator("scan").paginate(
-        TableName=table,
+def _release_claim(execution: str, context: DeliveryContext) -> None:
+    """Mark the arrivals of an execution as failed, so that a replay may claim them.
+
+    Record does so itself; an execution that timed out or was stopped never reached it.
+    """
+    pages = context.dynamodb.get_paginator("scan").paginate(
+        TableName=context.table,
         FilterExpression="execution = :execution",
         ExpressionAttributeValues=to_item({":execution": execution}),
         ProjectionExpression="arrival_id",
     )
-    for item in (item for page in pages for item in page["Items"]):
-        # Where somebody else redrives too, the replay has the arrival already.
-        conditional_write(
-            dynamodb.update_item,
-            TableName=table,
-            Key={"arrival_id": item["arrival_id"]},
-            UpdateExpression="SET #state = :failed",
-            ConditionExpression="execution = :execution",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues=to_item({":failed": "FAILED", ":execution": execution}),
-        )
+    for page in pages:
+        for item in page["Items"]:
+            # The condition fails if a replay started by somebody else has claimed the arrival since the scan.
+            conditional_write(
+                context.dynamodb.update_item,
+                TableName=context.table,
+                Key={"arrival_id": item["arrival_id"]},
+                UpdateExpression="SET #state = :failed",
+                ConditionExpression="execution = :execution",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item({":failed": "FAILED", ":execution": execution}),
+            )
 
 
-def _failed(machine: str, *, stepfunctions: Any) -> list[dict[str, Any]]:
-    executions = list(_executions(machine, stepfunctions=stepfunctions))
-    names = {one["name"] for one in executions}
-    failed = [one for one in executions if one["status"] in FAILED and next_name(one["name"]) not in names]
-    return sorted(failed, key=lambda one: one["startDate"])
+def _failed_executions(context: DeliveryContext) -> list[ExecutionListItemTypeDef]:
+    """Return the failed executions whose replay does not exist, oldest first."""
+    executions = list(list_executions(context.machine, stepfunctions=context.stepfunctions))
+    names = {execution["name"] for execution in executions}
+    failed = [execution for execution in executions if execution["status"] in FAILED]
+    not_retried = [execution for execution in failed if next_name(execution["name"]) not in names]
+    return sorted(not_retried, key=lambda execution: execution["startDate"])
 
 
-def _executions(machine: str, *, stepfunctions: Any) -> Iterator[dict[str, Any]]:
-    for page in stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine):
-        yield from page["executions"]
-
-
-def _dead_letters(queue: str, *, sqs: Any) -> list[dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _dead_letters(context: DeliveryContext) -> list[MessageTypeDef]:
+    """Return all messages of the queue. Ends with the first receive that has no new message."""
+    messages: dict[str, MessageTypeDef] = {}
     while True:
-        # Without a wait SQS asks only some of its servers, and may say that there is nothing.
-        received = sqs.receive_message(
-            QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN_SECONDS, WaitTimeSeconds=1
+        # Without a wait SQS asks only a part of its servers, and may return nothing although there are messages.
+        received = context.sqs.receive_message(
+            QueueUrl=context.queue, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN_SECONDS, WaitTimeSeconds=1
         )
-        messages = {message["MessageId"]: message for message in received.get("Messages", ())}
-        fresh = {name: message for name, message in messages.items() if name not in found}
-        if not fresh:
-            return list(found.values())
-        found |= fresh
+        batch = {message["MessageId"]: message for message in received.get("Messages", ())}
+        new = {message_id: message for message_id, message in batch.items() if message_id not in messages}
+        if not new:
+            return list(messages.values())
+        messages |= new
 
 
-def _described(execution: dict[str, Any], *, stepfunctions: Any) -> Delivery:
-    return _delivery(stepfunctions.describe_execution(executionArn=execution["executionArn"]))
+def _describe(execution: ExecutionListItemTypeDef, context: DeliveryContext) -> Delivery:
+    return _from_execution(context.stepfunctions.describe_execution(executionArn=execution["executionArn"]))
 
 
-def _delivery(execution: dict[str, Any]) -> Delivery:
+def _from_execution(execution: Mapping[str, Any]) -> Delivery:
     return Delivery(
         name=execution["name"],
         status=execution["status"],
         started_at=execution["startDate"].isoformat(timespec="seconds"),
-        picture=_picture(execution.get("input", "")),
+        s3_key=_s3_key(execution.get("input", "")),
         error=execution.get("error"),
         cause=execution.get("cause"),
     )
 
 
-def _undelivered(message: dict[str, Any]) -> Delivery:
-    picture = _picture(message["Body"])
+def _from_message(message: MessageTypeDef) -> Delivery:
     return Delivery(
-        name=message["MessageId"], status="UNDELIVERED", started_at="", picture=picture, error=None, cause=None
+        name=message["MessageId"],
+        status="UNDELIVERED",
+        started_at="",
+        s3_key=_s3_key(message["Body"]),
+        error=None,
+        cause=None,
     )
 
 
-def _picture(text: str) -> str | None:
-    """The key of the picture that an execution's input names, in either of the forms that start one."""
+def _s3_key(text: str) -> str | None:
+    """Return the image's key in an execution's input: the data object of the course, or an event of EventBridge."""
     try:
         event = json.loads(text)
         return str(event["s3_key"] if "s3_key" in event else event["detail"]["object"]["key"])

@@ -1,6 +1,6 @@
-"""Evaluate: the newest release's model against any labelled folder, on this machine.
+"""Evaluate: measure a release's model on any labelled folder, on this machine.
 
-Runs the container's own program as a child process, so that the figures are those that a release's gate would see.
+Runs the container's own program as a child process, so that its numbers are those that a release's gate would see.
 """
 
 from __future__ import annotations
@@ -11,59 +11,75 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scones.contract.layout import ML_ROOT_VARIABLE, MODELS, TEST_NEGATIVES
-from scones.contract.release import Evaluation
+from scones.contract.release import Evaluation, Interval
 from scones.errors import JobError
-from scones.steps.run import gather
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_MAX_REASON_CHARS = 500
 
 
-def evaluate(
-    images: Path, others: Path | None, *, machine: str, bucket: str, stepfunctions: Any, s3: Any
-) -> Evaluation:
-    """`images` and `others` hold a folder for each class, and for each other thing.
+def evaluate(images: Path, negatives: Path | None, release: str, *, bucket: str, s3: S3Client) -> Evaluation:
+    """Return the evaluation of a release's model on a folder of images, as CLASS/*.
 
-    Raises NotReleasedError where no release has succeeded, and JobError with the program's own words where it fails.
+    `negatives` is a folder of out-of-distribution images, as KIND/*. Raises JobError with the program's reason if it
+    fails.
     """
-    released = gather.released(machine, stepfunctions=stepfunctions)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         archive = root / "processing" / "input" / "model" / "model.tar.gz"
         archive.parent.mkdir(parents=True)
-        s3.download_file(bucket, f"{MODELS}{released['name']}/output/model.tar.gz", str(archive))
-        return run(root, images, others)
+        s3.download_file(bucket, f"{MODELS}{release}/output/model.tar.gz", str(archive))
+        return run(root, images, negatives)
 
 
-def run(root: Path, images: Path, others: Path | None) -> Evaluation:
-    """Run `evaluate` on the model archive that lies below a container's root; raises JobError."""
-    given = root / "processing" / "input"
-    (given / "test").symlink_to(images.resolve())
-    if others:
-        (given / TEST_NEGATIVES).symlink_to(others.resolve())
+def run(root: Path, images: Path, negatives: Path | None) -> Evaluation:
+    """Run the container's `evaluate` on the model archive under a container's root, and return what it wrote.
+
+    `images` and `negatives` as in `evaluate`. Raises JobError with the program's reason if it fails.
+    """
+    inputs = root / "processing" / "input"
+    (inputs / "test").symlink_to(images.resolve())
+    if negatives:
+        (inputs / TEST_NEGATIVES).symlink_to(negatives.resolve())
     command = [sys.executable, "-m", "scones.model", "evaluate"]
-    done = subprocess.run(command, env=os.environ | {ML_ROOT_VARIABLE: str(root)}, capture_output=True, text=True)
+    # The root is /opt/ml in the container, and cannot be created on every machine.
+    environment = os.environ | {ML_ROOT_VARIABLE: str(root)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        reason = root / "output" / "message"
-        words = reason.read_text(encoding="utf-8") if reason.exists() else done.stderr[-500:]
-        raise JobError(f"evaluate failed: {' '.join(words.split())}")
+        # A processing job puts the reason there, as its ExitMessage; a killed process has not written it.
+        message = root / "output" / "message"
+        reason = message.read_text(encoding="utf-8") if message.exists() else done.stderr[-_MAX_REASON_CHARS:]
+        raise JobError(f"evaluate failed: {' '.join(reason.split())}")
     written = root / "processing" / "output" / "evaluation" / "evaluation.json"
     evaluation: Evaluation = json.loads(written.read_text(encoding="utf-8"))
     return evaluation
 
 
 def summary(evaluation: Evaluation) -> list[dict[str, object]]:
-    """The proportions of an evaluation, each with its interval, as rows for a person."""
+    """Return the proportions of an evaluation as rows of a table, each with its 95 % interval."""
+    intervals = {"accuracy": evaluation["accuracy"]}
+    for name, score in evaluation["per_class"].items():
+        intervals[f"recall of {name}"] = score["recall"]
     reliability = evaluation.get("reliability")
-    rows = {"accuracy": evaluation["accuracy"]}
-    rows |= {f"recall of {name}": score["recall"] for name, score in evaluation["per_class"].items()}
     if reliability:
-        rows["accepted by the gate"] = reliability["acceptance"]["coverage"]
+        intervals["accepted"] = reliability["acceptance"]["coverage"]
         if reliability["acceptance"]["wrong"]:
-            rows["wrong among accepted"] = reliability["acceptance"]["wrong"]
+            intervals["wrong among accepted"] = reliability["acceptance"]["wrong"]
         if reliability["novelty"]:
-            rows["other things refused"] = reliability["novelty"]["others_refused"]
-    return [
-        {"measure": name} | {key: f"{row[key]:.3f}" for key in ("value", "low", "high")} | {"n": row["n"]}
-        for name, row in rows.items()
-    ]
+            intervals["out-of-distribution rejected"] = reliability["novelty"]["others_refused"]
+    return [_row(measure, interval) for measure, interval in intervals.items()]
+
+
+def _row(measure: str, interval: Interval) -> dict[str, object]:
+    return {
+        "measure": measure,
+        "value": f"{interval['value']:.3f}",
+        "low": f"{interval['low']:.3f}",
+        "high": f"{interval['high']:.3f}",
+        "n": interval["n"],
+    }

@@ -1,4 +1,4 @@
-"""Release: starts the release state machine (train, evaluate, gate, register, deploy) and follows it to its end."""
+"""Release: build the input of the release state machine, start an execution and follow it to its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -19,134 +19,137 @@ from scones.contract.release import Channel, Manifest, ReleaseInput
 from scones.errors import ReleaseError, UsageError
 from scones.progress import Progress
 from scones.settings import Settings
+from scones.steps.run.executions import failure_reason, follow
 
-MOST_BACKBONE_BYTES = 16 * 2**20
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+
+    from scones.clients import ClientFactory
+
+# The bundled weights have 3 MB; a larger file is most likely not a backbone at all.
+MAX_BACKBONE_BYTES = 16 * 2**20
 _TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 
 
 def release_input(
     settings: Settings, manifest: Manifest, *, backbone: str | None = None, now: datetime | None = None
 ) -> ReleaseInput:
-    """Return the input of a new release of a staged data set; its name is unique to the second.
+    """Return the input of a new release of a staged data set.
 
-    `backbone` is the prefix at which `upload_backbone` put the weights to start from, None for the image's own.
+    `backbone` is the prefix that `upload_backbone` returned, or None for the container image's own weights. The name
+    is the project and the second of `now` (default: the current time); Step Functions refuses a name that is in use.
     """
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
-    splits = ["train", "validation", *_filled(NEGATIVES, manifest)]
-    others = [Channel(name=BACKBONE, prefix=backbone)] if backbone else []
+    training = ["train", "validation", *_if_filled(NEGATIVES, manifest)]
+    testing = ["test", *_if_filled(TEST_NEGATIVES, manifest)]
+    channels = [_channel(split, manifest) for split in training]
+    if backbone:
+        channels.append(Channel(name=BACKBONE, prefix=backbone))
     return ReleaseInput(
         name=f"{settings.project}-{stamp}",
         digest=manifest["digest"],
-        channels=[*(_channel(split, manifest) for split in splits), *others],
-        test_channels=[_channel(split, manifest) for split in ("test", *_filled(TEST_NEGATIVES, manifest))],
+        channels=channels,
+        test_channels=[_channel(split, manifest) for split in testing],
         hyperparameters={"seed": str(settings.seed), **settings.hyperparameters},
         minimum_accuracy=settings.minimum_accuracy,
     )
-
-
-def upload_backbone(path: Path, *, bucket: str, s3: Any) -> str:
-    """Put weights that `tools/pretrain.py` made into the bucket, and return their prefix. Raises UsageError."""
-    if path.stat().st_size > MOST_BACKBONE_BYTES or not zipfile.is_zipfile(path):
-        most = MOST_BACKBONE_BYTES // 2**20
-        raise UsageError(f"{path} must be an .npz file of at most {most} MB; make one with tools/pretrain.py")
-    weights = path.read_bytes()
-    prefix = f"{BACKBONES}{hashlib.sha256(weights).hexdigest()}/"
-    s3.put_object(Bucket=bucket, Key=f"{prefix}weights.npz", Body=weights)
-    return prefix
 
 
 def _channel(split: str, manifest: Manifest) -> Channel:
     return Channel(name=split, prefix=f"{DATA}{manifest['digest']}/{split}/")
 
 
-def _filled(split: str, manifest: Manifest) -> list[str]:
+def _if_filled(split: str, manifest: Manifest) -> list[str]:
+    # SageMaker fails a job that has a channel without objects.
     return [split] if manifest["negatives"][split] else []
+
+
+def upload_backbone(path: Path, *, bucket: str, s3: S3Client) -> str:
+    """Upload initial weights, an .npz file from `tools/pretrain.py`, and return their prefix.
+
+    Raises UsageError if the file is not a zip archive or larger than `MAX_BACKBONE_BYTES`.
+    """
+    if path.stat().st_size > MAX_BACKBONE_BYTES or not zipfile.is_zipfile(path):
+        megabytes = MAX_BACKBONE_BYTES // 2**20
+        raise UsageError(f"{path} must be an .npz file of at most {megabytes} MB; make one with tools/pretrain.py")
+    weights = path.read_bytes()
+    prefix = f"{BACKBONES}{hashlib.sha256(weights).hexdigest()}/"
+    s3.put_object(Bucket=bucket, Key=f"{prefix}weights.npz", Body=weights)
+    return prefix
 
 
 def release(
     machine: str,
     request: ReleaseInput,
     *,
-    stepfunctions: Any,
-    logs: Any,
+    client: ClientFactory,
     progress: Progress,
     sleep: Callable[[float], None] = time.sleep,
 ) -> str:
-    """Run one release on the state machine's ARN and return the execution's ARN.
+    """Start one execution of the state machine's ARN, follow it to its end and return the execution's ARN.
 
-    Raises ReleaseError with the name of what failed and the job's own reason. Ctrl-C stops the execution.
+    Raises ReleaseError with the reason of the job or function that failed. Ctrl-C stops the execution.
     """
-    started = stepfunctions.start_execution(stateMachineArn=machine, name=request["name"], input=json.dumps(request))
-    execution = str(started["executionArn"])
+    stepfunctions = client("stepfunctions")
+    name = request["name"]
+    started = stepfunctions.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))
+    execution = started["executionArn"]
+    states_shown = _StateProgress(name, client("logs"), progress)
     try:
-        described = _follow(
-            execution, request["name"], stepfunctions=stepfunctions, logs=logs, progress=progress, sleep=sleep
-        )
+        described = follow(execution, states_shown, stepfunctions=stepfunctions, sleep=sleep)
     except KeyboardInterrupt:
+        # Step Functions then stops the job that it waits for, which would be billed to its end.
         stepfunctions.stop_execution(executionArn=execution, error="Interrupted", cause="the operator pressed Ctrl-C")
         raise
     if described["status"] != "SUCCEEDED":
-        raise ReleaseError(
-            f"release {request['name']} {described['status']}: {described.get('error', 'no error')}: "
-            f"{failure_reason(described.get('cause', ''))}"
-        )
+        error = described.get("error", "no error")
+        reason = failure_reason(described.get("cause", ""))
+        raise ReleaseError(f"release {name} {described['status']}: {error}: {reason}")
     return execution
 
 
-def failure_reason(cause: str) -> str:
-    """Return what a person wants to know out of an execution's cause: a job's FailureReason, a Lambda's message."""
+class _StateProgress:
+    """Shows each state that a release has entered, and during training the last line of the job's log."""
+
+    def __init__(self, job: str, logs: CloudWatchLogsClient, progress: Progress) -> None:
+        self._job = job
+        self._logs = logs
+        self._progress = progress
+        self._n_left = 0
+
+    def __call__(self, states: list[str]) -> None:
+        if not states:
+            return
+        # States that were entered and left between two polls are shown, too: a log then has a line for each state.
+        for state in states[self._n_left : -1]:
+            self._n_left += 1
+            self._progress.update(self._n_left, detail=state)
+        current = states[-1]
+        log_line = _last_log_line(self._job, logs=self._logs) if current == "Train" else ""
+        self._progress.update(len(states), detail=f"{current} {log_line}".rstrip())
+
+
+def _last_log_line(job: str, *, logs: CloudWatchLogsClient) -> str:
     try:
-        found = json.loads(cause)
-    except ValueError:
-        return cause or "no cause given"
-    if isinstance(found, dict):
-        for name in ("FailureReason", "ExitMessage", "errorMessage", "Cause"):
-            if isinstance(found.get(name), str):
-                return failure_reason(found[name])
-    return cause
-
-
-def _follow(
-    execution: str, job: str, *, stepfunctions: Any, logs: Any, progress: Progress, sleep: Callable[[float], None]
-) -> dict[str, Any]:
-    visited = 0
-    while True:
-        described = dict(stepfunctions.describe_execution(executionArn=execution))
-        states = _entered_states(execution, stepfunctions=stepfunctions)
-        for state in states[visited:-1]:
-            progress.update(visited := visited + 1, detail=state)
-        if states:
-            line = _last_log_line(job, logs=logs) if states[-1] == "Train" else ""
-            progress.update(len(states), detail=f"{states[-1]} {line}".rstrip())
-        if described["status"] != "RUNNING":
-            return described
-        sleep(1)
-
-
-def _entered_states(execution: str, *, stepfunctions: Any) -> list[str]:
-    pages = stepfunctions.get_paginator("get_execution_history").paginate(executionArn=execution)
-    events = [event for page in pages for event in page["events"]]
-    entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
-    # Waiting for the endpoint goes round in a loop that would say the same again and again.
-    return list(dict.fromkeys(entered))
-
-
-def _last_log_line(job: str, *, logs: Any) -> str:
-    try:
-        streams = logs.describe_log_streams(logGroupName=_TRAINING_LOGS, logStreamNamePrefix=f"{job}/")["logStreams"]
+        prefix = f"{job}/"
+        streams = logs.describe_log_streams(logGroupName=_TRAINING_LOGS, logStreamNamePrefix=prefix)["logStreams"]
         if not streams:
             return ""
         stream = streams[-1]["logStreamName"]
         events = logs.get_log_events(logGroupName=_TRAINING_LOGS, logStreamName=stream, limit=1)["events"]
     except ClientError as error:
+        # The log group is created by the account's first training job.
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return ""
         raise
-    return training_progress(str(events[-1]["message"])) if events else ""
+    return training_progress(events[-1]["message"]) if events else ""
 
 
 def training_progress(line: str) -> str:
-    """What a line of a training job's log says to who waits for it."""
+    """Return a line of the training job's log as a person reads it: "fold 2, epoch 3, validation accuracy 0.80"."""
     values = dict(re.findall(r"(fold|epoch|validation_accuracy)=([\d.]+)", line))
-    told = [f"{name.replace('_', ' ')} {value}" for name, value in values.items()]
-    return ", ".join(["last fit", *told] if line.startswith("final ") else told) or line.strip()
+    parts = [f"{name.replace('_', ' ')} {value}" for name, value in values.items()]
+    if line.startswith("final "):
+        return ", ".join(["last fit", *parts])
+    return ", ".join(parts) or line.strip()

@@ -1,52 +1,63 @@
-"""Review: what waits for a person, and the person's answer. Runs where the operator sits.
+"""Review: list the arrivals that wait for a person, and answer them, by invoking the review function.
 
-Asks the review function, which alone may read the table: it holds the task tokens.
+The function alone may read the table of reviews, because the rows hold task tokens.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scones import errors
 from scones.contract.delivery import Review, ReviewAnswer
 from scones.errors import ReviewError
 
-
-def list_reviews(function: str, *, awslambda: Any) -> list[Review]:
-    """Return what waits, oldest first."""
-    found: list[Review] = _ask(function, {"action": "list"}, awslambda=awslambda)
-    return found
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
 
 
-def answer_review(function: str, arrival_id: str, answer: str, reviewer: str, *, awslambda: Any) -> ReviewAnswer:
-    """Give the answer: one of the model's classes, or "neither".
+def list_reviews(function: str, *, awslambda: LambdaClient) -> list[Review]:
+    """Return the reviews without an answer, oldest first. Raises ReviewError if the function fails."""
+    reviews: list[Review] = _invoke(function, {"action": "list"}, awslambda=awslambda)
+    return reviews
 
-    Raises ReviewNotFoundError, ReviewAnsweredError where somebody was faster, ReviewClosedError where the delivery has
-    stopped waiting, BadAnswerError for an answer that is not possible.
+
+def answer_review(
+    function: str, arrival_id: str, answer: str, reviewer: str, *, awslambda: LambdaClient
+) -> ReviewAnswer:
+    """Answer a review with one of the model's classes or "neither"; return the answer as it was saved.
+
+    Raises ReviewNotFoundError; ReviewAnsweredError if somebody answered first; ReviewClosedError if the delivery no
+    longer waits; BadAnswerError if the answer is not possible; ReviewError if the function fails.
     """
-    asked = {"action": "answer", "arrival_id": arrival_id, "answer": answer, "reviewer": reviewer}
-    given: ReviewAnswer = _ask(function, asked, awslambda=awslambda)
-    return given
+    event = {"action": "answer", "arrival_id": arrival_id, "answer": answer, "reviewer": reviewer}
+    saved: ReviewAnswer = _invoke(function, event, awslambda=awslambda)
+    return saved
 
 
 def shown(review: Review) -> dict[str, object]:
-    """Return the row that a person reads: the picture's place, and what the model saw in it."""
-    return {
+    """Return a review as the row of a table: where the image is, until when it waits, and the model's probabilities."""
+    row: dict[str, object] = {
         "arrival_id": review["arrival_id"],
         "image": f"s3://{review['s3_bucket']}/{review['s3_key']}",
         "due": review["due_at"][:16],
-        **{name: round(p, 3) for name, p in zip(review["labels"], review["inferences"], strict=False)},
     }
+    # `labels` is empty if the endpoint answered with nothing but a list of probabilities, as the course's does.
+    for label, probability in zip(review["labels"], review["inferences"], strict=False):
+        row[label] = round(probability, 3)
+    return row
 
 
-def _ask(function: str, event: dict[str, str], *, awslambda: Any) -> Any:
-    answered = awslambda.invoke(FunctionName=function, Payload=json.dumps(event).encode())
-    value = json.loads(answered["Payload"].read())
-    if "FunctionError" not in answered:
-        return value
-    kind = getattr(errors, str(value.get("errorType")), None)
-    message = str(value.get("errorMessage"))
-    if isinstance(kind, type) and issubclass(kind, ReviewError):
-        raise kind(message)
-    raise ReviewError(f"{function} failed: {value.get('errorType')}: {message}; look at its log")
+def _invoke(function: str, event: dict[str, str], *, awslambda: LambdaClient) -> Any:
+    """Return the function's result; raise its error again if it is one of ReviewError's classes."""
+    response = awslambda.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    result = json.loads(response["Payload"].read())
+    if "FunctionError" not in response:
+        return result
+    name = str(result.get("errorType"))
+    message = str(result.get("errorMessage"))
+    # Lambda also reports failures of its own, and the name may be any attribute of the module.
+    error_class = getattr(errors, name, None)
+    if isinstance(error_class, type) and issubclass(error_class, ReviewError):
+        raise error_class(message)
+    raise ReviewError(f"{function} failed: {name}: {message}; look at its log")

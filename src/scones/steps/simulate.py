@@ -1,13 +1,13 @@
-"""Simulate: evenings at a depot under four policies, with the real answers of a real model.
+"""Simulate: play evenings at a depot under four policies, with the predictions that a real model made.
 
-Runs where the operator sits; needs AWS only to find the newest release's evaluation.
+AWS is needed only to find the newest release's evaluation.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scones.contract.release import Evaluation
 from scones.contract.simulation import Estimate, Load, Simulation
@@ -16,28 +16,36 @@ from scones.errors import DataError, NotReleasedError
 from scones.progress import Progress
 from scones.report import plots
 from scones.simulation import compare
-from scones.simulation.evening import Evening, pictures
+from scones.simulation.evening import Evening, image_predictions
 from scones.simulation.policies import ORACLE, OURS
 from scones.steps.run import gather
 
-# How the result depends on how busy the depot is: this many times the orders, in evenings of which there are fewer.
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_stepfunctions import SFNClient
+
+# How the result depends on how busy the depot is: the number of orders is multiplied by each of these.
 LOADS = (0.7, 0.85, 1.0, 1.15, 1.3)
-_SHARE_FOR_LOADS = 0.25
+# Each load is a single point of a chart, for which fewer evenings are enough.
+_EVENINGS_PER_LOAD = 0.25
+_MIN_EVENINGS = 2
 
 
 def read_evaluation(file: Path) -> Evaluation:
-    """Raises DataError where it is no evaluation.json."""
+    """Return the evaluation in a file. Raises DataError if the file is not an `evaluation.json`."""
     try:
         evaluation: Evaluation = json.loads(file.read_text(encoding="utf-8"))
-        # What the simulation is going to read of it.
+        # The fields that the simulation reads.
         evaluation["model"], evaluation["classes"], evaluation["predictions"]
     except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise DataError(f"{file} is no evaluation.json, as `scones evaluate --json` or a release writes it") from error
+        raise DataError(
+            f"{file} is not an evaluation.json, as `scones evaluate --json` or a release writes it"
+        ) from error
     return evaluation
 
 
-def newest_evaluation(machine: str, bucket: str, *, stepfunctions: Any, s3: Any) -> Evaluation:
-    """Raises NotReleasedError where no release has succeeded."""
+def newest_evaluation(machine: str, bucket: str, *, stepfunctions: SFNClient, s3: S3Client) -> Evaluation:
+    """Return the evaluation of the newest release. Raises NotReleasedError if no release has succeeded."""
     name = gather.released(machine, stepfunctions=stepfunctions)["name"]
     evaluation = gather.evaluation(bucket, name, s3=s3)
     if evaluation is None:
@@ -46,19 +54,31 @@ def newest_evaluation(machine: str, bucket: str, *, stepfunctions: Any, s3: Any)
 
 
 def simulate(evaluation: Evaluation, rules: Rules, *, evenings: int, seed: int, progress: Progress) -> Simulation:
-    """Raises DataError where the evaluation does not hold what the depot's vehicles need."""
-    answers, evening = pictures(evaluation), Evening()
-    fewer = max(round(evenings * _SHARE_FOR_LOADS), 2)
-    total = evenings + fewer * len(LOADS)
+    """Return the measures of `evenings` evenings under each policy, and of fewer evenings at each of the `LOADS`.
 
-    def play(evening: Evening, count: int, before: int) -> compare.Played:
+    Equal arguments give equal results. Raises DataError if the evaluation lacks what the simulation needs.
+    """
+    predictions = image_predictions(evaluation)
+    evenings_per_load = max(round(evenings * _EVENINGS_PER_LOAD), _MIN_EVENINGS)
+    total = evenings + evenings_per_load * len(LOADS)
+    finished = 0
+
+    def play(evening: Evening, count: int) -> compare.Played:
+        nonlocal finished
+        before = finished
+
         def show(done: int) -> None:
-            progress.update(before + done, total, f"{before + done} of {total} evenings" if done == count else "")
+            # Only the last evening has a text: in a log each text is a line.
+            text = f"{before + done} of {total} evenings" if done == count else ""
+            progress.update(before + done, total, text)
 
-        return compare.play(evening, answers, rules, evenings=count, seed=seed, played=show)
+        played = compare.play(compare.Scenario(evening, predictions, rules), evenings=count, seed=seed, on_evening=show)
+        finished += count
+        return played
 
-    played = play(evening, evenings, 0)
-    busier = [play(compare.busier(evening, times), fewer, evenings + n * fewer) for n, times in enumerate(LOADS)]
+    evening = Evening()
+    played = play(evening, evenings)
+    loads = [_load(times, play(compare.busier(evening, times), evenings_per_load)) for times in LOADS]
     return Simulation(
         evenings=evenings,
         seed=seed,
@@ -66,40 +86,44 @@ def simulate(evaluation: Evaluation, rules: Rules, *, evenings: int, seed: int, 
         policies=compare.estimates(played),
         saved=compare.saved(played),
         to_oracle=compare.to_oracle(played),
-        loads=[_load(times, each) for times, each in zip(LOADS, busier, strict=True)],
+        loads=loads,
     )
-
-
-def draw(simulation: Simulation, file: Path) -> Path:
-    """Write the picture, an SVG, and return its path."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(plots.standalone(plots.evenings(simulation)), encoding="utf-8")
-    return file
-
-
-def summary(simulation: Simulation) -> list[dict[str, str]]:
-    """Rows for a person: a measure, and what each policy has of it, an evening."""
-    policies = simulation["policies"]
-    rows = [
-        {"an evening": measure} | {name: _words(mine[measure]) for name, mine in policies.items()}
-        for measure in policies[OURS.name]
-    ]
-    rows.append({"an evening": "late minutes more than ours"} | {k: _words(v) for k, v in simulation["saved"].items()})
-    if simulation["to_oracle"]:
-        rows.append({"an evening": "late minutes over the oracle's", OURS.name: _words(simulation["to_oracle"])})
-    return rows
 
 
 def _load(times: float, played: compare.Played) -> Load:
     policies = compare.estimates(played)
     return Load(
         times=times,
+        # Of the oracle's fleet, because how much the others drive depends on their own errors.
         in_use=policies[ORACLE.name]["in use"]["value"],
-        late_minutes_an_order={name: mine["late minutes an order"] for name, mine in policies.items()},
+        late_minutes_an_order={name: measures["late minutes an order"] for name, measures in policies.items()},
         to_oracle=compare.to_oracle(played),
     )
 
 
-def _words(estimate: Estimate) -> str:
+def draw(simulation: Simulation, file: Path) -> Path:
+    """Write the chart as an SVG file, and return its path."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(plots.standalone(plots.evenings(simulation)), encoding="utf-8")
+    return file
+
+
+def summary(simulation: Simulation) -> list[dict[str, str]]:
+    """Return the rows of a table: each measure, and for each policy its mean per evening with a 95 % interval."""
+    policies = simulation["policies"]
+    rows = []
+    for measure in policies[OURS.name]:
+        row = {name: _format(measures[measure]) for name, measures in policies.items()}
+        rows.append({"mean per evening": measure, **row})
+    saved = {name: _format(estimate) for name, estimate in simulation["saved"].items()}
+    rows.append({"mean per evening": "late minutes more than ours", **saved})
+    # None if the oracle is never late.
+    if simulation["to_oracle"]:
+        ratio = _format(simulation["to_oracle"])
+        rows.append({"mean per evening": "late minutes, times the oracle's", OURS.name: ratio})
+    return rows
+
+
+def _format(estimate: Estimate) -> str:
     places = 2 if abs(estimate["value"]) < 10 else 0
-    return "{value:.{p}f} ({low:.{p}f} to {high:.{p}f})".format(**estimate, p=places)
+    return "{value:.{places}f} ({low:.{places}f} to {high:.{places}f})".format(**estimate, places=places)

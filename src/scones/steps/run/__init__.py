@@ -1,1 +1,1 @@
-"""What a report is made from: histories, results and thumbnails of one run."""
+"""Read access to a run: executions and their histories, results of a release, and images for the report."""

@@ -1,4 +1,4 @@
-"""Gather: reads back from AWS what a release and its deliveries did, as the report shows it."""
+"""Results of a release and of its deliveries, read back from AWS in the types that the report shows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import re
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -18,29 +18,39 @@ from scones.contract.release import Evaluation, Manifest, ReleaseInput
 from scones.errors import NotReleasedError
 from scones.report.types import ExecutionRun, Invocation, LambdaRun, MachineRun, TimedState, TransformRun, never
 from scones.steps.run.compatibility import current_decision, current_evaluation, current_release_input
+from scones.steps.run.executions import history, list_executions
 from scones.steps.run.histories import add_history
 from scones.steps.storage.s3 import list_objects, read_json
 
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.type_defs import DescribeTransformJobResponseTypeDef
+    from types_boto3_stepfunctions import SFNClient
+    from types_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
+
+# The line that Lambda logs after each invocation; a cold start adds the Init Duration.
 _REPORT = re.compile(
     r"REPORT RequestId: (?P<request>\S+)\s+Duration: (?P<run>[\d.]+) ms\s+Billed Duration: (?P<billed>[\d.]+) ms"
     r"\s+Memory Size: (?P<memory>\d+) MB\s+Max Memory Used: (?P<used>\d+) MB(?:\s+Init Duration: (?P<init>[\d.]+) ms)?"
 )
 
 
-def manifest(bucket: str, digest: str, *, s3: Any) -> Manifest | None:
-    """Return the manifest of the staged data set with this digest, or None."""
-    found: Manifest | None = read_json(bucket, f"{DATA}{digest}/manifest.json", s3=s3)
-    return found
+def manifest(bucket: str, digest: str, *, s3: S3Client) -> Manifest | None:
+    """Return the manifest of the staged data set with this digest, or None if it does not exist."""
+    stored: Manifest | None = read_json(bucket, f"{DATA}{digest}/manifest.json", s3=s3)
+    return stored
 
 
-def evaluation(bucket: str, release: str, *, s3: Any) -> Evaluation | None:
-    """Return what `evaluate` measured in a release, or None where it did not come so far."""
+def evaluation(bucket: str, release: str, *, s3: S3Client) -> Evaluation | None:
+    """Return a release's `evaluation.json`, or None if it does not exist."""
     stored = read_json(bucket, f"{EVALUATIONS}{release}/evaluation.json", s3=s3)
     return cast(Evaluation, current_evaluation(stored)) if stored else None
 
 
-def artifacts(bucket: str, release: str, *, s3: Any) -> dict[str, Any]:
-    """Return the JSON files in a release's model.tar.gz, by name; nothing where there is none."""
+def artifacts(bucket: str, release: str, *, s3: S3Client) -> dict[str, Any]:
+    """Return file name -> value of the JSON files in a release's `model.tar.gz`; empty if it does not exist."""
     try:
         stored = s3.get_object(Bucket=bucket, Key=f"{MODELS}{release}/output/model.tar.gz")
     except ClientError as error:
@@ -48,61 +58,78 @@ def artifacts(bucket: str, release: str, *, s3: Any) -> dict[str, Any]:
             return {}
         raise
     with tarfile.open(fileobj=io.BytesIO(stored["Body"].read()), mode="r:gz") as archive:
+        # SageMaker packs the folder itself: its members are called `./model.json`.
         files = {member.name.removeprefix("./"): archive.extractfile(member) for member in archive}
         return {name: json.load(file) for name, file in files.items() if file and name.endswith(".json")}
 
 
-def decisions(bucket: str, *, s3: Any) -> list[Decision]:
-    """Return every decision in the bucket, oldest first."""
+def decisions(bucket: str, *, s3: S3Client) -> list[Decision]:
+    """Return all decisions in the bucket, oldest first."""
     keys = [stored["Key"] for stored in list_objects(bucket, DECISIONS, s3=s3)]
-    found = [cast(Decision, current_decision(read_json(bucket, key, s3=s3))) for key in keys]
-    return sorted(found, key=lambda decision: decision["decided_at"])
+    stored_decisions = [read_json(bucket, key, s3=s3) for key in keys]
+    current = [cast(Decision, current_decision(stored)) for stored in stored_decisions]
+    return sorted(current, key=lambda decision: decision["decided_at"])
 
 
-def last_release(machine: str, *, stepfunctions: Any) -> ReleaseInput | None:
-    """Return the input of the newest release that succeeded, or None."""
+def last_release(machine: str, *, stepfunctions: SFNClient) -> ReleaseInput | None:
+    """Return the input of the newest release that succeeded, or None if none has."""
     pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="SUCCEEDED")
-    executions = sorted((e for page in pages for e in page["executions"]), key=lambda e: e["startDate"])
+    executions = [execution for page in pages for execution in page["executions"]]
     if not executions:
         return None
-    described = stepfunctions.describe_execution(executionArn=executions[-1]["executionArn"])
+    newest = max(executions, key=lambda execution: execution["startDate"])
+    described = stepfunctions.describe_execution(executionArn=newest["executionArn"])
     return cast(ReleaseInput, current_release_input(json.loads(described["input"])))
 
 
-def released(machine: str, *, stepfunctions: Any) -> ReleaseInput:
-    """Return the input of the newest release that succeeded. Raises NotReleasedError where there is none."""
-    found = last_release(machine, stepfunctions=stepfunctions)
-    if found is None:
+def released(machine: str, *, stepfunctions: SFNClient) -> ReleaseInput:
+    """Return the input of the newest release that succeeded. Raises NotReleasedError if no release has."""
+    release = last_release(machine, stepfunctions=stepfunctions)
+    if release is None:
         raise NotReleasedError("there is no model: no release has succeeded; run `scones release` first")
-    return found
+    return release
 
 
-def machine_run(machine: str, *, stepfunctions: Any) -> MachineRun:
-    """Return a state machine with the times of its ended executions, from their histories."""
+def machine_run(machine: str, *, stepfunctions: SFNClient) -> MachineRun:
+    """Return a state machine with the timings of its states over all executions that have ended."""
     described = stepfunctions.describe_state_machine(stateMachineArn=machine)
-    pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine)
-    ended = [e for page in pages for e in page["executions"] if e.get("stopDate")]
+    executions = list_executions(machine, stepfunctions=stepfunctions)
+    # The report is made while deliveries may still run; a state that has not been left yet is not a failure.
+    ended = [execution for execution in executions if execution.get("stopDate")]
     states: dict[str, TimedState] = defaultdict(never)
     for execution in ended:
-        add_history(states, _history(execution["executionArn"], stepfunctions=stepfunctions))
+        add_history(states, history(execution["executionArn"], stepfunctions=stepfunctions))
     return MachineRun(
         name=described["name"],
         definition=json.loads(described["definition"]),
         states=dict(states),
-        executions=sorted((_execution_run(e) for e in ended), key=lambda run: run["started_at"]),
+        executions=sorted((_execution_run(execution) for execution in ended), key=lambda run: run["started_at"]),
     )
 
 
-def lambda_runs(project: str, *, logs: Any) -> list[LambdaRun]:
-    """Return the figures of each function's REPORT lines; a function that never ran is left out."""
-    runs = (
-        lambda_run(f"{project}-{name}", _messages(f"/aws/lambda/{project}-{name}", logs=logs)) for name in FUNCTIONS
+def _execution_run(execution: ExecutionListItemTypeDef) -> ExecutionRun:
+    seconds = (execution["stopDate"] - execution["startDate"]).total_seconds()
+    return ExecutionRun(
+        name=execution["name"],
+        status=execution["status"],
+        started_at=execution["startDate"].isoformat(),
+        seconds=seconds,
     )
-    return [run for run in runs if run is not None]
 
 
-def lambda_run(name: str, messages: list[str]) -> LambdaRun | None:
-    """Return one function's figures from its log lines, or None where no line is a REPORT."""
+def lambda_runs(project: str, *, logs: CloudWatchLogsClient) -> list[LambdaRun]:
+    """Return the invocations of each function, from its log; a function without any is left out."""
+    runs = []
+    for function in FUNCTIONS:
+        name = f"{project}-{function}"
+        run = lambda_run(name, _log_messages(f"/aws/lambda/{name}", logs=logs))
+        if run is not None:
+            runs.append(run)
+    return runs
+
+
+def lambda_run(name: str, messages: Iterable[str]) -> LambdaRun | None:
+    """Return one function's invocations, from its log messages, or None if no message is a REPORT line."""
     reports = [match for message in messages if (match := _REPORT.search(message))]
     if not reports:
         return None
@@ -111,24 +138,6 @@ def lambda_run(name: str, messages: list[str]) -> LambdaRun | None:
         invocations=[_invocation(report) for report in reports],
         memory_mb=int(reports[-1]["memory"]),
         max_memory_mb=max(int(report["used"]) for report in reports),
-    )
-
-
-def transform_runs(release: str, *, sagemaker: Any) -> list[TransformRun]:
-    """Return the batch transform jobs of a release's model that have ended, as `scones classify` names them."""
-    pages = sagemaker.get_paginator("list_transform_jobs").paginate(NameContains=f"{release}-")
-    names = [job["TransformJobName"] for page in pages for job in page["TransformJobSummaries"]]
-    jobs = [sagemaker.describe_transform_job(TransformJobName=name) for name in names]
-    return [_transform_run(job) for job in jobs if "TransformStartTime" in job and "TransformEndTime" in job]
-
-
-def _transform_run(job: dict[str, Any]) -> TransformRun:
-    resources = job["TransformResources"]
-    seconds = (job["TransformEndTime"] - job["TransformStartTime"]).total_seconds()
-    return TransformRun(
-        name=job["TransformJobName"],
-        instance_type=resources["InstanceType"],
-        seconds=seconds * resources["InstanceCount"],
     )
 
 
@@ -141,26 +150,31 @@ def _invocation(report: re.Match[str]) -> Invocation:
     )
 
 
-def _execution_run(execution: dict[str, Any]) -> ExecutionRun:
-    seconds = (execution["stopDate"] - execution["startDate"]).total_seconds()
-    return ExecutionRun(
-        name=execution["name"],
-        status=execution["status"],
-        started_at=execution["startDate"].isoformat(),
-        seconds=seconds,
-    )
-
-
-def _history(execution: str, *, stepfunctions: Any) -> Iterator[dict[str, Any]]:
-    for page in stepfunctions.get_paginator("get_execution_history").paginate(executionArn=execution):
-        yield from page["events"]
-
-
-def _messages(group: str, *, logs: Any) -> list[str]:
+def _log_messages(group: str, *, logs: CloudWatchLogsClient) -> list[str]:
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
     try:
         return [event["message"] for page in pages for event in page["events"]]
     except ClientError as error:
+        # A function's log group is created by its first invocation.
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return []
         raise
+
+
+def transform_runs(release: str, *, sagemaker: SageMakerClient) -> list[TransformRun]:
+    """Return the batch transform jobs that `scones classify` ran with a release's model and that have ended."""
+    pages = sagemaker.get_paginator("list_transform_jobs").paginate(NameContains=f"{release}-")
+    names = [job["TransformJobName"] for page in pages for job in page["TransformJobSummaries"]]
+    jobs = [sagemaker.describe_transform_job(TransformJobName=name) for name in names]
+    return [_transform_run(job) for job in jobs if "TransformStartTime" in job and "TransformEndTime" in job]
+
+
+def _transform_run(job: DescribeTransformJobResponseTypeDef) -> TransformRun:
+    resources = job["TransformResources"]
+    seconds = (job["TransformEndTime"] - job["TransformStartTime"]).total_seconds()
+    return TransformRun(
+        name=job["TransformJobName"],
+        instance_type=resources["InstanceType"],
+        # Each instance of a job is billed.
+        seconds=seconds * resources["InstanceCount"],
+    )

@@ -1,6 +1,6 @@
-"""Histories: what the events of an execution say of each of its states.
+"""Timings of states, from the events of an execution's history.
 
-Takes an event to be the state's that was entered last, which holds in machines without Parallel and Map.
+Assigns an event to the state that was entered last, which is correct for machines without Parallel and Map states.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 
 from scones.report.types import TimedState
 
-_ENDED = re.compile(r"Task(Succeeded|Failed|TimedOut|StartFailed|SubmitFailed)")
-# An error tells its call in the handler's own words, or in Lambda's where the process ended.
+_TASK_ENDED = re.compile(r"Task(Succeeded|Failed|TimedOut|StartFailed|SubmitFailed)")
+# A failed task has the request's id in its cause: as `requestId` in the handler's error, or as `RequestId` in Lambda's
+# own message if the process ended.
 _REQUEST = re.compile(r'request_?id"?:\s*"?([0-9a-f-]{36})', re.IGNORECASE)
 
 
 @dataclass
 class _Visit:
-    """One stay in a state, from its entering on; `ended` is when its last task did, `has_failed` whether it failed."""
+    """One stay in a state; `ended` is when its last task attempt ended. Durations are in seconds."""
 
     entered: datetime
     scheduled: datetime | None = None
@@ -33,26 +34,33 @@ class _Visit:
     requests: list[str] = field(default_factory=list)
 
     def add(self, event: Mapping[str, Any]) -> None:
-        at, kind = event["timestamp"], event["type"]
+        timestamp = event["timestamp"]
+        kind = event["type"]
         if kind == "TaskScheduled":
             self.attempts += 1
-            self.waited += (at - self.ended).total_seconds() if self.ended else 0.0
-            self.scheduled = at
-        elif _ENDED.fullmatch(kind) and self.scheduled:
-            self.called += (at - self.scheduled).total_seconds()
-            self.ended, self.has_failed = at, kind != "TaskSucceeded"
-        self.requests += _requests(event)
+            # The time between the end of an attempt and the next one is the backoff of the state's Retry.
+            self.waited += (timestamp - self.ended).total_seconds() if self.ended else 0.0
+            self.scheduled = timestamp
+        elif _TASK_ENDED.fullmatch(kind) and self.scheduled:
+            self.called += (timestamp - self.scheduled).total_seconds()
+            self.ended = timestamp
+            self.has_failed = kind != "TaskSucceeded"
+        self.requests += _request_ids(event)
 
-    def leave(self, state: TimedState, at: datetime) -> None:
-        state["seconds"].append((at - self.entered).total_seconds())
+    def leave(self, state: TimedState, timestamp: datetime) -> None:
+        state["seconds"].append((timestamp - self.entered).total_seconds())
         state["called"] += self.called
         state["waited"] += self.waited
+        # The last attempt failed and yet the state was left: a Catch took the error.
         state["caught"] += self.has_failed
         state["requests"] += self.requests
 
 
 def add_history(states: Mapping[str, TimedState], events: Iterable[Mapping[str, Any]]) -> None:
-    """Add one execution's history, oldest event first, to what is known of each state."""
+    """Add the events of one execution, oldest first, to the timings of the states.
+
+    `states` is state name -> timings, with an entry for each state that the events name, such as a defaultdict.
+    """
     visits: dict[str, _Visit] = {}
     name = ""
     for event in events:
@@ -66,21 +74,21 @@ def add_history(states: Mapping[str, TimedState], events: Iterable[Mapping[str, 
         elif name in visits:
             states[name]["retried"] += event["type"] == "TaskScheduled" and visits[name].attempts > 0
             visits[name].add(event)
-    # A state that was entered and never left is where an execution failed, except the ones that end it.
+    # A failed execution never leaves its last state: a Succeed state has an exit event, a Fail state has none.
     for name in visits:
         states[name]["failed"] += 1
 
 
-def _requests(event: Mapping[str, Any]) -> list[str]:
-    """The id of the call that an event tells of, where it does."""
+def _request_ids(event: Mapping[str, Any]) -> list[str]:
+    """Return the id of the request that an event is about, or no id."""
     for kind in ("Succeeded", "Submitted"):
         if details := event.get(f"task{kind}EventDetails"):
-            return _answered(details.get("output"))
+            return _request_id_of_output(details.get("output"))
     details = event.get("taskFailedEventDetails") or {}
     return _REQUEST.findall(details.get("cause") or "")[:1]
 
 
-def _answered(output: str | None) -> list[str]:
-    answer = json.loads(output or "null")
-    request = answer.get("SdkResponseMetadata", {}).get("RequestId") if isinstance(answer, dict) else None
+def _request_id_of_output(output: str | None) -> list[str]:
+    response = json.loads(output or "null")
+    request = response.get("SdkResponseMetadata", {}).get("RequestId") if isinstance(response, dict) else None
     return [request] if request else []

@@ -1,0 +1,121 @@
+"""Executions on the laptop's AWS, and causes as Step Functions writes them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scones.steps.run.executions import failure_reason, follow, history, list_executions
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+NUMBERS = itertools.count()
+STATES = {
+    "Prepare": {"Type": "Pass", "Next": "Wait"},
+    "Wait": {"Type": "Wait", "Seconds": 0, "Next": "IsDone"},
+    "IsDone": {
+        "Type": "Choice",
+        "Choices": [{"Condition": "{% $exists($states.input.done) %}", "Next": "Fail"}],
+        "Default": "Done",
+    },
+    "Done": {"Type": "Pass", "Output": {"done": True}, "Next": "Wait"},
+    "Fail": {"Type": "Fail", "Error": "Broken", "Cause": "it is broken"},
+}
+
+
+@pytest.fixture
+def machine(localaws: Any) -> Iterator[str]:
+    """A state machine that goes through a loop twice and then fails."""
+    stepfunctions = localaws.client("stepfunctions")
+    definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Prepare", "States": STATES})
+    created = stepfunctions.create_state_machine(
+        name=f"executions-{next(NUMBERS)}", definition=definition, roleArn=ROLE
+    )
+    yield created["stateMachineArn"]
+    stepfunctions.delete_state_machine(stateMachineArn=created["stateMachineArn"])
+
+
+@pytest.fixture
+def start(localaws: Any, machine: str) -> Callable[[str], str]:
+    """Starts an execution by its name; returns its ARN."""
+
+    def start_execution(name: str) -> str:
+        started = localaws.client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input="{}")
+        return str(started["executionArn"])
+
+    return start_execution
+
+
+def test_following_shows_each_state_once_and_ends_with_the_execution(
+    localaws: Any, start: Callable[[str], str]
+) -> None:
+    shown: list[list[str]] = []
+    described = follow(start("first"), shown.append, stepfunctions=localaws.client("stepfunctions"))
+    assert (described["status"], described["error"], described["cause"]) == ("FAILED", "Broken", "it is broken")
+    assert shown[-1] == ["Prepare", "Wait", "IsDone", "Done", "Fail"]
+    assert all(states == shown[-1][: len(states)] for states in shown)
+
+
+def test_following_waits_between_two_looks_at_a_running_execution() -> None:
+    class Running:
+        """Step Functions with one execution, which ends when it is described for the third time."""
+
+        def __init__(self) -> None:
+            self.described = 0
+
+        def describe_execution(self, executionArn: str) -> dict[str, str]:
+            self.described += 1
+            return {"status": "RUNNING" if self.described < 3 else "SUCCEEDED"}
+
+        def get_paginator(self, operation: str) -> Running:
+            assert operation == "get_execution_history"
+            return self
+
+        def paginate(self, executionArn: str) -> list[dict[str, Any]]:
+            return [{"events": [{"stateEnteredEventDetails": {"name": f"S{n}"}}]} for n in range(self.described)]
+
+    slept: list[float] = []
+    shown: list[list[str]] = []
+    stepfunctions: Any = Running()
+    assert follow("arn", shown.append, stepfunctions=stepfunctions, sleep=slept.append)["status"] == "SUCCEEDED"
+    assert slept == [1, 1]
+    assert shown == [["S0"], ["S0", "S1"], ["S0", "S1", "S2"]]
+
+
+def test_all_executions_are_listed_the_newest_first(localaws: Any, machine: str, start: Callable[[str], str]) -> None:
+    stepfunctions = localaws.client("stepfunctions")
+    for name in ("first", "second"):
+        follow(start(name), lambda states: None, stepfunctions=stepfunctions)
+    assert [execution["name"] for execution in list_executions(machine, stepfunctions=stepfunctions)] == [
+        "second",
+        "first",
+    ]
+
+
+def test_a_history_has_its_events_in_order(localaws: Any, start: Callable[[str], str]) -> None:
+    stepfunctions = localaws.client("stepfunctions")
+    execution = start("first")
+    follow(execution, lambda states: None, stepfunctions=stepfunctions)
+    events = list(history(execution, stepfunctions=stepfunctions))
+    assert (events[0]["type"], events[-1]["type"]) == ("ExecutionStarted", "ExecutionFailed")
+    assert [event["id"] for event in events] == sorted(event["id"] for event in events)
+
+
+def test_the_reason_of_a_failed_job_is_its_failure_reason() -> None:
+    described = {"TrainingJobName": "scones-1", "FailureReason": "AlgorithmError: TrainingDivergedError: nan"}
+    assert failure_reason(json.dumps(described)) == "AlgorithmError: TrainingDivergedError: nan"
+
+
+def test_the_reason_of_a_failed_lambda_is_its_error_message() -> None:
+    cause = json.dumps({"errorType": "ModelBelowGateError", "errorMessage": "accuracy 0.5 is below 0.8"})
+    assert failure_reason(json.dumps({"Error": "x", "Cause": cause})) == "accuracy 0.5 is below 0.8"
+
+
+@given(st.text() | st.dictionaries(st.text(), st.text() | st.integers()).map(json.dumps))
+def test_every_cause_has_a_reason(cause: str) -> None:
+    assert isinstance(failure_reason(cause), str)
