@@ -7,24 +7,22 @@ from moto import mock_aws
 
 from scones.errors import DeliveryError
 from scones.progress import Progress
-from scones.steps.deliver import deliver
+from scones.steps.deliver import Schedule, deliver
 
 
-def test_arrivals_that_nobody_decides_on_are_named() -> None:
+def test_a_timeout_names_the_first_arrival_without_a_decision() -> None:
     with mock_aws():
         s3: Any = boto3.client("s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
         s3.create_bucket(Bucket="depot")
         seconds = itertools.count()
-        pictures = [("anna/1.png", b"one"), ("bert/2.png", b"two")]
+        images = [("anna/1.png", b"one"), ("bert/2.png", b"two")]
         with pytest.raises(DeliveryError, match=r"2 of 2 arrivals .* the first is arrivals/anna/1\.png"):
             deliver(
-                pictures,
+                images,
                 bucket="depot",
                 s3=s3,
                 progress=Progress(),
-                timeout=5,
-                clock=lambda: next(seconds),
-                sleep=lambda _: None,
+                schedule=Schedule(timeout=5, clock=lambda: next(seconds), sleep=lambda _: None),
             )
         assert {item["Key"] for item in s3.list_objects_v2(Bucket="depot")["Contents"]} == {
             "arrivals/anna/1.png",
@@ -45,21 +43,24 @@ class Watch:
         self.seconds += seconds
 
 
-def test_what_is_done_meanwhile_is_done_once_a_second_from_the_first_arrival_on() -> None:
+def test_meanwhile_is_called_once_a_second_from_the_first_arrival() -> None:
     with mock_aws():
         s3: Any = boto3.client("s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
         s3.create_bucket(Bucket="depot")
-        watch, looked = Watch(), []
+        watch = Watch()
+        called: list[float] = []
         with pytest.raises(DeliveryError):
             deliver(
                 [(f"anna/{n}.png", b"one") for n in range(6)],
                 bucket="depot",
                 s3=s3,
                 progress=Progress(),
-                interval=0.5,
-                timeout=2,
-                meanwhile=lambda: looked.append(watch.seconds),
-                clock=watch,
-                sleep=watch.sleep,
+                schedule=Schedule(
+                    interval=0.5,
+                    timeout=2,
+                    meanwhile=lambda: called.append(watch.seconds),
+                    clock=watch,
+                    sleep=watch.sleep,
+                ),
             )
-        assert looked == [0, 1, 2, 3, 4, 5]
+        assert called == [0, 1, 2, 3, 4, 5]

@@ -9,11 +9,10 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from scones.errors import JobError, NotReleasedError
+from scones.errors import JobError
 from scones.steps.dataset.sketches import draw, png
 from scones.steps.evaluate import evaluate, summary
 
@@ -52,28 +51,20 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return file.getvalue()
 
 
-def test_any_labelled_folder_is_measured_with_the_newest_releases_model(
-    archive: bytes, tmp_path: Path, releases: Any
-) -> None:
+def test_a_labelled_folder_is_measured_with_a_releases_model(archive: bytes, tmp_path: Path) -> None:
     bucket = Bucket(archive)
-    folder, others = images(tmp_path / "mine", 3, 100), images(tmp_path / "others", 2, 200)
-    measured = evaluate(folder, others, machine="m", bucket="b", stepfunctions=releases("scones-1"), s3=bucket)
+    folder = images(tmp_path / "mine", 3, 100)
+    negatives = images(tmp_path / "negatives", 2, 200)
+    measured = evaluate(folder, negatives, "scones-1", bucket="b", s3=bucket)
     assert bucket.asked == [("b", "models/scones-1/output/model.tar.gz")]
     assert measured["accuracy"]["n"] == 6
     rows = {row["measure"]: row for row in summary(measured)}
-    assert rows["other things refused"]["n"] == 4
+    assert rows["out-of-distribution rejected"]["n"] == 4
     assert rows["recall of motorcycle"]["n"] == 3
 
 
-def test_what_is_wrong_with_the_folder_is_said_in_the_programs_own_words(
-    archive: bytes, tmp_path: Path, releases: Any
-) -> None:
+def test_a_failure_has_the_reason_that_the_program_wrote(archive: bytes, tmp_path: Path) -> None:
     folder = images(tmp_path / "mine", 1, 0)
-    (folder / "bicycle/0.png").write_bytes(b"no picture")
+    (folder / "bicycle/0.png").write_bytes(b"not an image")
     with pytest.raises(JobError, match="TooManyBadImagesError: 1 of 2 images are unreadable"):
-        evaluate(folder, None, machine="m", bucket="b", stepfunctions=releases("r"), s3=Bucket(archive))
-
-
-def test_without_a_release_there_is_nothing_to_measure(tmp_path: Path, releases: Any) -> None:
-    with pytest.raises(NotReleasedError, match="no release has succeeded"):
-        evaluate(tmp_path, None, machine="m", bucket="b", stepfunctions=releases(None), s3=Bucket(b""))
+        evaluate(folder, None, "r", bucket="b", s3=Bucket(archive))

@@ -18,11 +18,11 @@ from scones.items import from_item, to_item
 from scones.progress import Progress
 from scones.settings import DepotSettings
 from scones.steps.orders import (  # fmt: skip
-    MOST_BYTES,
-    MOST_ID,
-    MOST_KM,
+    MAX_DISTANCE_KM,
+    MAX_FILE_BYTES,
+    MAX_ID_CHARS,
+    NewOrder,
     Place,
-    Placed,
     add_orders,
     great_circle_km,
     list_orders,
@@ -38,8 +38,8 @@ ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(mi
 ORDERS = st.lists(
     st.builds(
         Order,
-        st.text(min_size=1, max_size=MOST_ID).map(str.strip).filter(bool),
-        st.floats(0, MOST_KM),
+        st.text(min_size=1, max_size=MAX_ID_CHARS).map(str.strip).filter(bool),
+        st.floats(0, MAX_DISTANCE_KM),
         st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=ZONES).map(
             lambda t: t.replace(microsecond=0)
         ),
@@ -89,8 +89,8 @@ def test_any_row_is_an_order_within_its_limits_or_an_error_that_says_where(row: 
     if isinstance(order, str):
         assert order.startswith("evening.csv, line 7: ")
         return
-    assert 1 <= len(order.order_id) <= MOST_ID
-    assert 0 <= order.distance_km <= MOST_KM
+    assert 1 <= len(order.order_id) <= MAX_ID_CHARS
+    assert 0 <= order.distance_km <= MAX_DISTANCE_KM
     assert order.promised_at.utcoffset() == timedelta(0)
 
 
@@ -116,12 +116,12 @@ HEAD = "order_id,promised_at,distance_km"
     [
         (",2026-11-25T19:30+01:00,3", "order_id has 0 characters"),
         (f"{'o' * 65},2026-11-25T19:30+01:00,3", "order_id has 65 characters, not 1 to 64"),
-        ("o-2", "promised_at '' is no time"),
-        ("o-2,tomorrow,3", "promised_at 'tomorrow' is no time"),
+        ("o-2", "promised_at '' is not a time"),
+        ("o-2,tomorrow,3", "promised_at 'tomorrow' is not a time"),
         ("o-2,2026-11-25T19:30,3", "'2026-11-25T19:30' has no time zone"),
         ("o-2,2026-11-25,3", "has no time zone"),
-        ("o-2,0001-01-01T00:00+01:00,3", "is no time"),
-        ("o-2,9999-12-31T23:59-01:00,3", "is no time"),
+        ("o-2,0001-01-01T00:00+01:00,3", "is not a time"),
+        ("o-2,9999-12-31T23:59-01:00,3", "is not a time"),
         ("o-2,2026-11-25T19:30+01:00,three", "distance_km 'three' is not a number from 0 to 500"),
         ("o-2,2026-11-25T19:30+01:00,-1", "'-1' is not a number"),
         ("o-2,2026-11-25T19:30+01:00,nan", "'nan' is not a number"),
@@ -148,14 +148,14 @@ def test_a_file_without_a_column_says_which_it_needs(written: Callable[..., Path
 def test_a_mark_at_the_file_s_beginning_and_spaces_around_values_do_no_harm(written: Callable[..., Path]) -> None:
     path = written(HEAD, " o-1 , 2026-11-25T19:30+01:00 ,3.2", encoding="utf-8-sig")
     (placed,) = read_orders(path, depot=DEPOT)
-    assert placed == Placed(Order("o-1", 3.2, datetime(2026, 11, 25, 18, 30, tzinfo=UTC)))
+    assert placed == NewOrder(Order("o-1", 3.2, datetime(2026, 11, 25, 18, 30, tzinfo=UTC)))
 
 
 def test_a_file_in_another_encoding_and_one_too_large_are_refused(written: Callable[..., Path]) -> None:
-    with pytest.raises(OrderError, match=r"evening\.csv is no CSV file in UTF-8"):
+    with pytest.raises(OrderError, match=r"evening\.csv is not a CSV file in UTF-8"):
         read_orders(written(HEAD, "ö-1,x,3", encoding="latin-1"), depot=DEPOT)
     with written(HEAD).open("r+b") as file:
-        file.truncate(MOST_BYTES + 1)
+        file.truncate(MAX_FILE_BYTES + 1)
     with pytest.raises(OrderError, match="larger than 16 MB"):
         read_orders(Path(file.name), depot=DEPOT)
 
@@ -188,9 +188,9 @@ def test_importing_twice_keeps_what_is_there_and_what_is_assigned_stays_assigned
     localaws: Any, table: Callable[[str, str], str]
 ) -> None:
     dynamodb, name = localaws.client("dynamodb"), table("order_id", "promised_at")
-    add = {"table": name, "dynamodb": dynamodb, "step": Progress(), "now": NOW}
-    orders = [Placed(Order(f"o-{n}", n, NOW + timedelta(minutes=9 - n))) for n in range(3)]
-    orders[2] = Placed(orders[2].order, BERLIN)
+    add = {"table": name, "dynamodb": dynamodb, "progress": Progress(), "now": NOW}
+    orders = [NewOrder(Order(f"o-{n}", n, NOW + timedelta(minutes=9 - n))) for n in range(3)]
+    orders[2] = NewOrder(orders[2].order, BERLIN)
     assert add_orders(orders[:2], **add) == ["o-0", "o-1"]
     dynamodb.update_item(
         TableName=name,
@@ -199,7 +199,7 @@ def test_importing_twice_keeps_what_is_there_and_what_is_assigned_stays_assigned
         ExpressionAttributeNames={"#state": "state"},
         ExpressionAttributeValues=to_item({":assigned": "ASSIGNED", ":arrival": "a1"}),
     )
-    farther = [Placed(Order(p.order.order_id, 99.0, p.order.promised_at), p.place) for p in orders]
+    farther = [NewOrder(Order(p.order.order_id, 99.0, p.order.promised_at), p.place) for p in orders]
     assert add_orders(farther, **add) == ["o-2"]
     rows = list_orders(table=name, dynamodb=dynamodb)
     assert [(row["order_id"], row["state"], row["distance_km"]) for row in rows] == [

@@ -64,10 +64,10 @@ def test_a_simulation_compares_four_policies_and_says_how_far_it_is() -> None:
 
 def test_a_person_reads_every_measure_of_every_policy() -> None:
     found = simulate(evaluation(), Rules(), evenings=2, seed=0, progress=Progress())
-    rows = {row["an evening"]: row for row in summary(found)}
-    assert rows["late minutes"].keys() == {"an evening", *found["policies"]}
-    assert rows["late minutes more than ours"].keys() == {"an evening", *found["saved"]}
-    assert "ours" in rows["late minutes over the oracle's"]
+    rows = {row["mean per evening"]: row for row in summary(found)}
+    assert rows["late minutes"].keys() == {"mean per evening", *found["policies"]}
+    assert rows["late minutes more than ours"].keys() == {"mean per evening", *found["saved"]}
+    assert "ours" in rows["late minutes, times the oracle's"]
 
 
 def test_the_picture_is_a_file_of_its_own_that_names_the_policies(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_the_picture_is_a_file_of_its_own_that_names_the_policies(tmp_path: Path
 def test_a_file_that_is_no_evaluation_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.json"
     path.write_text(text)
-    with pytest.raises(DataError, match=r"other\.json is no evaluation\.json"):
+    with pytest.raises(DataError, match=r"other\.json is not an evaluation\.json"):
         read_evaluation(path)
 
 

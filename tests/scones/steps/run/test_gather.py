@@ -3,10 +3,12 @@ import tarfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.steps.run.gather import artifacts, lambda_run, transform_runs
+from scones.errors import NotReleasedError
+from scones.steps.run.gather import artifacts, lambda_run, released, transform_runs
 
 COLD = (
     "REPORT RequestId: 1\tDuration: 12.50 ms\tBilled Duration: 300 ms\tMemory Size: 128 MB\t"
@@ -75,3 +77,12 @@ class Jobs:
 
 def test_transform_jobs_that_have_ended_are_counted_by_instance_seconds() -> None:
     assert transform_runs("r1", sagemaker=Jobs()) == [{"name": "r1-1", "instance_type": "ml.m5.large", "seconds": 18.0}]
+
+
+def test_the_newest_release_is_found(releases: Any) -> None:
+    assert released("m", stepfunctions=releases("scones-1"))["name"] == "scones-1"
+
+
+def test_without_a_release_there_is_no_model(releases: Any) -> None:
+    with pytest.raises(NotReleasedError, match="no release has succeeded"):
+        released("m", stepfunctions=releases(None))

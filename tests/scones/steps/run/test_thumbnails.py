@@ -38,6 +38,11 @@ def manifest(*duplicates: list[str]) -> Manifest:
     )
 
 
+def dataset(staged: Manifest) -> thumbnails.DatasetReader:
+    s3: Any = Store()
+    return thumbnails.DatasetReader("b", staged, s3)
+
+
 def prediction(key: str, predicted: str, confidence: float, **looked: list[list[float]]) -> Prediction:
     truth = key.partition("/")[0]
     return {"key": key, "truth": truth, "predicted": predicted, "probabilities": [confidence, 1 - confidence]} | looked
@@ -60,31 +65,31 @@ def evaluation(*predictions: Prediction) -> Evaluation:
     ],
 )
 def test_a_group_is_shown_from_wherever_its_files_were_staged(name: str, staged: str) -> None:
-    (group,) = thumbnails.duplicates("b", manifest([name, "train/bicycle/3.png"]), s3=Store())
+    (group,) = thumbnails.duplicates(dataset(manifest([name, "train/bicycle/3.png"])))
     assert [image["caption"] for image in group] == [staged, "train/bicycle/3.png"]
 
 
 def test_a_group_of_which_one_is_left_is_not_shown() -> None:
-    assert thumbnails.duplicates("b", manifest(["train/bicycle/gone.png", "train/bicycle/3.png"]), s3=Store()) == []
+    assert thumbnails.duplicates(dataset(manifest(["train/bicycle/gone.png", "train/bicycle/3.png"]))) == []
 
 
-def test_odd_ones_are_shown_with_their_novelty() -> None:
+def test_outliers_are_shown_with_their_novelty() -> None:
     listed = [
         Outlier(key="bicycle/3.png", label="bicycle", novelty=4.26),
         Outlier(key="bicycle/gone.png", label="bicycle", novelty=1),
     ]
-    shown = thumbnails.outliers("b", manifest(), listed, s3=Store())
+    shown = thumbnails.outliers(dataset(manifest()), listed)
     assert [(image["label"], image["caption"]) for image in shown] == [("bicycle", "novelty 4.3")]
 
 
-def test_suspects_are_shown_with_what_speaks_against_their_label() -> None:
+def test_label_issues_are_shown_with_their_labels_probability() -> None:
     listed = [
         LabelIssue(key="motorcycle/4.png", label="motorcycle", predicted="bicycle", probability=0.01),
         LabelIssue(key="tractor/5.png", label="neither", predicted="motorcycle", probability=0.2),
         LabelIssue(key="bicycle/3.png", label="bicycle", predicted="neither", probability=0.25),
         LabelIssue(key="motorcycle/gone.png", label="motorcycle", predicted="bicycle", probability=0.3),
     ]
-    shown = thumbnails.label_issues("b", manifest(), listed, s3=Store())
+    shown = thumbnails.label_issues(dataset(manifest()), listed)
     assert [(image["label"], image["caption"]) for image in shown] == [
         ("motorcycle", "looks like bicycle; its label gets 0.010"),
         ("tractor", "looks like motorcycle; its label gets 0.200"),
@@ -98,7 +103,7 @@ def test_wrong_images_come_with_their_maps_and_the_surest_first() -> None:
         prediction("motorcycle/2.png", "bicycle", 0.6),
         prediction("bicycle/1.png", "motorcycle", 0.2, map=[[1.0]]),
     )
-    shown = thumbnails.wrong("b", manifest(), evaluated, s3=Store())
+    shown = thumbnails.wrong(dataset(manifest()), evaluated)
     assert [image["caption"] for image in shown] == ["taken for motorcycle at 0.800", "taken for bicycle at 0.600"]
     assert [image.get("map") for image in shown] == [[[1.0]], None]
 
@@ -110,11 +115,11 @@ def test_the_least_certain_images_are_those_that_were_looked_at() -> None:
         prediction("bicycle/1.png", "bicycle", 0.99),
         prediction("motorcycle/2.png", "bicycle", 0.6, map=[[0.2]]),
     )
-    assert [image["map"] for image in thumbnails.uncertain("b", manifest(), evaluated, s3=Store())] == [
+    assert [image["map"] for image in thumbnails.uncertain(dataset(manifest()), evaluated)] == [
         [[0.1]],
         [[0.5]],
     ]
 
 
 def test_samples_are_of_every_class_and_of_training_images_alone() -> None:
-    assert [image["caption"] for image in thumbnails.samples("b", manifest(), s3=Store())] == ["1.png", "3.png"]
+    assert [image["caption"] for image in thumbnails.samples(dataset(manifest()))] == ["1.png", "3.png"]
