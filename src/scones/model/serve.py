@@ -1,7 +1,7 @@
-"""The program behind the endpoint: loads the model once, and has one worker process for each processor answer with it.
+"""The endpoint's program: loads the model once, and answers with one worker process for each processor.
 
-Runs in the container with ONNX Runtime, never torch. Nothing listens before the model is loaded. How workers are kept
-is in `supervisor.py`, what they answer in `application.py`.
+Runs in the container with ONNX Runtime, never torch. Nothing listens before the model is loaded. `serving.supervisor`
+keeps the workers, `serving.application` answers the requests.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ _BACKLOG = 2048
 
 
 def main(container: Container) -> None:
-    """Serve until SIGTERM; raises ModelArtifactError when there is no usable model."""
-    address = os.environ.get("SCONES_SERVE_HOST") or "127.0.0.1", int(os.environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
-    # One thread, so that the session has none of its own, which a fork would lose.
+    """Serve until SIGTERM. Raises ModelArtifactError if the model cannot be read."""
+    host = os.environ.get("SCONES_SERVE_HOST") or "127.0.0.1"
+    port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
+    # One thread, so that the session starts none of its own: they would not survive the fork.
     classifier = Classifier(container.model, threads=1)
-    _settle()
-    with socket.create_server(address, backlog=_BACKLOG) as listener:
+    _compact_heap()
+    with socket.create_server((host, port), backlog=_BACKLOG) as listener:
         Supervisor(listener, partial(worker.serve, classifier), cpus()).run()
 
 
-def _settle() -> None:
-    """Leave the workers as little as can be to write on, for a page that one writes on is there once more."""
+def _compact_heap() -> None:
+    # Forked workers share the pages that they do not write to. The collector writes to each object that it tracks, and
+    # the allocator to the holes that loading left; so freeze the objects and return the holes.
     gc.collect()
     gc.freeze()
-    # Loading has left holes, which each worker would fill anew; glibc alone can give them back.
+    # Only glibc has malloc_trim.
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -13,7 +13,7 @@ from scones.errors import ImageRejectedError
 from scones.model import evaluate, train
 from scones.model.container import Container
 from scones.model.inference.classifier import Classifier
-from scones.model.serving.predictions import Picture, predict
+from scones.model.serving.predictions import ReceivedImage, predict
 
 QUICK = {
     "epochs": "6",
@@ -66,7 +66,7 @@ def test_any_number_of_classes_is_trained_evaluated_and_served(tmp_path: Path, c
         0.05 / classes
     ] * classes
     body = (job.test_images / names[-1] / "0.png").read_bytes()
-    answer = predict(classifier, [Picture(body)])[0]
+    answer = predict(classifier, [ReceivedImage(body)])[0]
     assert not isinstance(answer, ImageRejectedError)
     assert (answer["labels"], len(answer["probabilities"])) == (names, classes)
     assert answer["label"] in names

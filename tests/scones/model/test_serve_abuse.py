@@ -5,16 +5,11 @@ import socket
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scones.model.inference.classifier import Classifier
-from scones.model.serving.application import Application
-from scones.model.serving.connection import HEAD_BYTES
-from scones.model.serving.messages import HttpError
-from scones.model.serving.worker import WAITING_BYTES, WAITING_REQUESTS, Worker
+from scones.model.serving.connection import MAX_HEAD_BYTES
 
 Shape = Callable[..., bytes]
 Ask = Callable[..., tuple[int, Mapping[str, str], Any]]
@@ -42,7 +37,7 @@ def malformed(shape: Shape, seed: int) -> Iterator[bytes]:
         yield good[:12] + rng.randbytes(300)
 
 
-def test_malformed_pictures_are_4xx_with_a_name_and_harm_nobody(serving: int, ask: Ask, shape: Shape) -> None:
+def test_malformed_images_are_4xx_with_a_named_error(serving: int, ask: Ask, shape: Shape) -> None:
     good = shape("square", 5)
     before = ask(serving, "POST", "/invocations", good, Content_Type="image/png")
     for seed in range(20):
@@ -55,7 +50,7 @@ def test_malformed_pictures_are_4xx_with_a_name_and_harm_nobody(serving: int, as
 def was_cut_off(connection: socket.socket) -> bool:
     try:
         for _ in range(1000):
-            connection.sendall(b"x" * HEAD_BYTES)
+            connection.sendall(b"x" * MAX_HEAD_BYTES)
     except ConnectionError:
         return True
     return False
@@ -67,16 +62,3 @@ def test_a_head_without_an_end_is_cut_off(serving: int, ask: Ask, start: bytes) 
         connection.sendall(start)
         assert was_cut_off(connection)
     assert ask(serving, "GET", "/ping")[0] == 200
-
-
-@pytest.mark.parametrize("length", [1, WAITING_BYTES // 20])
-def test_a_worker_has_room_for_so_much_and_no_more(trained: Path, length: int) -> None:
-    worker = Worker(Application(Classifier(trained / "model")), socket.socket())
-    for _ in range(min(WAITING_REQUESTS, WAITING_BYTES // length)):
-        worker.enter(length)
-    for _ in range(2):
-        with pytest.raises(HttpError) as caught:
-            worker.enter(length)
-        assert caught.value.status == 503
-        worker.leave(length)
-        worker.enter(length)

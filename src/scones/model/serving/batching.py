@@ -1,6 +1,6 @@
-"""Answers together what one turn of the event loop has brought: a lone request goes at once, and a crowd together.
+"""Batches of the items that arrive in one turn of the event loop. Knows neither images nor HTTP.
 
-Knows neither pictures nor HTTP.
+A single item is answered at once, and many together: nothing waits for a batch to fill.
 """
 
 from __future__ import annotations
@@ -12,45 +12,48 @@ from typing import Generic, NamedTuple, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Larger ones gain nothing more, and keep their first picture waiting.
-LARGEST = 16
+# Larger batches are no faster for each image, and keep the first image waiting.
+MAX_BATCH_SIZE = 16
 
 
 class _Waiting(NamedTuple, Generic[Item, Result]):
     item: Item
-    then: Callable[[Result | Exception], None]
+    on_result: Callable[[Result | Exception], None]
 
 
 class Batches(Generic[Item, Result]):
-    """Calls `answer` with all items that wait, `LARGEST` at most, in the event loop's own thread.
+    """Calls `answer` with the items that wait, at most `MAX_BATCH_SIZE`, in the event loop's own thread.
 
-    `answer` returns a result or an exception for each item; one that it raises is the result of them all. `note` gets
-    the items and their results afterwards.
+    `answer` returns a result or an exception for each item. If it raises, every item gets that exception. `log` is
+    called with the items and their results after they have been delivered.
     """
 
     def __init__(
         self,
         answer: Callable[[Sequence[Item]], Sequence[Result | Exception]],
-        note: Callable[[Sequence[Item], Sequence[Result | Exception]], None],
+        log: Callable[[Sequence[Item], Sequence[Result | Exception]], None],
     ) -> None:
-        self._answer, self._note = answer, note
+        self._answer = answer
+        self._log = log
         self._waiting: list[_Waiting[Item, Result]] = []
 
-    def submit(self, item: Item, then: Callable[[Result | Exception], None]) -> None:
-        """Have `then` called with the item's result, later and from the event loop."""
+    def submit(self, item: Item, on_result: Callable[[Result | Exception], None]) -> None:
+        """Have `on_result` called with the item's result, later and from the event loop."""
+        # The loop runs this call after it has read all sockets that were ready, whose items join the batch.
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._work)
-        self._waiting.append(_Waiting(item, then))
+            asyncio.get_running_loop().call_soon(self._answer_batch)
+        self._waiting.append(_Waiting(item, on_result))
 
-    def _work(self) -> None:
-        batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
+    def _answer_batch(self) -> None:
+        batch = self._waiting[:MAX_BATCH_SIZE]
+        self._waiting = self._waiting[MAX_BATCH_SIZE:]
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._work)
+            asyncio.get_running_loop().call_soon(self._answer_batch)
         items = [waiting.item for waiting in batch]
         try:
             results = self._answer(items)
         except Exception as error:
             results = [error] * len(items)
         for waiting, result in zip(batch, results, strict=True):
-            waiting.then(result)
-        self._note(items, results)
+            waiting.on_result(result)
+        self._log(items, results)

@@ -1,7 +1,7 @@
-"""Many pictures in one request: `application/jsonlines`, a picture in base64 on each line, an answer line for each.
+"""Many images in one request: `application/jsonlines`, a base64 image on each line and an answer line for each.
 
-Part of `serve`. A line `{"image": "<base64>", "id"?}` gets the full answer, with the `id` if it had one, or
-`{"error", "message"}`; so one bad picture spoils nothing. Answers come in the order of the lines.
+A line `{"image": "<base64>", "id"?}` gets the full answer, with the `id` if it had one, or `{"error", "message"}`. One
+bad line affects no other line. The answers are in the order of the lines.
 """
 
 from __future__ import annotations
@@ -10,59 +10,59 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Callable
 from typing import cast
 
 from scones.contract.delivery import BatchAnswer, BatchError, Inference
 from scones.errors import ImageRejectedError
-from scones.model.serving.predictions import Picture
+from scones.model.serving.predictions import Predict, ReceivedImage
 
-Predict = Callable[[Picture, Callable[[Inference | Exception], None]], None]
-
-MOST_LINES = 10_000
-# So many are decoded at once; the rest waits as it came.
-_AT_ONCE = 64
-ID_CHARACTERS = 1024
+MAX_LINES = 10_000
+MAX_ID_CHARACTERS = 1024
+# So many images are decoded from base64 at once; the rest of the body stays as it was received, to save memory.
+_CONCURRENT_LINES = 64
 
 
 async def answer(body: bytes, predict: Predict) -> bytes:
-    """One line for each line of `body`; raises ImageRejectedError for more than `MOST_LINES`."""
-    if body.count(b"\n") > MOST_LINES:
-        raise ImageRejectedError(f"the body has over {MOST_LINES} lines; send fewer at once")
+    """Return one line for each line of `body`. Raises ImageRejectedError if it has more than `MAX_LINES`."""
+    # Counted before it is split: as a list, a body of empty lines takes many times its size.
+    if body.count(b"\n") > MAX_LINES:
+        raise ImageRejectedError(f"the body has over {MAX_LINES} lines; send fewer at once")
+    lines = body.splitlines()
     answers: list[str] = []
-    given = body.splitlines()
-    for start in range(0, len(given), _AT_ONCE):
-        answers += await asyncio.gather(*[_answer(line, predict) for line in given[start : start + _AT_ONCE]])
-    return "".join(f"{each}\n" for each in answers).encode()
+    for start in range(0, len(lines), _CONCURRENT_LINES):
+        chunk = lines[start : start + _CONCURRENT_LINES]
+        answers += await asyncio.gather(*[_answer(line, predict) for line in chunk])
+    return "".join(f"{json_line}\n" for json_line in answers).encode()
 
 
 async def _answer(line: bytes, predict: Predict) -> str:
-    name, found = "", asyncio.get_running_loop().create_future()
+    name = ""
     try:
-        name, image = parse(line)
-        predict(Picture(image, name), found.set_result)
-        result: Inference | Exception = await found
+        name, body = parse(line)
+        future: asyncio.Future[Inference | Exception] = asyncio.get_running_loop().create_future()
+        predict(ReceivedImage(body, name), future.set_result)
+        result = await future
     except ImageRejectedError as error:
         result = error
     if isinstance(result, ImageRejectedError):
-        answered: BatchAnswer | BatchError = BatchError(error=type(result).__name__, message=str(result))
+        document: BatchAnswer | BatchError = BatchError(error=type(result).__name__, message=str(result))
     elif isinstance(result, Exception):
         raise result
     else:
-        answered = cast(BatchAnswer, result)
+        document = cast(BatchAnswer, result)
     if name:
-        answered["id"] = name
-    return json.dumps(answered)
+        document["id"] = name
+    return json.dumps(document)
 
 
 def parse(line: bytes) -> tuple[str, bytes]:
-    """The id of a line, empty without one, and its picture; raises ImageRejectedError."""
+    """Return a line's id, "" if it has none, and its image file. Raises ImageRejectedError."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ImageRejectedError('the line is not JSON; send {"image": "<base64>"}') from error
     name = value.get("id", "") if isinstance(value, dict) else None
-    if not isinstance(name, str) or len(name) > ID_CHARACTERS or not isinstance(value.get("image"), str):
+    if not isinstance(name, str) or len(name) > MAX_ID_CHARACTERS or not isinstance(value.get("image"), str):
         raise ImageRejectedError('the line is not {"image": "<base64>", "id": "..."}; its id may be left out')
     try:
         return name, base64.b64decode(value["image"], validate=True)

@@ -1,4 +1,4 @@
-"""A request and its response, as the application sees them and as a connection writes them; no I/O."""
+"""HTTP requests and responses, as the application sees them and as a connection writes them. No I/O."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from scones.contract.layout import JSON
 
-_HEADS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+# Made once, because each response needs one.
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole request; the names of `headers` are in lower case, `path` is without a query."""
+    """A complete request. The names of `headers` are in lower case; `path` is without the query."""
 
     method: bytes
     path: bytes
@@ -25,16 +26,22 @@ class Request:
 
 
 class Response(NamedTuple):
+    """A response before it is encoded; `content_type` is the header's value."""
+
     status: int
-    media: str
+    content_type: str
     body: bytes
 
     def encode(self, date: bytes, closes: bool, has_body: bool = True) -> bytes:
-        """What is sent; `date` is the Date header's value."""
+        """Return the bytes to send.
+
+        `date` is the Date header's value. `closes` adds `Connection: close`. A response to HEAD has no body
+        (`has_body=False`), but the length that it would have.
+        """
         return b"%sdate: %s\r\ncontent-type: %s\r\ncontent-length: %d\r\n%s%s\r\n%s" % (
-            _HEADS[self.status],
+            _STATUS_LINES[self.status],
             date,
-            self.media.encode(),
+            self.content_type.encode(),
             len(self.body),
             b"retry-after: 1\r\n" if self.status == HTTPStatus.SERVICE_UNAVAILABLE else b"",
             b"connection: close\r\n" if closes else b"",
@@ -46,11 +53,14 @@ Respond = Callable[[Response], None]
 
 
 class HttpError(Exception):
-    """What ends a request without an answer: the HTTP status, the error's name, and a message for a person."""
+    """A request that cannot be answered: the HTTP status, the error's name, and a message for people."""
 
     def __init__(self, status: int, name: str, message: str) -> None:
         super().__init__(message)
-        self.status, self.name = status, name
+        self.status = status
+        self.name = name
 
     def response(self) -> Response:
-        return Response(self.status, JSON, json.dumps({"error": self.name, "message": str(self)}).encode())
+        """Return the error as a JSON response with the keys `error` and `message`."""
+        body = json.dumps({"error": self.name, "message": str(self)})
+        return Response(self.status, JSON, body.encode())

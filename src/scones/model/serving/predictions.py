@@ -1,10 +1,10 @@
-"""Pictures in, full answers out; knows neither HTTP nor the log."""
+"""Predictions for images that were received. Knows neither HTTP nor the log."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,13 +17,13 @@ from scones.errors import ImageRejectedError
 from scones.model.inference.classifier import Answer, Classifier, accepted
 from scones.model.inference.images import open_image
 
-# Takes 10 ms or more to decode, for which a worker should not keep others waiting.
+# Such an image takes 10 ms or more to decode; a worker should not keep other requests waiting for it.
 LARGE_PIXELS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture's file as it came; `id` is the caller's own, for the log."""
+class ReceivedImage:
+    """An image file as it was received. `id` is the caller's own, for the log; `received` is of `perf_counter`."""
 
     body: bytes
     id: str = ""
@@ -31,57 +31,67 @@ class Picture:
 
     @cached_property
     def image(self) -> ImageFile.ImageFile:
-        """What its header says, without a pixel yet; raises ImageRejectedError."""
+        """The image with its header read and no pixel decoded. Raises ImageRejectedError."""
         return open_image(self.body)
 
     @cached_property
     def sha256(self) -> str:
+        """The first 16 hexadecimal digits of the file's SHA-256."""
         return hashlib.sha256(self.body).hexdigest()[:16]
 
 
-def is_large(picture: Picture) -> bool:
-    """Whether it takes long to decode; what cannot be read takes no time."""
+OnResult = Callable[[Inference | Exception], None]
+Predict = Callable[[ReceivedImage, OnResult], None]
+
+
+def is_large(image: ReceivedImage) -> bool:
+    """Return whether the image takes long to decode; a file that cannot be read does not."""
     try:
-        return picture.image.width * picture.image.height > LARGE_PIXELS
+        return image.image.width * image.image.height > LARGE_PIXELS
     except ImageRejectedError:
         return False
 
 
-def predict(classifier: Classifier, pictures: Sequence[Picture]) -> list[Inference | ImageRejectedError]:
-    """Answer all pictures in one batch; one that cannot be decoded gets its own error."""
-    decoded = [_decoded(classifier, picture) for picture in pictures]
-    pixels = [one for one in decoded if not isinstance(one, ImageRejectedError)]
-    answers = iter(inferences(classifier, classifier.answer(classifier.inputs(pixels))) if pixels else ())
-    return [one if isinstance(one, ImageRejectedError) else next(answers) for one in decoded]
+def predict(classifier: Classifier, images: Sequence[ReceivedImage]) -> list[Inference | ImageRejectedError]:
+    """Return a result for each image, all from one batch; an image that cannot be decoded gets its own error."""
+    decoded = [_decode(classifier, image) for image in images]
+    pixels = [result for result in decoded if not isinstance(result, ImageRejectedError)]
+    if not pixels:
+        return [result for result in decoded if isinstance(result, ImageRejectedError)]
+    answer = classifier.answer(classifier.inputs(pixels))
+    answered = iter(inferences(classifier, answer))
+    return [result if isinstance(result, ImageRejectedError) else next(answered) for result in decoded]
 
 
 def inferences(classifier: Classifier, answer: Answer) -> list[Inference]:
-    """The full answers to [n] pictures; "accept" only what is familiar and certified, "review" for all else."""
-    about = classifier.description
+    """Return the full answers for n images: "accept" if the classifier accepts the image, "review" otherwise."""
+    description = classifier.description
+    # JSON needs Python numbers; one call for each array converts them all.
+    rows = zip(
+        answer.probabilities.tolist(),
+        answer.probabilities.argmax(1).tolist(),
+        answer.novelty.tolist(),
+        accepted(answer, description).tolist(),
+        strict=True,
+    )
     return [
         Inference(
-            labels=about["classes"],
+            labels=description["classes"],
             probabilities=probabilities,
-            decision="accept" if passed else "review",
-            label=about["classes"][label],
-            thresholds=about["thresholds"],
-            certificates=about["certificates"],
+            decision="accept" if is_accepted else "review",
+            label=description["classes"][label],
+            thresholds=description["thresholds"],
+            certificates=description["certificates"],
             novelty=novelty,
-            novelty_cut=about["novelty_cut"],
+            novelty_cut=description["novelty_cut"],
             model=classifier.id,
         )
-        for probabilities, label, novelty, passed in zip(
-            answer.probabilities.tolist(),
-            answer.probabilities.argmax(1).tolist(),
-            answer.novelty.tolist(),
-            accepted(answer, about).tolist(),
-            strict=True,
-        )
+        for probabilities, label, novelty, is_accepted in rows
     ]
 
 
-def _decoded(classifier: Classifier, picture: Picture) -> NDArray[np.uint8] | ImageRejectedError:
+def _decode(classifier: Classifier, image: ReceivedImage) -> NDArray[np.uint8] | ImageRejectedError:
     try:
-        return classifier.shrink(picture.image)
+        return classifier.shrink(image.image)
     except ImageRejectedError as error:
         return error

@@ -1,7 +1,7 @@
-"""Keeps the worker processes: hands each connection to the worker that has the fewest, and replaces one that dies.
+"""The supervisor of the worker processes: it spreads the connections over them, and replaces one that dies.
 
-Forks, so that the workers share what was loaded before; Linux and other Unix only. It reads and answers no request
-itself, except that it says 503 while no worker lives.
+It forks, so that the workers share the loaded model's memory; Linux and other Unix only. It reads and answers no
+request itself, except that it responds with 503 while no worker is running.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import NoReturn
 
 # How soon a signal is noticed.
 _TICK_SECONDS = 0.1
-# One that cannot live should not be forked over and over.
-_SHORTEST_LIFE_SECONDS = 1.0
-_ENDING = (signal.SIGTERM, signal.SIGINT)
+# A worker that dies at once, time and again, should not keep the processor busy with forking.
+_MIN_LIFE_SECONDS = 1.0
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-_BODY = json.dumps({"error": "NoWorkerError", "message": "no worker lives; try again in a second"})
+_BODY = json.dumps({"error": "NoWorkerError", "message": "no worker is running; try again in a second"})
 UNAVAILABLE = (
     "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n"
     f"content-length: {len(_BODY)}\r\n\r\n{_BODY}"
@@ -34,110 +34,114 @@ UNAVAILABLE = (
 
 
 @dataclass
-class Worker:
-    """A child; through `line` it is sent connections, and sends a byte for each that has ended."""
+class WorkerProcess:
+    """A child process. The supervisor sends it connections through `channel`; it sends a byte for each that ended."""
 
     pid: int
-    line: socket.socket
+    channel: socket.socket
     started: float
     connections: int = 0
 
 
 class Supervisor:
-    """Runs `work(line)` in `count` processes: it takes connections with `socket.recv_fds` until its line ends.
+    """Runs `work(channel)` in `count` processes, which receive connections by `socket.recv_fds` until the channel ends.
 
-    A worker's line ends when this process ends too, however it does, so that none is left behind.
+    A worker's channel ends when this process does, in whatever way, so that no worker is left running.
     """
 
     def __init__(self, listener: socket.socket, work: Callable[[socket.socket], None], count: int) -> None:
-        self._listener, self._work, self._count = listener, work, count
+        self._listener = listener
+        self._work = work
+        self._count = count
         self._selector = selectors.DefaultSelector()
-        self._workers: list[Worker] = []
+        self._workers: list[WorkerProcess] = []
         self._next_start = 0.0
-        self._ending = False
+        self._is_ending = False
 
     def run(self) -> None:
-        """Return after SIGTERM or SIGINT, once the workers have answered what is in flight."""
-        for number in _ENDING:
+        """Run until SIGTERM or SIGINT; returns when the workers have answered the requests under way."""
+        for number in _END_SIGNALS:
             signal.signal(number, self._end)
         self._listener.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ, self._hand_over)
-        while not self._ending:
+        self._selector.register(self._listener, selectors.EVENT_READ, self._dispatch_connection)
+        while not self._is_ending:
             while len(self._workers) < self._count and time.monotonic() >= self._next_start:
-                self._start()
+                self._start_worker()
             for key, _ in self._selector.select(_TICK_SECONDS):
                 key.data()
         self._drain()
 
     def _end(self, *_: object) -> None:
-        self._ending = True
+        self._is_ending = True
 
     def _drain(self) -> None:
         self._listener.close()
         for worker in self._workers:
-            worker.line.shutdown(socket.SHUT_WR)
+            worker.channel.shutdown(socket.SHUT_WR)
         for worker in self._workers:
             os.waitpid(worker.pid, 0)
 
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
+    def _start_worker(self) -> None:
+        channel, worker_channel = socket.socketpair()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(ours, theirs)
-        theirs.close()
-        ours.setblocking(False)
-        worker = Worker(pid, ours, time.monotonic())
+            self._become_worker(channel, worker_channel)
+        worker_channel.close()
+        channel.setblocking(False)
+        worker = WorkerProcess(pid, channel, time.monotonic())
         self._workers.append(worker)
-        self._selector.register(ours, selectors.EVENT_READ, partial(self._hear, worker))
+        self._selector.register(channel, selectors.EVENT_READ, partial(self._on_worker_message, worker))
 
-    def _become_worker(self, ours: socket.socket, theirs: socket.socket) -> NoReturn:
+    def _become_worker(self, channel: socket.socket, worker_channel: socket.socket) -> NoReturn:
         code = 1
         try:
-            # A signal to the whole group is for the supervisor; its workers end with their lines.
-            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-            # Another's line would not end while this process holds it too.
+            # A signal to the whole group is for the supervisor; its workers end with their channels.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _END_SIGNALS)
+            # Another worker's channel would not end while this process has a copy of it.
             self._selector.close()
-            for held in (self._listener, ours, *[worker.line for worker in self._workers]):
-                held.close()
-            self._work(theirs)
+            for inherited in (self._listener, channel, *[worker.channel for worker in self._workers]):
+                inherited.close()
+            self._work(worker_channel)
             code = 0
         except BaseException:
             traceback.print_exc()
         finally:
+            # Not sys.exit, which would unwind into the supervisor's own callers.
             os._exit(code)
 
-    def _hand_over(self) -> None:
+    def _dispatch_connection(self) -> None:
+        # A client may have left before it was accepted.
         with suppress(OSError):
             connection, _ = self._listener.accept()
             with connection:
                 if not any(_send(worker, connection) for worker in sorted(self._workers, key=_connections)):
                     connection.sendall(UNAVAILABLE)
 
-    def _hear(self, worker: Worker) -> None:
-        ended = b""
+    def _on_worker_message(self, worker: WorkerProcess) -> None:
+        message = b""
         with suppress(ConnectionError):
-            ended = worker.line.recv(4096)
-        worker.connections -= len(ended)
-        if not ended:
-            self._bury(worker)
+            message = worker.channel.recv(4096)
+        worker.connections -= len(message)
+        if not message:
+            self._reap(worker)
 
-    def _bury(self, worker: Worker) -> None:
-        self._selector.unregister(worker.line)
-        worker.line.close()
+    def _reap(self, worker: WorkerProcess) -> None:
+        self._selector.unregister(worker.channel)
+        worker.channel.close()
         self._workers.remove(worker)
         _, status = os.waitpid(worker.pid, 0)
         print(f"worker {worker.pid} ended with {os.waitstatus_to_exitcode(status)}", file=sys.stderr, flush=True)
-        self._next_start = worker.started + _SHORTEST_LIFE_SECONDS
+        self._next_start = worker.started + _MIN_LIFE_SECONDS
 
 
-def _connections(worker: Worker) -> int:
+def _connections(worker: WorkerProcess) -> int:
     return worker.connections
 
 
-def _send(worker: Worker, connection: socket.socket) -> bool:
-    """Whether the worker could be given the connection: it may be dead, or so busy that its line is full."""
+def _send(worker: WorkerProcess, connection: socket.socket) -> bool:
+    """Return whether the worker has been sent the connection; it may be dead, or its channel full."""
     try:
-        socket.send_fds(worker.line, [b"+"], [connection.fileno()])
+        socket.send_fds(worker.channel, [b"+"], [connection.fileno()])
     except OSError:
         return False
     worker.connections += 1

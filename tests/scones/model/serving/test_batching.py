@@ -1,19 +1,17 @@
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.model.serving.batching import LARGEST, Batches
-
-Answer = Callable[[Sequence[int]], Sequence[int | Exception]]
+from scones.model.serving.batching import MAX_BATCH_SIZE, Batches
 
 
 def double(items: Sequence[int]) -> list[int | Exception]:
     return [ValueError(str(item)) if item < 0 else 2 * item for item in items]
 
 
-def nothing(items: Sequence[int], results: Sequence[int | Exception]) -> None:
+def ignore(items: Sequence[int], results: Sequence[int | Exception]) -> None:
     pass
 
 
@@ -27,11 +25,11 @@ async def submit_all(batches: Batches[int, int], items: Sequence[int]) -> list[i
 
 @given(items=st.lists(st.integers(), max_size=100))
 def test_each_gets_its_own_result_or_exception(items: list[int]) -> None:
-    results = asyncio.run(submit_all(Batches(double, nothing), items))
+    results = asyncio.run(submit_all(Batches(double, ignore), items))
     assert list(map(repr, results)) == list(map(repr, double(items)))
 
 
-def test_what_came_in_one_turn_is_answered_together_and_a_lone_one_alone() -> None:
+def test_items_of_one_turn_are_answered_together_and_a_single_one_alone() -> None:
     sizes = list[int]()
 
     def answer(items: Sequence[int]) -> Sequence[int]:
@@ -39,15 +37,15 @@ def test_what_came_in_one_turn_is_answered_together_and_a_lone_one_alone() -> No
         return items
 
     async def run() -> None:
-        batches = Batches[int, int](answer, nothing)
-        for count in (1, LARGEST + 4, 1):
+        batches = Batches[int, int](answer, ignore)
+        for count in (1, MAX_BATCH_SIZE + 4, 1):
             assert await submit_all(batches, range(count)) == list(range(count))
 
     asyncio.run(run())
-    assert sizes == [1, LARGEST, 4, 1]
+    assert sizes == [1, MAX_BATCH_SIZE, 4, 1]
 
 
-def test_what_was_answered_is_noted_afterwards() -> None:
+def test_results_are_logged_after_they_were_delivered() -> None:
     events = list[object]()
 
     async def run() -> None:
@@ -60,14 +58,14 @@ def test_what_was_answered_is_noted_afterwards() -> None:
     assert events == [2, 4, ([1, 2], [2, 4])]
 
 
-def test_an_error_of_a_whole_batch_is_told_to_all_and_the_next_one_is_answered() -> None:
+def test_an_error_of_a_batch_is_the_result_of_all_its_items_only() -> None:
     def answer(items: Sequence[int]) -> Sequence[int]:
         if items[0] == 0:
             raise MemoryError
         return items
 
     async def run() -> None:
-        batches = Batches[int, int](answer, nothing)
+        batches = Batches[int, int](answer, ignore)
         assert [type(result) for result in await submit_all(batches, [0, 1])] == [MemoryError, MemoryError]
         assert await submit_all(batches, [1]) == [1]
 

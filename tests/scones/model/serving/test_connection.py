@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.contract.layout import IMAGE_BYTES, JSON
-from scones.model.serving.connection import HEAD_BYTES, IDLE_SECONDS, RECEIVE_SECONDS, Connection
+from scones.model.serving.connection import IDLE_SECONDS, MAX_HEAD_BYTES, RECEIVE_SECONDS, Connection
 from scones.model.serving.messages import HttpError, Request, Respond, Response
 
 POST = b"POST /invocations?x=1 HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 5\r\n\r\nhello"
@@ -37,32 +37,32 @@ class Transport(asyncio.Transport):
 
 
 class Echo:
-    """Answers with the method, path and body, at once or when `release` is called."""
+    """Answers with the method, path and body, at once or when `send_answer` is called."""
 
     def __init__(self, waits: bool = False, room: int = 10) -> None:
         self.connections = set[Connection]()
         self.is_draining, self.date = False, b"now"
         self.room, self.held, self.seen = room, list[int](), list[Request]()
-        self.release: Callable[[], None] = lambda: None
+        self.send_answer: Callable[[], None] = lambda: None
         self._waits = waits
 
-    def enter(self, length: int) -> None:
+    def admit(self, length: int) -> None:
         if len(self.held) >= self.room:
             raise HttpError(503, "OverloadedError", "full")
         self.held.append(length)
 
-    def leave(self, length: int) -> None:
+    def release(self, length: int) -> None:
         self.held.remove(length)
 
     def answer(self, request: Request, respond: Respond) -> None:
         self.seen.append(request)
         response = Response(200, JSON, b" ".join((request.method, request.path, request.body)))
         if self._waits:
-            self.release = lambda: respond(response)
+            self.send_answer = lambda: respond(response)
         else:
             respond(response)
 
-    def forget(self, connection: Connection) -> None:
+    def remove(self, connection: Connection) -> None:
         self.connections.discard(connection)
 
 
@@ -114,26 +114,26 @@ def test_any_bytes_are_answered_or_refused(pieces: list[bytes]) -> None:
     ("sent", "status"),
     [
         (b"GET / HTTP/9\r\n\r\n", 400),
-        (b"GET /" + b"x" * HEAD_BYTES, 431),
-        (b"GET / HTTP/1.1\r\nx: " + b"x" * HEAD_BYTES, 431),
+        (b"GET /" + b"x" * MAX_HEAD_BYTES, 431),
+        (b"GET / HTTP/1.1\r\nx: " + b"x" * MAX_HEAD_BYTES, 431),
         (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (IMAGE_BYTES + 1), 413),
         (CHUNKED + b"%x\r\n" % (IMAGE_BYTES + 1) + bytes(IMAGE_BYTES + 1), 413),
         (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
     ],
     ids=["another version", "long path", "long head", "declared too long", "too long", "two lengths"],
 )
-def test_what_cannot_be_taken_is_refused_and_nothing_follows(sent: bytes, status: int) -> None:
+def test_an_invalid_request_is_refused_and_nothing_follows(sent: bytes, status: int) -> None:
     server = Echo()
     transport = talk(server, [sent, PING])
     assert (statuses(transport), transport.has_ended, server.seen) == ([status], True, [])
     assert b"connection: close" in transport.written
 
 
-def test_a_refused_client_that_goes_on_sending_is_cut_off() -> None:
+def test_a_refused_client_that_keeps_sending_is_cut_off() -> None:
     assert talk(Echo(), [b"?", bytes(IMAGE_BYTES + 1)]).is_closed
 
 
-def test_who_finds_no_room_is_asked_to_come_again() -> None:
+def test_a_full_server_asks_to_retry_later() -> None:
     transport = talk(Echo(room=0), [POST])
     assert statuses(transport) == [503]
     assert b"retry-after: 1" in transport.written
@@ -141,17 +141,17 @@ def test_who_finds_no_room_is_asked_to_come_again() -> None:
 
 def test_a_request_behind_one_that_is_being_answered_closes_the_connection() -> None:
     server = Echo(waits=True)
-    transport = talk(server, [POST + PING], lambda _: server.release())
+    transport = talk(server, [POST + PING], lambda _: server.send_answer())
     assert (statuses(transport), transport.is_closed, len(server.seen)) == ([200], True, 1)
 
 
-def test_an_answer_for_who_has_left_frees_its_room() -> None:
+def test_an_answer_to_a_lost_connection_frees_its_memory() -> None:
     server = Echo(waits=True)
 
     def leave(connection: Connection) -> None:
         connection.connection_lost(None)
         assert server.held == [5]
-        server.release()
+        server.send_answer()
 
     talk(server, [POST], leave)
 
@@ -167,18 +167,20 @@ def test_an_answer_for_who_has_left_frees_its_room() -> None:
         (POST[:-1], RECEIVE_SECONDS / 2, ([], False)),
     ],
 )
-def test_what_takes_too_long_is_ended(sent: bytes, seconds: float, expected: tuple[list[int], bool]) -> None:
+def test_slow_requests_and_idle_connections_are_ended(
+    sent: bytes, seconds: float, expected: tuple[list[int], bool]
+) -> None:
     transport = talk(Echo(), [sent], lambda c: c.tick(asyncio.get_running_loop().time() + seconds))
     assert (statuses(transport), transport.is_closed) == expected
 
 
-def test_a_draining_server_closes_idle_connections_and_the_others_behind_their_answer() -> None:
+def test_a_draining_server_closes_connections_after_their_answer() -> None:
     server = Echo(waits=True)
 
     def drain(connection: Connection) -> None:
         server.is_draining = True
         connection.drain()
-        server.release()
+        server.send_answer()
 
     assert talk(server, [PING[:0]], drain).is_closed
     transport = talk(server, [POST], drain)
@@ -195,7 +197,7 @@ def test_a_connection_is_kept_as_its_client_asks(version: bytes, header: bytes, 
     assert talk(Echo(), [sent]).is_closed is closes
 
 
-def test_who_waits_to_be_told_to_send_a_body_is_told() -> None:
+def test_a_client_that_expects_100_continue_gets_it() -> None:
     head, _, body = POST.replace(b"Host: x", b"Expect: 100-continue").partition(b"hello")[0], None, b"hello"
     assert statuses(talk(Echo(), [head, body])) == [100, 200]
 
@@ -204,6 +206,24 @@ def test_an_answer_to_head_has_no_body() -> None:
     assert talk(Echo(), [b"HEAD /ping HTTP/1.1\r\n\r\n"]).written.endswith(b"\r\n\r\n")
 
 
-def test_an_offer_to_upgrade_is_left_aside() -> None:
+def test_an_offer_to_upgrade_is_ignored() -> None:
     upgrade = POST.replace(b"Host: x", b"Connection: Upgrade\r\nUpgrade: h2c")
     assert statuses(talk(Echo(), [upgrade])) == [200]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_large_body_in_one_read_keeps_the_connection(waits: bool) -> None:
+    server = Echo(waits=waits)
+    size = MAX_HEAD_BYTES + 1
+    sent = b"POST /invocations HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+    transport = talk(server, [sent], lambda _: server.send_answer())
+    assert (statuses(transport), transport.is_closed) == ([200], False)
+
+
+def test_a_second_request_changes_nothing_in_the_one_being_answered() -> None:
+    server = Echo(waits=True)
+    second = PING.replace(b"Host: x", b"Content-Type: text/plain")
+    talk(server, [POST, second, bytes(IMAGE_BYTES - len(second))], lambda _: server.send_answer())
+    [request] = server.seen
+    assert request.path == b"/invocations"
+    assert request.headers[b"content-type"] == b"image/png"

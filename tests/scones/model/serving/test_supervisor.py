@@ -1,4 +1,4 @@
-"""The workers of a running endpoint: connections are spread, one that dies is replaced, and none is left behind."""
+"""The workers of a running endpoint: connections are spread, one that dies is replaced, and none is left running."""
 
 import http.client
 import os
@@ -38,12 +38,12 @@ def test_open_connections_are_spread_over_the_workers(endpoint: tuple[int, subpr
     port, process = endpoint
     workers = children(process.pid)
     assert len(workers) == cpus()
-    open_ones = [http.client.HTTPConnection("127.0.0.1", port) for _ in range(4 * len(workers))]
-    for connection in open_ones:
+    connections = [http.client.HTTPConnection("127.0.0.1", port) for _ in range(4 * len(workers))]
+    for connection in connections:
         connection.request("GET", "/ping")
         connection.getresponse().read()
     counts = [len([c for c in worker.net_connections("tcp") if c.status == "ESTABLISHED"]) for worker in workers]
-    for connection in open_ones:
+    for connection in connections:
         connection.close()
     assert max(counts) - min(counts) <= 1
 
@@ -71,26 +71,26 @@ def test_no_worker_outlives_its_supervisor(
 
 
 @pytest.mark.parametrize("to_all", [False, True], ids=["supervisor", "whole group"])
-def test_what_is_in_flight_is_answered_before_the_end(
+def test_requests_under_way_are_answered_before_the_end(
     endpoint: tuple[int, subprocess.Popen[str]], shape: Shape, eventually: Callable[..., Any], to_all: bool
 ) -> None:
     port, process = endpoint
-    picture = shape("circle", 1)
-    # Who is told to continue knows that the request has come in.
+    image = shape("circle", 1)
+    # 100 Continue shows that the request has arrived.
     head = "POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nExpect: 100-continue\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection, connection.makefile("rb") as answer:
-        connection.sendall(f"{head}Content-Length: {len(picture)}\r\n\r\n".encode())
+        connection.sendall(f"{head}Content-Length: {len(image)}\r\n\r\n".encode())
         assert answer.readline() + answer.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
         for worker in children(process.pid) if to_all else ():
             worker.send_signal(signal.SIGTERM)
         process.terminate()
         eventually(lambda: not listening_ports(process.pid))
-        connection.sendall(picture)
+        connection.sendall(image)
         assert answer.read().startswith(b"HTTP/1.1 200")
     assert process.wait(60) == 0
 
 
-def test_while_no_worker_lives_the_answer_is_503(ask: Ask) -> None:
+def test_the_answer_is_503_while_no_worker_is_running(ask: Ask) -> None:
     statuses = list[int]()
 
     def invoke(port: int) -> None:
@@ -103,7 +103,7 @@ def test_while_no_worker_lives_the_answer_is_503(ask: Ask) -> None:
         threading.Thread(target=invoke, args=(listener.getsockname()[1],)).start()
         before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
         try:
-            Supervisor(listener, lambda line: None, count=0).run()
+            Supervisor(listener, lambda channel: None, count=0).run()
         finally:
             for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
                 signal.signal(number, handler)
