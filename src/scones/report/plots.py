@@ -41,7 +41,7 @@ VARIABLES = {
 
 
 def training_curve(metrics: Metrics) -> str:
-    """Loss (nats) and accuracy against the epoch, of the training and the validation set; the best epoch marked."""
+    """Loss (nats) and accuracy against the epoch, of the training and the validation set."""
     figure = _figure(7.6, 2.7)
     epochs = metrics["epochs"]
     number = [epoch["epoch"] for epoch in epochs]
