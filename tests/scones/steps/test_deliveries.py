@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scones.items import from_item, to_item
 from scones.progress import Progress
 from scones.steps.account.package import state_machine
-from scones.steps.deliveries import FAILED, failed_deliveries, list_deliveries, next_name, redrive
+from scones.steps.deliveries import FAILED, DeliveryContext, failed_deliveries, list_deliveries, next_name, redrive
 
 NAMES = st.text("abc-r0123456789_", min_size=1, max_size=80) | st.from_regex(r"a{70,75}-r\d{1,4}", fullmatch=True)
 NUMBERS = itertools.count()
@@ -33,7 +33,7 @@ class Depot:
     eventually: Callable[..., Any]
 
     def start(self, name: str, then: str) -> str:
-        text = json.dumps({"arrival": name, "s3_bucket": "b", "s3_key": f"arrivals/anna/{name}.png", "then": then})
+        text = json.dumps({"arrival_id": name, "s3_bucket": "b", "s3_key": f"arrivals/anna/{name}.png", "then": then})
         states = self.client("stepfunctions")
         self.limit(1 if then == "TIMED_OUT" else 3600)
         arn = states.start_execution(stateMachineArn=self.machine, name=name, input=text)["executionArn"]
@@ -62,25 +62,26 @@ class Depot:
         arn = f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
         self.eventually(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING")
 
-    def failed(self) -> list[tuple[str, str]]:
-        states, sqs = self.client("stepfunctions"), self.client("sqs")
-        found = failed_deliveries(self.machine, self.queue, stepfunctions=states, sqs=sqs)
-        return [(delivery["name"], delivery["status"]) for delivery in found]
-
-    def redrive(self, dynamodb: Any = None) -> list[str]:
-        started = redrive(
+    def context(self, dynamodb: Any = None) -> DeliveryContext:
+        return DeliveryContext(
             self.machine,
             self.queue,
-            table=self.table,
+            self.table,
             stepfunctions=self.client("stepfunctions"),
             sqs=self.client("sqs"),
             dynamodb=dynamodb or self.client("dynamodb"),
-            progress=Progress(),
         )
+
+    def failed(self) -> list[tuple[str, str]]:
+        found = failed_deliveries(self.context())
+        return [(delivery["name"], delivery["status"]) for delivery in found]
+
+    def redrive(self, dynamodb: Any = None) -> list[str]:
+        started = redrive(self.context(dynamodb), progress=Progress())
         return [delivery["name"] for delivery in started]
 
     def executions(self) -> list[str]:
-        return sorted(one["name"] for one in list_deliveries(self.machine, stepfunctions=self.client("stepfunctions")))
+        return sorted(delivery["name"] for delivery in list_deliveries(self.context()))
 
     def messages(self) -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -97,7 +98,7 @@ def definition(table: str, seconds: int) -> str:
     states = {
         "IsClaimable": {
             "Type": "Choice",
-            "Choices": [{"Condition": "{% $exists($states.input.arrival) %}", "Next": "Claim"}],
+            "Choices": [{"Condition": "{% $exists($states.input.arrival_id) %}", "Next": "Claim"}],
             "Default": "Succeed",
         },
         "Claim": claim | {"Next": "End"},
@@ -205,15 +206,14 @@ def test_an_event_that_started_nothing_is_listed_and_started_and_leaves_the_queu
     sqs = depot.client("sqs")
     event = {"detail": {"object": {"key": "arrivals/anna/1.png"}}}
     sent = [sqs.send_message(QueueUrl=depot.queue, MessageBody=json.dumps(event))["MessageId"] for _ in range(12)]
-    states = depot.client("stepfunctions")
-    listed = failed_deliveries(depot.machine, depot.queue, stepfunctions=states, sqs=sqs)
-    assert {(one["status"], one["picture"]) for one in listed} == {("UNDELIVERED", "arrivals/anna/1.png")}
+    listed = failed_deliveries(depot.context())
+    assert {(one["status"], one["s3_key"]) for one in listed} == {("UNDELIVERED", "arrivals/anna/1.png")}
     assert sorted(depot.redrive()) == sorted(one["name"] for one in listed) == sorted(sent) == depot.executions()
     assert (depot.messages(), depot.failed(), depot.redrive()) == (0, [], [])
 
 
 @pytest.mark.parametrize("body", ["no JSON", '{"detail": {}}'])
-def test_a_dead_letter_without_a_picture_stays_and_holds_up_no_other(depot: Depot, body: str) -> None:
+def test_a_dead_letter_without_an_image_stays_and_holds_up_no_other(depot: Depot, body: str) -> None:
     sqs, queue = depot.client("sqs"), depot.queue
     sqs.send_message(QueueUrl=queue, MessageBody=body)
     good = sqs.send_message(QueueUrl=queue, MessageBody='{"s3_key": "arrivals/anna/1.png"}')["MessageId"]
@@ -221,9 +221,8 @@ def test_a_dead_letter_without_a_picture_stays_and_holds_up_no_other(depot: Depo
     sqs.purge_queue(QueueUrl=queue)
 
 
-def test_a_delivery_says_what_its_picture_and_its_error_were(depot: Depot) -> None:
+def test_a_delivery_has_its_image_and_its_error(depot: Depot) -> None:
     depot.start("a1", "FAILED")
-    states, sqs = depot.client("stepfunctions"), depot.client("sqs")
-    (found,) = failed_deliveries(depot.machine, depot.queue, stepfunctions=states, sqs=sqs)
-    assert (found["picture"], found["error"], found["cause"]) == ("arrivals/anna/a1.png", "Broken", "it is broken")
+    (found,) = failed_deliveries(depot.context())
+    assert (found["s3_key"], found["error"], found["cause"]) == ("arrivals/anna/a1.png", "Broken", "it is broken")
     assert found["started_at"].endswith("+00:00")
