@@ -86,7 +86,7 @@ def released(machine: str, *, stepfunctions: SFNClient) -> ReleaseInput:
     """Return the input of the newest release that succeeded. Raises NotReleasedError if no release has."""
     release = last_release(machine, stepfunctions=stepfunctions)
     if release is None:
-        raise NotReleasedError("there is no model: no release has succeeded; run `scones release` first")
+        raise NotReleasedError("no release has succeeded, so there is nothing to use; run `scones release` first")
     return release
 
 
