@@ -1,13 +1,74 @@
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from localaws.errors import ServerError
 from localaws.server import background
+from localaws.server.background import RunningServer
 
 
-def test_a_folder_without_a_server_has_none(tmp_path: Path) -> None:
-    assert background.find(tmp_path) is None
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose server, if a test starts one, is stopped in the end."""
+    folder = tmp_path / "state"
+    yield folder
+    running = background.find(folder)
+    if running is not None:
+        background.stop(running)
 
 
-def test_a_server_json_without_a_held_lock_is_not_a_running_server(tmp_path: Path) -> None:
-    (tmp_path / "lock").touch()
-    (tmp_path / "server.json").write_text('{"pid": 1, "port": 1, "url": "http://x", "started_at": "2026-01-01"}')
-    assert background.find(tmp_path) is None
+def ended_process() -> RunningServer:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return RunningServer(process.pid, 1, "http://127.0.0.1:1", datetime.now(UTC).isoformat())
+
+
+def test_a_server_is_started_found_described_and_stopped(state: Path) -> None:
+    assert background.find(state) is None
+    server = background.start(state, 0)
+    assert background.find(state) == server
+    description = background.describe(server)
+    assert (description["url"], description["pid"]) == (server.url, server.pid)
+    assert (
+        description["buckets"] == description["functions"] == description["machines"] == description["endpoints"] == 0
+    )
+    background.stop(server)
+    assert background.find(state) is None
+    assert not (state / "server.json").exists()
+
+
+def test_the_file_of_a_killed_server_is_not_a_running_server(state: Path) -> None:
+    state.mkdir()
+    about = {"pid": 1, "port": 1, "url": "http://127.0.0.1:1", "started_at": datetime.now(UTC).isoformat()}
+    (state / "server.json").write_text(json.dumps(about))
+    (state / "lock").touch()
+    assert background.find(state) is None
+
+
+def test_a_failed_start_is_reported_with_the_last_line_of_its_own_log(localaws: Any, state: Path) -> None:
+    state.mkdir()
+    log = state / background.LOG
+    log.write_text("a line of an earlier server\n")
+    port = int(localaws.url.rpartition(":")[2])
+    with pytest.raises(ServerError, match="Address already in use") as raised:
+        background.start(state, port)
+    assert str(raised.value).endswith(f"(The log is {log}.)")
+    assert "earlier server" not in str(raised.value)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ServerError, match="cannot be written"):
+        background.start(tmp_path / "file" / "state", 0)
+
+
+def test_a_server_that_has_ended_cannot_be_described_but_stopped_again() -> None:
+    server = ended_process()
+    with pytest.raises(ServerError, match="has just ended"):
+        background.describe(server)
+    background.stop(server)
