@@ -1,7 +1,7 @@
 """The states and transitions of an Amazon States Language definition. Runs where the operator sits; executes nothing.
 
-Reads what the engine has accepted already, so it is lenient: a transition to a state that does not exist is no
-transition. The states inside a Parallel or a Map belong to that one state. Source: states-language.net/spec.html.
+It reads definitions that the engine has accepted, so it is lenient: a transition to a state that does not exist is
+ignored. The states inside a Parallel or a Map belong to that one state. Source: states-language.net/spec.html.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OPERAND_TYPES = ("String", "Numeric", "Boolean", "Timestamp")
 
 @dataclass(frozen=True)
 class Transition:
-    """One way from `source` to `target`; `label` is the condition, or the errors that are caught."""
+    """A transition from `source` to `target`; `label` is the condition, or the errors that are caught."""
 
     source: str
     target: str
@@ -39,21 +39,21 @@ class Transition:
 
 
 def states(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The top-level states by name, `StartAt` first."""
+    """Return the top-level states by name, `StartAt` first."""
     named: dict[str, Mapping[str, Any]] = definition.get("States") or {}
     start = str(definition.get("StartAt"))
     return {start: named[start], **named} if start in named else named
 
 
 def transitions(definition: Mapping[str, Any]) -> list[Transition]:
-    """Every way between two top-level states; ways of one kind between the same two are one, labels joined."""
+    """Return the transitions between top-level states; those of one kind between the same two are joined to one."""
     named = states(definition)
     labels: dict[tuple[str, str, Kind], list[str]] = {}
     for name, state in named.items():
         for way in _ways(name, state):
             if way.target in named:
                 labels.setdefault((way.source, way.target, way.kind), []).append(way.label)
-    return [Transition(*ends, " or ".join(filter(None, said))) for ends, said in labels.items()]
+    return [Transition(*ends, " or ".join(filter(None, parts))) for ends, parts in labels.items()]
 
 
 def _ways(name: str, state: Mapping[str, Any]) -> Iterator[Transition]:
@@ -68,7 +68,7 @@ def _ways(name: str, state: Mapping[str, Any]) -> Iterator[Transition]:
 
 
 def condition(rule: Mapping[str, Any]) -> str:
-    """A choice rule as one line: its JSONata condition without the marks, or its comparison spelt out."""
+    """Return a choice rule as one line: its JSONata condition without the delimiters, or its comparison in words."""
     if "Condition" in rule:
         return str(rule["Condition"]).removeprefix("{%").removesuffix("%}").strip()
     if "Not" in rule:

@@ -1,9 +1,9 @@
-"""What the run would have cost on AWS in us-east-1. Runs where the operator sits; asks no price service.
+"""The cost of a run on AWS in us-east-1. Runs where the operator sits; calls no price service.
 
-The seconds are those measured here, the prices those of `prices.json`, each with its source and whether AWS itself
-was seen to say so. Quantities are rounded up to what AWS bills by, and the free tier is never taken off. Nothing counts
-what DynamoDB is asked, so that is estimated generously: so much for each attempt of a state. Not counted: what lost
-races for an order, lists and imports ask of DynamoDB, the image in ECR, data transfer, alarms and dashboards.
+The durations are measured; the prices are those of `prices.json`, each with its source and whether it was read on a
+page of AWS. Quantities are rounded up to AWS's billing units, and the free tier is not deducted. DynamoDB's requests
+are not counted but estimated generously, per attempt of a state. Not included: DynamoDB requests of lost races for an
+order, of lists and of imports; the container image in ECR; data transfer; alarms and dashboards.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple, TypedDict
 from scones.contract.layout import SPLITS
 from scones.report.types import CostLine, LambdaRun, MachineRun, Run
 
-# Not measured, so assumed generously.
+# Assumed, because nothing measures them; rather too high than too low.
 LOG_BYTES_PER_INVOCATION = 4096
 GETS_PER_DELIVERY = 2
 OBJECTS_BESIDE_IMAGES = 10
@@ -26,21 +26,21 @@ HOURS_A_MONTH = 730
 
 
 class Units(NamedTuple):
-    """DynamoDB's request units: a write is of 1 KB, a read that is consistent of 4 KB, any other half as much."""
+    """DynamoDB request units: a write of 1 KB, a consistent read of 4 KB; other reads are half a unit."""
 
     write: float
     read: float
 
 
-# What an attempt of a state of the delivery asks of the tables, as its handler has it, with a row taken as 1 KB, and a
-# review's with its task token as 2. The index takes a write of its own, and two where the row's state changes.
+# The units of one attempt of a state of the delivery, as its handler requests them: a row counts as 1 KB, a review with
+# its task token as 2 KB. The index takes one write, and two if the row's state changes.
 TABLE_UNITS = {
     "Claim": Units(write=1 + 2, read=0),
     "Repeat": Units(write=0, read=1),
-    # Two rows in one transaction, which counts twice. Its own row; of the indexes, 50 in line at 250 bytes and
-    # 100 open orders at 100, read at half the price.
+    # Two rows in one transaction, which counts twice. Read: its own row and, from the indexes at half the price, 50
+    # waiting drivers of 250 bytes and 100 open orders of 100 bytes.
     "Dispatch": Units(write=2 * 2 + 2 * 2, read=1 + (50 * 0.25 + 100 * 0.1) / 4 / 2),
-    # Asked, answered and handed on, and the row read twice.
+    # The question, the answer and its delivery; the row is read twice.
     "Review": Units(write=(2 + 1) + (2 + 2) + (2 + 2), read=2),
     "Record": Units(write=1 + 2, read=0),
 }
@@ -49,7 +49,7 @@ NO_PRICE = "no price known, not in the total"
 
 
 class Price(TypedDict):
-    """One row of `prices.json`; `status` is "confirmed" where a copy of AWS's own page was read."""
+    """One row of `prices.json`; `status` is "confirmed" if the price was read on a copy of AWS's own page."""
 
     service: str
     item: str
@@ -61,20 +61,20 @@ class Price(TypedDict):
 
 
 def bill(run: Run) -> list[CostLine]:
-    """What AWS would have charged for `run`, line by line, in US dollars; lines of nothing are left out."""
+    """Return what AWS would have charged for a run, in US dollars; lines without a quantity are left out."""
     functions = [*_lambda_lines(run["lambdas"]), _logs(run), _transitions(run)]
     lines = [*_jobs(run), _inference(run), *functions, *_tables(run), *_storage(run)]
     return [line for line in lines if line["quantity"] > 0]
 
 
 def total(lines: list[CostLine], *, fixed: bool = False) -> float:
-    """US dollars of the lines paid per use, or of the `fixed` ones, which are per month."""
+    """Return the US dollars of the lines paid per use, or of the `fixed` ones, which are per month."""
     return math.fsum(line["usd"] for line in lines if line["fixed"] is fixed)
 
 
 @cache
 def prices() -> dict[tuple[str, str], Price]:
-    """The rows of `prices.json` by service and item."""
+    """Return the rows of `prices.json` by service and item."""
     rows: list[Price] = json.loads((Path(__file__).parent / "prices.json").read_text("utf-8"))["rows"]
     return {(row["service"], row["item"]): row for row in rows}
 
@@ -118,7 +118,9 @@ def _jobs(run: Run) -> list[CostLine]:
 
 def _inference(run: Run) -> CostLine:
     if run["realtime_instances"]:
-        instance, hours = run["instance_types"].get("serve", "unknown"), HOURS_A_MONTH * run["realtime_instances"]
+        instance = run["instance_types"].get("serve", "unknown")
+        hours = HOURS_A_MONTH * run["realtime_instances"]
+        # A real-time endpoint costs by the hour for as long as it exists.
         return {**_line("SageMaker", instance, hours, f"real-time inference on {instance}, a month"), "fixed": True}
     # The state waits for the endpoint, so its time is an upper bound of what the endpoint would bill.
     seconds = sum(math.ceil(taken * 1000) / 1000 for taken in _state_seconds(run["delivery"], "Classify"))
@@ -127,12 +129,12 @@ def _inference(run: Run) -> CostLine:
 
 
 def billed_seconds(function: LambdaRun) -> float:
-    """What Lambda bills a function for, init phases too: each invocation in whole milliseconds."""
+    """Return the billed seconds of a function, init phases included: each invocation in whole milliseconds."""
     return math.fsum(line["billed_ms"] for line in function["invocations"]) / 1000
 
 
 def lambda_usd(functions: Sequence[LambdaRun]) -> float:
-    """US dollars for the functions' requests and GB-seconds."""
+    """Return the US dollars for the functions' requests and GB-seconds."""
     return math.fsum(line["usd"] for line in _lambda_lines(functions))
 
 
@@ -156,12 +158,12 @@ def _logs(run: Run) -> CostLine:
 def _transitions(run: Run) -> CostLine:
     machines = [machine for machine in (run["release"], run["deploy"], run["delivery"]) if machine]
     states = [state for machine in machines for state in machine["states"].values()]
-    # Trying again is a transition too.
+    # A retry is a transition, too.
     return _line("Step Functions", "state transitions", sum(state["entered"] + state["retried"] for state in states))
 
 
 def _tables(run: Run) -> list[CostLine]:
-    """DynamoDB's request units: those of one attempt of a state, for each attempt of its that there was."""
+    """Return DynamoDB's request units: those of one attempt of a state, times the attempts."""
     timed = run["delivery"]["states"] if run["delivery"] else {}
     attempts = {name: state["entered"] + state["retried"] for name, state in timed.items()}
     writes = sum(units.write * attempts.get(name, 0) for name, units in TABLE_UNITS.items())

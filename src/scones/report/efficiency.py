@@ -1,5 +1,6 @@
-"""What became of the time and the memory that a run paid for: by Lambda from its REPORT lines, by state from the
-histories, and joined by the request ids that stand in both. Pure; says None of what was not recorded.
+"""The use of the time and memory that a run paid for. Pure; a figure that was not recorded is None.
+
+The figures of a Lambda come from its REPORT lines, those of a state from the histories; request IDs join the two.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ from typing import Any, Literal, TypedDict, get_args
 
 from scones.report import asl, cost
 from scones.report.formatting import percentile
-from scones.report.types import Invocation, LambdaRun, MachineRun, TimedState
+from scones.report.types import LambdaInvocation, LambdaRun, MachineRun, TimedState
 
-# Lambda's least, in megabytes: nothing can be saved below.
-LEAST_MEMORY = 128
+# Lambda's minimum, in megabytes: nothing can be saved below it.
+MIN_MEMORY_MB = 128
 
 Part = Literal["Lambda", "cold start", "service", "waiting", "overhead"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class LambdaUse(TypedDict):
-    """One Lambda's row; times are None where there was no such invocation.
+    """The row of one Lambda; a time is None without such an invocation.
 
-    It was billed for what it ran and for its cold starts, each invocation rounded up to milliseconds; `share`, of 1, is
-    its part of what all Lambdas were billed. `usd_per_1000` is what a thousand such invocations cost, with their
-    requests. It is `over_provisioned` where no invocation used half of the memory, and there could be less.
+    `billed_seconds` include cold starts, each invocation rounded up to milliseconds; `share`, of 1, is its part of the
+    billed time of all Lambdas. `usd_per_1000` is the cost of a thousand such invocations, with their requests. It is
+    `over_provisioned` if no invocation used more than half of the memory, and the memory could be less.
     """
 
     name: str
@@ -43,10 +44,11 @@ class LambdaUse(TypedDict):
 
 
 class StateUse(TypedDict):
-    """One state's row; percentiles are None where it was never left. `share`, of 1, is of all the executions' time.
+    """The row of one state; percentiles are None if it was never left. `share`, of 1, is of all the executions' time.
 
-    `parts` says whose the `seconds` were: the handler's, its cold starts', a job's or another service's, nobody's (for
-    an answer, a Wait, the next attempt), or the engine's and the calls' own. None where a REPORT line is missing.
+    `parts` divides the `seconds` into the handler's time, its cold starts, the time of a job or another service,
+    waiting (for an answer, in a Wait state, for the next attempt), and the overhead of the engine and the calls. It is
+    None if a REPORT line is missing.
     """
 
     name: str
@@ -62,13 +64,13 @@ class StateUse(TypedDict):
 
 
 def lambdas(runs: Sequence[LambdaRun]) -> list[LambdaUse]:
-    """A row for each function, in their order."""
+    """Return a row for each function, in their order."""
     everything = math.fsum(cost.billed_seconds(run) for run in runs)
     return [_lambda(run, everything) for run in runs]
 
 
 def states(machine: MachineRun, runs: Sequence[LambdaRun]) -> list[StateUse]:
-    """A row for each state that was entered, in the definition's order, and one of the whole executions."""
+    """Return a row for each state that was entered, in the definition's order, and one for the whole executions."""
     reports = {line["request"]: line for run in runs for line in run["invocations"]}
     whole = math.fsum(execution["seconds"] for execution in machine["executions"])
     entered = [
@@ -80,7 +82,7 @@ def states(machine: MachineRun, runs: Sequence[LambdaRun]) -> list[StateUse]:
 
 
 def working(row: StateUse) -> float:
-    """Seconds in which a state did not wait, as far as is known."""
+    """Return the seconds in which a state did not wait, as far as is known."""
     return math.fsum(seconds for part, seconds in (row["parts"] or {}).items() if part != "waiting")
 
 
@@ -101,13 +103,13 @@ def _lambda(run: LambdaRun, everything: float) -> LambdaUse:
         share=billed / everything if everything else 0.0,
         max_memory_mb=run["max_memory_mb"],
         memory_mb=run["memory_mb"],
-        over_provisioned=run["memory_mb"] > LEAST_MEMORY and 2 * run["max_memory_mb"] <= run["memory_mb"],
+        over_provisioned=run["memory_mb"] > MIN_MEMORY_MB and 2 * run["max_memory_mb"] <= run["memory_mb"],
         usd_per_1000=1000 * cost.lambda_usd([run]) / len(lines),
     )
 
 
 def _state(
-    name: str, state: Mapping[str, Any], timed: TimedState, reports: Mapping[str, Invocation], whole: float
+    name: str, state: Mapping[str, Any], timed: TimedState, reports: Mapping[str, LambdaInvocation], whole: float
 ) -> StateUse:
     seconds = math.fsum(timed["seconds"])
     return StateUse(
@@ -125,7 +127,7 @@ def _state(
 
 
 def _together(rows: Sequence[StateUse], machine: MachineRun, whole: float) -> StateUse:
-    """All states' time and parts, among the executions' own figures: what is left passed between states."""
+    """Return the row of the whole executions; the time between states is in none of the parts."""
     executions = [execution["seconds"] for execution in machine["executions"]]
     seconds = math.fsum(row["seconds"] for row in rows)
     known = [row["parts"] for row in rows if row["parts"] is not None]
@@ -143,18 +145,21 @@ def _together(rows: Sequence[StateUse], machine: MachineRun, whole: float) -> St
     )
 
 
-def _parts(state: Mapping[str, Any], timed: TimedState, reports: Mapping[str, Invocation]) -> dict[Part, float] | None:
-    seconds, rest = math.fsum(timed["seconds"]), timed["called"]
+def _parts(
+    state: Mapping[str, Any], timed: TimedState, reports: Mapping[str, LambdaInvocation]
+) -> dict[Part, float] | None:
+    seconds = math.fsum(timed["seconds"])
+    rest = timed["called"]
     parts: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
     parts["waiting"] = seconds if state.get("Type") == "Wait" else timed["waited"]
     resource = str(state.get("Resource"))
     if ":lambda:" in resource:
         calls = [reports.get(request) for request in dict.fromkeys(timed["requests"])]
         found = [call for call in calls if call is not None]
-        # Who was refused by Lambda itself has no request; who was answered has one.
+        # A call that Lambda itself refused has no request ID; every other call has one.
         if len(found) < max(len(calls), len(timed["seconds"]) - timed["caught"]):
             return None
-        # The clocks differ, and Lambda may have got ready before it was called.
+        # The clocks differ, and Lambda may have started the environment before the call.
         parts["Lambda"] = min(math.fsum(call["run_ms"] for call in found) / 1000, rest)
         parts["cold start"] = min(math.fsum(call["init_ms"] or 0 for call in found) / 1000, rest - parts["Lambda"])
         rest -= parts["Lambda"] + parts["cold start"]

@@ -1,4 +1,4 @@
-"""Numbers as people read them: percentiles, times, shares and dollars. Runs where the operator sits; knows no run.
+"""Numbers for people: percentiles, durations, percentages and dollars. Runs where the operator sits.
 
 No-break spaces keep a number and its unit on one line.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """The value below which `percent` (0 to 100) of `values` lie; None where there are none.
+    """Return the value below which `percent` (0 to 100) of `values` lie, or None without values.
 
     Interpolates between the two nearest ranks, as `numpy.percentile` does (Hyndman & Fan 1996, definition 7).
     """
@@ -24,8 +24,10 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 
 def duration(seconds: float | None) -> str:
+    """Return seconds as milliseconds, seconds or minutes; a dash for None."""
     if seconds is None:
         return "—"
+    # The limits are where rounding would show 1000 ms, or 99.5 s with too many digits.
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f}\u00a0ms"
     if seconds < 99.5:
@@ -35,31 +37,32 @@ def duration(seconds: float | None) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share of 1 as a percentage; a dash for None."""
     return "—" if share is None else f"{share * 100:.{digits}f}\u00a0%"
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Names as a sentence has them; of more than `most`, how many there are."""
-    if len(names) > most:
+def listed(names: Sequence[str], max_names: int = 3) -> str:
+    """Return names joined as in a sentence, or their number if there are more than `max_names`."""
+    if len(names) > max_names:
         return f"{len(names)} classes"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def dollars(usd: float, digits: int = 2) -> str:
-    """US dollars, rounded up: a bill never shows less than it adds up to."""
+    """Return US dollars, rounded up: a bill never shows less than its sum."""
     scale = 10**digits
-    # Binary fractions must not push an exact amount over to the next step.
+    # Without the inner rounding, binary fractions would push an exact amount up by a cent.
     return f"${math.ceil(round(usd * scale, 6)) / scale:.{digits}f}"
 
 
 def price(usd: float) -> str:
-    """A unit price as its source has it, to ten decimals."""
+    """Return a unit price with as many decimals as its source has, up to ten."""
     whole, _, decimals = f"{usd:.10f}".partition(".")
     return f"${whole}.{decimals.rstrip('0'):0<2}"
 
 
 def quantity(value: float) -> str:
-    """A quantity to three significant figures, plain (never in powers of ten)."""
+    """Return a quantity with three significant figures, never in powers of ten."""
     if value == 0 or value >= 100:
         return f"{value:,.0f}"
     return f"{value:.{2 - math.floor(math.log10(value))}f}".rstrip("0").rstrip(".")

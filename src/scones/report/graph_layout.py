@@ -1,9 +1,8 @@
-"""Places a directed graph in rows, top to bottom, so that its arcs are easy to follow. Pure; draws nothing.
+"""Layered layout of a directed graph, top to bottom. Pure; draws nothing.
 
-The layered method of Sugiyama, Tagawa & Toda (1981): turn round the arcs that close a cycle, rank by the longest
-path, cut long arcs at each row, order the rows by barycentre, then move every row as near to its neighbours as its
-order and the gaps allow (least squares by pooling adjacent violators). The first arc from a box is its main one and
-runs straight where it can.
+The method of Sugiyama, Tagawa & Toda (1981): reverse the arcs that close a cycle, rank by the longest path, cut long
+arcs at each row, order the rows by barycentre, then move every row as near to its neighbours as its order and the gaps
+allow (least squares by pooling adjacent violators). The first arc of a box is its main one, and straight if possible.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Layout:
 
 
 def layered(names: Sequence[str], arcs: Sequence[Arc]) -> Layout:
-    """Place `names` (the first on top) and route `arcs`, whose ends must all be among `names`."""
+    """Return the layout of the boxes `names`, the first on top, and of the `arcs` between them."""
     wanted = list(dict.fromkeys(arc for arc in arcs if arc[0] != arc[1]))
     backward = _backward(names, wanted)
     downward = {arc: arc[::-1] if arc in backward else arc for arc in wanted}
@@ -54,7 +53,7 @@ def layered(names: Sequence[str], arcs: Sequence[Arc]) -> Layout:
 
 
 def _backward(names: Sequence[str], arcs: Sequence[Arc]) -> set[Arc]:
-    """The arcs that lead back to where a depth-first walk came from: without them there is no cycle."""
+    """Return the arcs to reverse: those to a box that a depth-first search is still visiting."""
     following = defaultdict(list)
     for source, target in arcs:
         following[source].append(target)
@@ -80,7 +79,7 @@ def _backward(names: Sequence[str], arcs: Sequence[Arc]) -> set[Arc]:
 
 
 class _Grid:
-    """Rows of vertices: the boxes, numbered as named, then a bend for every row that an arc passes through."""
+    """Rows of vertices: the boxes in the order of their names, then a bend for every row that an arc passes through."""
 
     def __init__(self, names: Sequence[str], downward: dict[Arc, Arc]) -> None:
         number = {name: index for index, name in enumerate(names)}
@@ -105,10 +104,11 @@ class _Grid:
         self.width = 0.0
 
     def y(self, vertex: int) -> float:
+        """Return the centre of a vertex's row."""
         return self._row[vertex] * (HEIGHT + ROW_GAP) + HEIGHT / 2
 
     def order(self) -> None:
-        """Sort each row by where its neighbours stand, downwards and upwards in turn."""
+        """Sort each row by the mean position of its neighbours, downwards and upwards in turn."""
         place: dict[int, float] = {vertex: at for row in self.rows for at, vertex in enumerate(row)}
         for rows, neighbours in self._sweeps():
             for row in rows:
@@ -118,7 +118,7 @@ class _Grid:
                 place.update((vertex, at) for at, vertex in enumerate(row))
 
     def place(self) -> None:
-        """Give each vertex the x nearest to its neighbours' that keeps the order and the gaps."""
+        """Give each vertex the x nearest to that of its neighbours that keeps the order and the gaps."""
         offsets = [self._offsets(row) for row in self.rows]
         for row, offset in zip(self.rows, offsets, strict=True):
             for vertex, left in zip(row, offset, strict=True):
@@ -135,7 +135,7 @@ class _Grid:
         self.width = max((self.x[vertex] + self._span(vertex) / 2 for vertex in range(len(self.x))), default=0.0)
 
     def points(self, arc: Arc) -> Iterator[Point]:
-        """From the upper box's lower edge, straight through each row on the way, to the lower box's upper edge."""
+        """Yield the points of an arc: from the upper box's lower edge, straight through each row, to the lower box."""
         chain = self._chains[arc]
         top, bottom = chain[0], chain[-1]
         yield self._port(top, arc, self._below[top]), self.y(top) + HEIGHT / 2
@@ -145,7 +145,7 @@ class _Grid:
         yield self._port(bottom, arc, self._above[bottom]), self.y(bottom) - HEIGHT / 2
 
     def _wish(self, vertex: int, neighbours: dict[Arc, int]) -> tuple[float, float]:
-        """Where a vertex would stand if it were alone, and how much that matters."""
+        """Return the x that a vertex would have without the others in its row, and the weight of that wish."""
         weights = {arc: MAIN_WEIGHT if arc in self._main else 1.0 for arc in neighbours}
         weight = sum(weights.values())
         if not weight:
@@ -174,7 +174,7 @@ class _Grid:
 
 
 def _ranks(count: int, arcs: Sequence[tuple[int, int]]) -> list[int]:
-    """Each vertex one row below the lowest of those that lead to it."""
+    """Return the row of each vertex: one below the lowest vertex that leads to it."""
     before: dict[int, list[int]] = {vertex: [] for vertex in range(count)}
     for source, target in arcs:
         before[target].append(source)
@@ -189,13 +189,15 @@ def _mean(values: list[float], otherwise: float) -> float:
 
 
 def isotonic(values: Sequence[tuple[float, float]]) -> list[float]:
-    """The never-falling sequence nearest to `values` (value, weight) in least squares: pool adjacent violators."""
+    """Return the non-decreasing sequence nearest to `values` (value, weight): pool adjacent violators."""
     blocks: list[tuple[float, float, int]] = []
     for value, weight in values:
         mean, count = value, 1
         while blocks and blocks[-1][0] > mean:
-            before, heavy, number = blocks.pop()
-            mean, weight = (before * heavy + mean * weight) / (heavy + weight), heavy + weight
-            count += number
+            before, weight_before, count_before = blocks.pop()
+            total = weight_before + weight
+            mean = (before * weight_before + mean * weight) / total
+            weight = total
+            count += count_before
         blocks.append((mean, weight, count))
     return [mean for mean, _, count in blocks for _ in range(count)]

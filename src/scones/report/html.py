@@ -1,7 +1,7 @@
-"""`report.html`: the run on one page that needs nothing else. Runs where the operator sits; writes no file.
+"""`report.html`: one self-contained page of a run. Runs where the operator sits; writes no file.
 
-Prepares what the page shows and leaves how to `templates/`. Everything is inline, nothing is loaded from anywhere,
-and no text of the run can become markup: the templates escape it.
+This module prepares the content, `templates/` the presentation. Everything is inline, nothing is loaded from elsewhere,
+and no text of the run can become markup, because the templates escape it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from scones.contract.release import Corruption, Reliability
 from scones.report import cost, efficiency, formatting, graph_layout, plots, state_machine_svg
 from scones.report.formatting import percentile
 from scones.report.summary import workflow
-from scones.report.types import CostLine, Run, verdict
+from scones.report.types import CostLine, LambdaRun, MachineRun, Run, verdict
+
+# A machine's title, its run, its drawing and the rows of its table.
+Machine = tuple[str, MachineRun | None, state_machine_svg.Drawing | None, list[efficiency.StateUse]]
 
 
 class Tile(TypedDict):
@@ -29,34 +32,49 @@ class Tile(TypedDict):
 
 
 def render(run: Run) -> str:
-    """The whole page as HTML5 text; parts of `run` that are None or empty become a sentence."""
+    """Return the page as HTML5; a part of `run` that is None or empty becomes a sentence."""
     lines = cost.bill(run)
-    scored = [decision for decision in run["decisions"] if decision["confidence"] is not None]
-    executions = [one["seconds"] for one in run["delivery"]["executions"]] if run["delivery"] else []
-    metrics = run["metrics"]
-    trusted = run["evaluation"].get("reliability") if run["evaluation"] else None
-    shown = {
+    content = {
         "run": run,
-        "tiles": _tiles(run, lines, executions),
+        "tiles": _tiles(run, lines),
         "counts": _counts(run),
-        "curve": plots.training_curve(metrics) if metrics and metrics["epochs"] else None,
-        "reliability": plots.reliability(trusted) if trusted else None,
-        "spoilt": _spoilt(trusted) if trusted else [],
-        "confidences": plots.confidences(scored) if scored else None,
-        "machines": [
-            (title, ran, state_machine_svg.draw(ran), efficiency.states(ran, run["lambdas"]))
-            if ran
-            else (title, None, None, [])
-            for title, ran in (
-                ("The release", run["release"]),
-                ("The deployment", run["deploy"]),
-                ("The deliveries", run["delivery"]),
-            )
-        ],
+        "curve": _training_curve(run),
+        "confidences": _confidences(run),
+        "machines": _machines(run),
         "lambdas": efficiency.lambdas(run["lambdas"]),
         "lines": lines,
+        **_reliability(run),
     }
-    return _environment().get_template("report.html.j2").render(shown)
+    return _environment().get_template("report.html.j2").render(content)
+
+
+def _training_curve(run: Run) -> str | None:
+    metrics = run["metrics"]
+    return plots.training_curve(metrics) if metrics and metrics["epochs"] else None
+
+
+def _reliability(run: Run) -> dict[str, object]:
+    # An evaluation made before the reliability was measured has none.
+    measured = run["evaluation"].get("reliability") if run["evaluation"] else None
+    if measured is None:
+        return {"reliability": None, "corruptions": []}
+    return {"reliability": plots.reliability(measured), "corruptions": _corruptions(measured)}
+
+
+def _confidences(run: Run) -> str | None:
+    scored = [decision for decision in run["decisions"] if decision["confidence"] is not None]
+    return plots.confidences(scored) if scored else None
+
+
+def _machines(run: Run) -> list[Machine]:
+    runs = {"The release": run["release"], "The deployment": run["deploy"], "The deliveries": run["delivery"]}
+    return [_machine(title, machine, run["lambdas"]) for title, machine in runs.items()]
+
+
+def _machine(title: str, machine: MachineRun | None, lambdas: list[LambdaRun]) -> Machine:
+    if machine is None:
+        return title, None, None, []
+    return title, machine, state_machine_svg.draw(machine), efficiency.states(machine, lambdas)
 
 
 @cache
@@ -88,22 +106,23 @@ def _environment() -> Environment:
     return environment
 
 
-def _tiles(run: Run, lines: list[CostLine], executions: list[float]) -> list[Tile]:
-    ended = workflow(run)
+def _tiles(run: Run, lines: list[CostLine]) -> list[Tile]:
+    counts = workflow(run)
     images = sum(sum(split.values()) for split in run["manifest"]["counts"].values())
     tiles = [Tile(name="images", value=f"{images:,}", detail=formatting.listed(run["manifest"]["classes"]))]
     if run["evaluation"]:
         accuracy = run["evaluation"]["accuracy"]
-        low, high = formatting.percent(accuracy["low"]), formatting.percent(accuracy["high"])
+        low = formatting.percent(accuracy["low"])
+        high = formatting.percent(accuracy["high"])
         span = f"{low} to {high}, n\u00a0=\u00a0{accuracy['n']}"
         tiles.append(Tile(name="accuracy", value=formatting.percent(accuracy["value"]), detail=span))
-    others = f"{ended['review']} to review, {ended['rejected']} rejected, {ended['failed']} failed"
-    tiles.append(Tile(name="accepted", value=f"{ended['accepted']} of {ended['executions']}", detail=others))
+    others = f"{counts['review']} to review, {counts['rejected']} rejected, {counts['failed']} failed"
+    tiles.append(Tile(name="accepted", value=f"{counts['accepted']} of {counts['executions']}", detail=others))
+    executions = [execution["seconds"] for execution in run["delivery"]["executions"]] if run["delivery"] else []
     if executions:
-        half, most = percentile(executions, 50), percentile(executions, 95)
-        tiles.append(
-            Tile(name="delivery", value=formatting.duration(half), detail=f"p50; p95 {formatting.duration(most)}")
-        )
+        p50 = formatting.duration(percentile(executions, 50))
+        p95 = formatting.duration(percentile(executions, 95))
+        tiles.append(Tile(name="delivery", value=p50, detail=f"p50; p95 {p95}"))
     if run["seconds"]:
         tiles.append(
             Tile(name="whole run", value=formatting.duration(sum(run["seconds"].values())), detail=run["where"])
@@ -115,14 +134,17 @@ def _tiles(run: Run, lines: list[CostLine], executions: list[float]) -> list[Til
 
 
 def _counts(run: Run) -> list[tuple[str, list[int]]]:
-    """Rows of the data table: split and n of each class, in the manifest's order."""
+    """Return the rows of the data table: a split and its number of images per class, in the manifest's order."""
     manifest = run["manifest"]
     return [
         (split, [manifest["counts"].get(split, {}).get(name, 0) for name in manifest["classes"]]) for split in SPLITS
     ]
 
 
-def _spoilt(measured: Reliability) -> list[tuple[str, list[Corruption]]]:
-    """Rows of the table of spoilt pictures: the kind, and what became of it at each strength."""
-    names = list(dict.fromkeys(corruption["name"] for corruption in measured["corruptions"]))
-    return [(name, [one for one in measured["corruptions"] if one["name"] == name]) for name in names]
+def _corruptions(measured: Reliability) -> list[tuple[str, list[Corruption]]]:
+    """Return the rows of the corruption table: a corruption's name, and its results by strength."""
+    # A dict and not a set, because it keeps the order.
+    by_name: dict[str, list[Corruption]] = {}
+    for corruption in measured["corruptions"]:
+        by_name.setdefault(corruption["name"], []).append(corruption)
+    return list(by_name.items())

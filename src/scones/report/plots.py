@@ -41,7 +41,7 @@ VARIABLES = {
 
 
 def training_curve(metrics: Metrics) -> str:
-    """Loss (nats) and accuracy against the epoch, of the training and the validation set."""
+    """Return the loss (nats) and the accuracy against the epoch, of the training and the validation set."""
     figure = _figure(7.6, 2.7)
     epochs = metrics["epochs"]
     number = [epoch["epoch"] for epoch in epochs]
@@ -59,9 +59,10 @@ def training_curve(metrics: Metrics) -> str:
 
 
 def confidences(decisions: Sequence[Decision]) -> str:
-    """The model's confidence in each delivered image against the seconds since the first, coloured by verdict.
+    """Return the model's confidence in each delivered image against the seconds since the first, coloured by verdict.
 
-    One line for each threshold: there may be one for each label. Above 1 there is none, because nothing is accepted.
+    There is one line per threshold, and each label may have its own. A threshold above 1 accepts nothing and has no
+    line.
     """
     figure = _figure(7.6, 2.7)
     axes = figure.subplots()
@@ -76,20 +77,21 @@ def confidences(decisions: Sequence[Decision]) -> str:
             x, y = zip(*shown, strict=True)
             axes.scatter(x, y, s=26, color=colour, label=f"{name} ({len(shown)})")
     for threshold, labels in _thresholds(decisions).items():
-        said = f"threshold {threshold:.3g} ({', '.join(labels)})"
-        axes.axhline(threshold, color=INK, linewidth=1, linestyle=STYLES[len(axes.lines) % len(STYLES)], label=said)
+        label = f"threshold {threshold:.3g} ({', '.join(labels)})"
+        style = STYLES[len(axes.lines) % len(STYLES)]
+        axes.axhline(threshold, color=INK, linewidth=1, linestyle=style, label=label)
     axes.set_ylim(0, 1.04)
     axes.set_xlabel("seconds since the first decision")
     _dress(axes, "confidence")
     legend = axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right")
     for text in legend.get_texts():
-        # A class may be called anything, and is no formula for it.
+        # The name of a class is text, even if it looks like a formula to matplotlib.
         text.set_parse_math(False)
     return _svg(figure, "confidence")
 
 
 def reliability(measured: Reliability) -> str:
-    """Reliability, risk against coverage, and, where there were other things, the ROC curve of telling them apart."""
+    """Return the reliability diagram, the risk-coverage curve and, with negatives, the ROC curve of their detection."""
     novelty = measured["novelty"]
     figure = _figure(8.8 if novelty else 7.6, 2.9)
     reliability, risk, *rest = figure.subplots(1, 3 if novelty else 2)
@@ -101,7 +103,7 @@ def reliability(measured: Reliability) -> str:
 
 
 def evenings(simulation: Simulation) -> str:
-    """Late minutes an evening by policy, with intervals; late minutes an order against how busy the fleet is."""
+    """Return the late minutes per evening by policy, with intervals, and per order against the use of the fleet."""
     figure = _figure(8.8, 3.2)
     late, busy = figure.subplots(1, 2)
     colours = dict(zip(simulation["policies"], cycle((VERDICTS["failed"], SECOND, FIRST, INK)), strict=False))
@@ -116,7 +118,7 @@ def evenings(simulation: Simulation) -> str:
             used, *([mean[side] for _, mean in loads] for side in ("low", "high")), color=colour, alpha=0.15
         )
     late.invert_yaxis()
-    # From nobody late to hours, with a zero.
+    # The values range from 0 to hours, and a logarithmic axis has no zero.
     late.set_xscale("symlog", linthresh=10)
     late.set_xlim(left=0)
     busy.set_yscale("symlog", linthresh=0.1)
@@ -131,7 +133,7 @@ def evenings(simulation: Simulation) -> str:
 
 
 def standalone(svg: str) -> str:
-    """A plot as a file of its own: with the name space, colours and font that on a page are the page's."""
+    """Return a plot as a standalone SVG file, with the namespace, colours and font that a page would provide."""
     style = (Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
     colours = style[: style.index("* {")]
     opening = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -170,7 +172,7 @@ def _roc(axes: Axes, novelty: NoveltyScore) -> None:
 
 
 def _thresholds(decisions: Sequence[Decision]) -> dict[float, list[str]]:
-    """Threshold -> the labels that are accepted from it on."""
+    """Return threshold -> the labels that it applies to."""
     found = {(decision["threshold"], decision["label"]) for decision in decisions}
     pairs = [(limit, " ".join((label or "any").split())) for limit, label in found if limit is not None and limit <= 1]
     return {threshold: sorted(label for one, label in pairs if one == threshold) for threshold, _ in sorted(pairs)}
@@ -194,7 +196,7 @@ def _dress(axes: Axes, title: str) -> None:
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """The figure as an `<svg>` element without outside references; `name` keeps its ids apart from other figures'."""
+    """Return a figure as an `<svg>` element without external references; `name` makes its IDs unique on a page."""
     from matplotlib import rc_context
 
     drawn = io.StringIO()

@@ -1,4 +1,4 @@
-"""A state machine as inline SVG: its states, its transitions, and how long each state took. Pure; asks no service."""
+"""The drawing of a state machine: its states, its transitions, and how long each state took. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from scones.report import asl
 from scones.report.formatting import duration, percentile
 from scones.report.graph_layout import HEIGHT, WIDTH, Layout, Point, layered
-from scones.report.types import MachineRun, TimedState, never
+from scones.report.types import MachineRun, TimedState, not_entered
 
 MARGIN = 26.0
 LOOP = 30.0
 NAME_LENGTH, LABEL_LENGTH = 26, 26
-# How far along a line its label stands: near the end, where branches are apart.
+# The position of a label along its line: near the end, where the branches are far from one another.
 LABEL_AT = 0.62
 
 
 @dataclass(frozen=True)
 class Node:
-    """One state's box; `x` and `y` are its upper left corner in pixels."""
+    """The box of one state; `x` and `y` are its upper left corner in pixels."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """One transition's line; `path` is SVG path data, `at` where its label stands."""
+    """The line of one transition; `path` is SVG path data, `at` the position of its label."""
 
     kind: asl.Kind
     path: str
@@ -47,6 +47,8 @@ class Edge:
 
 @dataclass(frozen=True)
 class Drawing:
+    """The content of `machine.svg.j2`; `start` is where the arrow to the first state begins. Lengths are in pixels."""
+
     nodes: list[Node]
     edges: list[Edge]
     start: Point
@@ -55,14 +57,15 @@ class Drawing:
 
 
 def draw(machine: MachineRun) -> Drawing | None:
-    """The machine as boxes and lines for `machine.svg.j2`; None where the definition has no states."""
+    """Return a machine as boxes and lines for `machine.svg.j2`, or None if the definition has no states."""
     states = asl.states(machine["definition"])
     if not states:
         return None
     ways = asl.transitions(machine["definition"])
     layout = layered(list(states), [(way.source, way.target) for way in ways])
     nodes = [
-        _node(name, state, machine["states"].get(name) or never(), layout.boxes[name]) for name, state in states.items()
+        _node(name, state, machine["states"].get(name) or not_entered(), layout.boxes[name])
+        for name, state in states.items()
     ]
     x, y = layout.boxes[next(iter(states))]
     return Drawing(
@@ -106,7 +109,7 @@ def _edge(way: asl.Transition, layout: Layout) -> Edge:
 
 
 def _along(start: Point, end: Point, share: float) -> Point:
-    """A point of the cubic Bezier curve that leaves `start` and reaches `end` upright."""
+    """Return a point of the cubic Bezier curve that leaves `start` and reaches `end` vertically."""
     across = share * share * (3 - 2 * share)
     down = 1.5 * share * (1 - share) + share**3
     return start[0] + across * (end[0] - start[0]), start[1] + down * (end[1] - start[1])
@@ -119,11 +122,11 @@ def _loop(way: asl.Transition, side: Point) -> Edge:
 
 
 def _label(way: asl.Transition) -> str:
-    # What a Catch catches and long conditions would crowd the drawing; the line's title has them.
+    # Caught errors and long conditions would crowd the drawing; the line's title shows them.
     text = "" if way.kind == "catch" else way.label.replace("$states.input.", "")
     return text if len(text) <= LABEL_LENGTH else ""
 
 
 def _title(way: asl.Transition) -> str:
-    said = f" ({way.label})" if way.label else ""
-    return f"{way.source} → {way.target}: {way.kind}{said}"
+    detail = f" ({way.label})" if way.label else ""
+    return f"{way.source} → {way.target}: {way.kind}{detail}"

@@ -1,4 +1,4 @@
-"""The run in one small JSON object, for machines. Runs where the operator sits; writes no file."""
+"""`summary.json`: a run as one small JSON object. Runs where the operator sits; writes no file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from scones.report.types import Run, verdict
 
 
 def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
-    """`summary.json`: what was staged, how good the model is, what the workflow did, what cleanup `left`, and seconds.
+    """Return `summary.json`: data set, model quality, executions of the workflow, what cleanup `left`, and times.
 
-    `lambdas` and `states` are the rows of `efficiency`.
-    `left` is None, and null in the file, where no cleanup has looked yet.
-    `workflow.failed` counts executions that were decided as FAILED or ended in another way without a decision.
-    Shares are of 1, `interval` is the 95 % Wilson interval, times without executions are null.
+    `lambdas` and `states` are the rows of `efficiency`. `left` is None, and null in the file, before any cleanup.
+    `workflow.failed` counts executions that were decided as FAILED or ended without a decision. Shares are of 1,
+    `interval` is the 95 % Wilson interval, and times without executions are null.
     """
-    manifest, evaluation, metrics = run["manifest"], run["evaluation"], run["metrics"]
+    manifest = run["manifest"]
+    evaluation = run["evaluation"]
+    metrics = run["metrics"]
     machines = {"release": run["release"], "deploy": run["deploy"], "delivery": run["delivery"]}
     return {
         "data": {
@@ -40,17 +41,21 @@ def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
 
 
 def workflow(run: Run) -> dict[str, int | float | None]:
-    """How many executions the delivery machine ran, how they ended, and their p50 and p95 in milliseconds.
+    """Return the number of executions of the delivery machine, how they ended, and their p50 and p95 in milliseconds.
 
-    `dispatched` arrivals have an order; `accepted` and `review` say who decided what they are.
+    `dispatched` counts arrivals with an order; `accepted` and `review` say who decided the class.
     """
     executions = run["delivery"]["executions"] if run["delivery"] else []
     verdicts = Counter(verdict(decision) for decision in run["decisions"])
     outcomes = Counter(decision["outcome"] for decision in run["decisions"])
     # A decision names its execution by name or by ARN, which ends in the name.
     decided = {decision["execution"].rsplit(":", 1)[-1] for decision in run["decisions"]}
-    lost = [one for one in executions if one["status"] not in ("SUCCEEDED", "RUNNING") and one["name"] not in decided]
-    milliseconds = [one["seconds"] * 1000 for one in executions]
+    lost = [
+        execution
+        for execution in executions
+        if execution["status"] not in ("SUCCEEDED", "RUNNING") and execution["name"] not in decided
+    ]
+    milliseconds = [execution["seconds"] * 1000 for execution in executions]
     return {
         "executions": len(executions),
         "dispatched": outcomes["DISPATCHED"],

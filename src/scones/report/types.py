@@ -1,4 +1,4 @@
-"""All that a report shows, as types: gathered by the steps of that name, drawn by the modules beside this one."""
+"""The data of a report. `steps/run/` collects it, and the modules of this package draw it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from scones.contract.release import Evaluation, Manifest, Metrics
 
 
 class TimedState(TypedDict):
-    """How one state of a machine ran over some executions; `seconds` has one entry for each time it was left.
+    """One state of a machine over several executions; `seconds` has one entry for each time it was left.
 
-    `failed` counts executions that ended in it, `retried` attempts after the first, `caught` errors that led elsewhere.
-    Of the seconds its tasks were `called` for so many and `waited` so many for their next attempt; `requests` are the
-    calls' ids.
+    `failed` counts executions that ended in it, `retried` attempts after the first, `caught` errors that led to another
+    state. Of the seconds, its tasks were `called` for some and `waited` for their next attempt for others. `requests`
+    are the request IDs of the calls.
     """
 
     entered: int
@@ -26,13 +26,13 @@ class TimedState(TypedDict):
     requests: list[str]
 
 
-def never() -> TimedState:
-    """A state that no execution entered."""
+def not_entered() -> TimedState:
+    """Return the figures of a state that no execution entered."""
     return TimedState(entered=0, failed=0, retried=0, caught=0, seconds=[], called=0.0, waited=0.0, requests=[])
 
 
 class MachineRun(TypedDict):
-    """A state machine and what its executions did; `definition` is the ASL as deployed."""
+    """A state machine and its executions; `definition` is the deployed ASL."""
 
     name: str
     definition: dict[str, object]
@@ -49,8 +49,8 @@ class ExecutionRun(TypedDict):
     seconds: float
 
 
-class Invocation(TypedDict):
-    """One REPORT line, in milliseconds; `init_ms` is None where the function was warm."""
+class LambdaInvocation(TypedDict):
+    """One REPORT line, in milliseconds; `init_ms` is None if the function was warm."""
 
     request: str
     run_ms: float
@@ -59,16 +59,16 @@ class Invocation(TypedDict):
 
 
 class LambdaRun(TypedDict):
-    """One function's REPORT lines; megabytes as configured, and the most that an invocation used."""
+    """The REPORT lines of one function; the configured memory, and the maximum that an invocation used, in MB."""
 
     name: str
-    invocations: list[Invocation]
+    invocations: list[LambdaInvocation]
     memory_mb: int
     max_memory_mb: int
 
 
 class TransformRun(TypedDict):
-    """A batch transform job of the release's model; `seconds` are of all its instances together."""
+    """A batch transform job of the release's model; `seconds` is the sum over its instances."""
 
     name: str
     instance_type: str
@@ -76,7 +76,7 @@ class TransformRun(TypedDict):
 
 
 class SampleImage(TypedDict):
-    """A picture for the report: `data_uri` is a whole `data:image/...;base64,` address, `map` a `Prediction`'s."""
+    """An image of the report: `data_uri` is a `data:image/...;base64,` URI, `map` the map of a `Prediction`."""
 
     label: str
     caption: str
@@ -85,10 +85,10 @@ class SampleImage(TypedDict):
 
 
 class CostLine(TypedDict):
-    """One line of the bill; `usd` = `quantity` x `usd_per_unit`. `confirmed` is false for third-party prices.
+    """One line of the bill; `usd` = `quantity` x `usd_per_unit`. `confirmed` is false for prices of third parties.
 
-    `fixed` costs run for as long as the thing exists, per month; the others are paid per use. `source_date` is
-    when the price's source was written, in its own precision.
+    `fixed` costs are per month, for as long as the resource exists; the others are per use. `source_date` is the date
+    of the price's source, in its own precision.
     """
 
     service: str
@@ -107,17 +107,17 @@ Verdict = Literal["accepted", "review", "rejected", "failed"]
 
 
 def verdict(decision: Decision) -> Verdict:
-    """Who decided: the model, a person (who may have had no time), nobody for want of a picture, or a failure."""
+    """Return who decided: the model, a reviewer (or nobody in time), or nobody because of the image or of a failure."""
     if decision["outcome"] in ("REJECTED", "FAILED"):
         return "rejected" if decision["outcome"] == "REJECTED" else "failed"
     return "review" if decision["decided_by"] == "review" else "accepted"
 
 
-class Pictures(TypedDict):
-    """`samples` are some staged images of each class, `duplicates` groups of near-equal ones.
+class ReportImages(TypedDict):
+    """The images of a report: `samples` are staged images of each class, `duplicates` groups of near-duplicates.
 
-    `label_issues` are training images with an unlikely label, `outliers` those with the highest novelty; `wrong` are
-    test images that the model got wrong, `uncertain` those that it nearly did.
+    `label_issues` are training images with an unlikely label, `outliers` those with the highest novelty. `wrong` are
+    misclassified test images, `uncertain` correct ones of low confidence.
     """
 
     samples: list[SampleImage]
@@ -128,13 +128,13 @@ class Pictures(TypedDict):
     uncertain: list[SampleImage]
 
 
-class Run(Pictures):
-    """All that `report.html` shows.
+class Run(ReportImages):
+    """Everything that `report.html` shows.
 
-    `where` is "laptop" or an AWS region; `notice` is shown on top where the figures are not of real images.
-    `instance_types` is what AWS would have run: keys "train", "evaluate" and "serve"; `serverless_mb` is a serverless
-    endpoint's memory, `realtime_instances` how many a real-time one has at least: 0 where it is serverless.
-    `seconds` is step -> wall seconds, in the order in which the steps ran.
+    `where` is "laptop" or an AWS region; `notice` is shown on top if the figures are not of real images.
+    `instance_types` maps "train", "evaluate" and "serve" to what AWS would run; `serverless_mb` is the memory of a
+    serverless endpoint, `realtime_instances` the minimum number of a real-time one: 0 for a serverless endpoint.
+    `seconds` maps a step to its wall time in seconds, in the order in which the steps ran.
     """
 
     id: str

@@ -27,7 +27,7 @@ from scones.contract.release import (
 )
 from scones.report.types import (
     ExecutionRun,
-    Invocation,
+    LambdaInvocation,
     LambdaRun,
     MachineRun,
     Run,
@@ -300,9 +300,9 @@ def _function(name: str, n: int) -> LambdaRun:
     return LambdaRun(name=name, invocations=cold + warm, memory_mb=256, max_memory_mb=71 + 30 * n)
 
 
-def invocation(request: str, run_ms: float, init_ms: float | None = None) -> Invocation:
+def invocation(request: str, run_ms: float, init_ms: float | None = None) -> LambdaInvocation:
     billed = math.ceil(run_ms + (init_ms or 0))
-    return Invocation(request=request, run_ms=run_ms, billed_ms=billed, init_ms=init_ms)
+    return LambdaInvocation(request=request, run_ms=run_ms, billed_ms=billed, init_ms=init_ms)
 
 
 def _decision(n: int) -> Decision:

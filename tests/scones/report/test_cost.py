@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import scones
 from scones.report import cost
-from scones.report.types import LambdaRun, Run, never
+from scones.report.types import LambdaRun, Run, not_entered
 
 from .conftest import invocation
 
@@ -62,7 +62,7 @@ def test_a_batch_transform_job_is_billed_by_whole_seconds_of_its_instance(run: R
 def test_tables_are_billed_for_each_attempt_of_a_state_that_asks_them(run: Run) -> None:
     assert run["delivery"]
     states = run["delivery"]["states"]
-    states["Dispatch"] = never() | {"entered": 3, "retried": 2}
+    states["Dispatch"] = not_entered() | {"entered": 3, "retried": 2}
     del states["Record"], states["Review"]
     units = {line["item"].split()[0]: line["quantity"] for line in cost.bill(run) if line["service"] == "DynamoDB"}
     assert units == {"write": 5 * 8, "read": pytest.approx(5 * 3.8125)}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.report import efficiency
-from scones.report.types import ExecutionRun, Invocation, LambdaRun, MachineRun, Run, TimedState, never
+from scones.report.types import ExecutionRun, LambdaInvocation, LambdaRun, MachineRun, Run, TimedState, not_entered
 
 from .conftest import invocation
 
@@ -15,9 +15,9 @@ INVOKE = "arn:aws:states:::lambda:invoke"
 seconds = st.floats(min_value=0, max_value=1e4)
 
 
-def row(state: dict[str, Any], lines: list[Invocation], **timed: Any) -> efficiency.StateUse:
+def row(state: dict[str, Any], lines: list[LambdaInvocation], **timed: Any) -> efficiency.StateUse:
     """The row of a machine's one state, over one execution of ten seconds."""
-    ran: TimedState = never() | {"entered": 1, **timed}  # type: ignore[assignment]
+    ran: TimedState = not_entered() | {"entered": 1, **timed}  # type: ignore[assignment]
     execution = ExecutionRun(name="e", status="SUCCEEDED", started_at="2026-11-22T10:00:00Z", seconds=10.0)
     definition = {"StartAt": "A", "States": {"A": {"Type": "Task", **state}}}
     machine = MachineRun(name="m", definition=definition, states={"A": ran}, executions=[execution])
@@ -25,7 +25,7 @@ def row(state: dict[str, Any], lines: list[Invocation], **timed: Any) -> efficie
     return efficiency.states(machine, functions)[0]
 
 
-def parts(state: dict[str, Any], lines: list[Invocation], **timed: Any) -> dict[str, float] | None:
+def parts(state: dict[str, Any], lines: list[LambdaInvocation], **timed: Any) -> dict[str, float] | None:
     found = row(state, lines, **timed)["parts"]
     return found and {name: pytest.approx(spent) for name, spent in found.items() if spent}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scones.contract.delivery import Decision, ReviewAnswer
 from scones.report import render
-from scones.report.types import Run, SampleImage, never
+from scones.report.types import Run, SampleImage, not_entered
 
 from .conftest import invocation
 
@@ -67,13 +67,13 @@ def test_the_page_has_every_part_of_the_run(run: Run) -> None:
     assert sum(tag == "img" for tag, _ in page.tags) == sum(map(len, galleries))
 
 
-def test_a_map_lies_over_the_picture_that_it_explains(run: Run) -> None:
+def test_a_map_lies_over_its_image(run: Run) -> None:
     page = Page(render(run))
     assert sum(values.get("class") == "heat" for _, values in page.tags) == len(run["wrong"]) + len(run["uncertain"])
     assert sum(values.get("class") in ("for", "against") for _, values in page.tags) == 16 * 8
 
 
-def test_a_state_shows_how_much_of_its_time_was_its_lambda_s(run: Run) -> None:
+def test_a_state_shows_the_share_of_its_lambda(run: Run) -> None:
     def cells(state: str) -> list[str]:
         row = render(run).partition(f"<th>{state}</th>")[2].partition("</tr>")[0]
         return re.findall('<td class="n">(.*?)</td>', row.replace("\u00a0", " "))
@@ -93,12 +93,12 @@ def test_a_lambda_that_never_used_half_of_its_memory_is_marked(run: Run) -> None
     assert len(marked) == 2
 
 
-def test_an_order_s_id_stays_on_one_line_and_is_told_whole(run: Run) -> None:
+def test_an_order_id_stays_on_one_line(run: Run) -> None:
     ids = [values["title"] for tag, values in Page(render(run)).tags if tag == "td" and values.get("class") == "id"]
     assert ids == [decision["assignment"]["order_id"] for decision in run["decisions"] if decision["assignment"]]
 
 
-def test_data_without_anything_odd_is_not_called_so(run: Run) -> None:
+def test_a_run_without_issues_has_no_galleries_of_them(run: Run) -> None:
     run |= {"duplicates": [], "label_issues": [], "outliers": [], "uncertain": []}
     said = Page(render(run)).text
     for heading in ("Near-equal images", "Labels worth a second look", "What it was least certain of"):
@@ -142,7 +142,7 @@ def test_a_file_s_name_breaks_after_its_underscores_and_is_shown_whole(run: Run)
     assert "bike_s_<b>.png" in Page(html).text
 
 
-def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
+def test_a_missing_part_is_a_sentence(run: Run) -> None:
     run |= {
         "metrics": None,
         "evaluation": None,
@@ -167,14 +167,14 @@ def test_what_did_not_happen_is_said_in_a_sentence(run: Run) -> None:
         assert sentence in said
 
 
-def test_the_page_says_what_the_gate_promises_and_what_it_cannot(run: Run) -> None:
+def test_the_page_shows_certificates_and_their_absence(run: Run) -> None:
     said = " ".join(Page(render(run)).text.split())
     assert "at confidence 95.0" in said
     assert "0.913" in said
     assert "nothing is accepted: no threshold could be certified" in said
 
 
-def test_an_evaluation_without_trust_leaves_its_part_out(run: Run) -> None:
+def test_an_evaluation_without_reliability_leaves_its_part_out(run: Run) -> None:
     assert run["evaluation"]
     del run["evaluation"]["reliability"]
     assert "What the gate promises" not in render(run)
@@ -258,7 +258,7 @@ def hostile(text: str) -> Run:
         delivery={
             "name": text,
             "definition": {"StartAt": f"!{text}", "States": {f"!{text}": {"Type": "Task", "End": True}}},
-            "states": {f"!{text}": never() | {"entered": 1, "seconds": [1.0]}},
+            "states": {f"!{text}": not_entered() | {"entered": 1, "seconds": [1.0]}},
             "executions": [],
         },
         lambdas=[{"name": text, "invocations": [invocation(text, 1.0)], "memory_mb": 128, "max_memory_mb": 50}],

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scones.report import asl, state_machine_svg
-from scones.report.types import MachineRun, Run, TimedState, never
+from scones.report.types import MachineRun, Run, TimedState, not_entered
 
 
 @st.composite
@@ -45,7 +45,9 @@ def test_every_state_is_drawn_once_and_every_transition(definition: dict[str, An
 
 def test_a_state_shows_how_often_and_how_long() -> None:
     definition = {"StartAt": "A", "States": {"A": {"Type": "Task", "Next": "B"}, "B": {"Type": "Succeed"}}}
-    drawing = state_machine_svg.draw(ran(definition, A=never() | {"entered": 3, "failed": 1, "seconds": [0.1, 0.3]}))
+    drawing = state_machine_svg.draw(
+        ran(definition, A=not_entered() | {"entered": 3, "failed": 1, "seconds": [0.1, 0.3]})
+    )
     assert drawing
     first, second = drawing.nodes
     assert first.stats.replace("\u00a0", " ") == "3× · p50 200 ms · p95 290 ms"  # noqa: RUF001

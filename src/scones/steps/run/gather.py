@@ -16,7 +16,15 @@ from scones.contract.delivery import Decision
 from scones.contract.layout import DATA, DECISIONS, EVALUATIONS, FUNCTIONS, MODELS
 from scones.contract.release import Evaluation, Manifest, ReleaseInput
 from scones.errors import NotReleasedError
-from scones.report.types import ExecutionRun, Invocation, LambdaRun, MachineRun, TimedState, TransformRun, never
+from scones.report.types import (
+    ExecutionRun,
+    LambdaInvocation,
+    LambdaRun,
+    MachineRun,
+    TimedState,
+    TransformRun,
+    not_entered,
+)
 from scones.steps.run.compatibility import current_decision, current_evaluation, current_release_input
 from scones.steps.run.executions import history, list_executions
 from scones.steps.run.histories import add_history
@@ -96,7 +104,7 @@ def machine_run(machine: str, *, stepfunctions: SFNClient) -> MachineRun:
     executions = list_executions(machine, stepfunctions=stepfunctions)
     # The report is made while deliveries may still run; a state that has not been left yet is not a failure.
     ended = [execution for execution in executions if execution.get("stopDate")]
-    states: dict[str, TimedState] = defaultdict(never)
+    states: dict[str, TimedState] = defaultdict(not_entered)
     for execution in ended:
         add_history(states, history(execution["executionArn"], stepfunctions=stepfunctions))
     return MachineRun(
@@ -141,8 +149,8 @@ def lambda_run(name: str, messages: Iterable[str]) -> LambdaRun | None:
     )
 
 
-def _invocation(report: re.Match[str]) -> Invocation:
-    return Invocation(
+def _invocation(report: re.Match[str]) -> LambdaInvocation:
+    return LambdaInvocation(
         request=report["request"],
         run_ms=float(report["run"]),
         billed_ms=float(report["billed"]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scones.contract.layout import DATA, NEGATIVES, SPLITS, TEST_NEGATIVES
 from scones.contract.release import Audit, Evaluation, LabelIssue, Manifest, Outlier, Prediction
-from scones.report.types import Pictures, SampleImage
+from scones.report.types import ReportImages, SampleImage
 from scones.steps.dataset.source import LABELLED
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class DatasetReader:
         return SampleImage(label=label, caption=caption, data_uri=f"data:{stored['ContentType']};base64,{encoded}")
 
 
-def thumbnails(dataset: DatasetReader, evaluation: Evaluation | None, audit: Audit | None) -> Pictures:
+def thumbnails(dataset: DatasetReader, evaluation: Evaluation | None, audit: Audit | None) -> ReportImages:
     """Return all thumbnails of a report; without an evaluation or an audit, its lists are empty."""
-    return Pictures(
+    return ReportImages(
         samples=samples(dataset),
         duplicates=duplicates(dataset),
         label_issues=label_issues(dataset, audit["label_issues"]) if audit else [],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scones.report.types import TimedState, never
+from scones.report.types import TimedState, not_entered
 from scones.steps.run.histories import add_history
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
@@ -33,7 +33,7 @@ def answered(request: str) -> dict[str, str]:
 
 
 def told(*events: dict[str, Any]) -> dict[str, TimedState]:
-    states: dict[str, TimedState] = defaultdict(never)
+    states: dict[str, TimedState] = defaultdict(not_entered)
     add_history(states, events)
     return dict(states)
 
@@ -41,8 +41,8 @@ def told(*events: dict[str, Any]) -> dict[str, TimedState]:
 def test_a_state_that_was_entered_and_never_left_failed() -> None:
     states = told(entered(0, "Train"), exited(2, "Train"), entered(2, "BelowGate"))
     assert states == {
-        "Train": never() | {"entered": 1, "seconds": [2.0]},
-        "BelowGate": never() | {"entered": 1, "failed": 1},
+        "Train": not_entered() | {"entered": 1, "seconds": [2.0]},
+        "BelowGate": not_entered() | {"entered": 1, "failed": 1},
     }
 
 
