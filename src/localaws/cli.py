@@ -120,9 +120,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; only loopback is closed to other machines.")
     ] = "127.0.0.1",
-    image: Annotated[
-        list[str] | None, typer.Option(help="NAME=COMMAND: how to run an image's programs.")
-    ] = None,
+    image: Annotated[list[str] | None, typer.Option(help="NAME=COMMAND: how to run an image's programs.")] = None,
     until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop at the end of stdin.")] = False,
 ) -> None:
     """Run the server in the foreground until SIGTERM.
