@@ -28,7 +28,7 @@ BY_STATE: Final = "by-state"
 # The CloudWatch alarms, each named `<project>-<name>`.
 ALARMS: Final = ("deliveries-failed", "deliveries-timed-out", "dead-letters", "oldest-review")
 # Personal data is deleted after this time: by lifecycle rules in S3, and by `expires_at`, the tables' time to live.
-KEPT_SECONDS: Final = 30 * 24 * 3600
+RETENTION_SECONDS: Final = 30 * 24 * 3600
 
 # Every resource has this tag, with the project's name as its value; `scones cleanup` looks for it.
 TAG: Final = "scones:project"
@@ -51,11 +51,11 @@ IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "ima
 
 # An image below this size travels inside the delivery's state: 16 KiB are 22 KiB in base64, which keeps the state under
 # 32 KiB, where Step Functions allows 256 KiB.
-INLINE_IMAGE_BYTES: Final = 16 * 1024
+MAX_INLINE_BYTES: Final = 16 * 1024
 # The limit of a real-time endpoint's request; a serverless endpoint takes 4 MB.
-IMAGE_BYTES: Final = 25 * 1024 * 1024
+MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
 # Pillow would decode a small file of many pixels into gigabytes.
-IMAGE_PIXELS: Final = 50_000_000
+MAX_IMAGE_PIXELS: Final = 50_000_000
 
 # The environment variable that replaces /opt/ml, so that several containers can run on one machine without Docker.
 ML_ROOT_VARIABLE: Final = "SCONES_ML_ROOT"

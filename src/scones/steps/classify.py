@@ -19,7 +19,7 @@ from scones.contract.delivery import BatchAnswer, BatchError
 from scones.contract.layout import CLASSIFICATIONS, JSON_LINES
 from scones.errors import ClassificationError
 from scones.progress import Progress
-from scones.steps.batch.shards import MAX_IMAGE_BYTES, Shard, ShardImage, find_images, pack, plan_shards
+from scones.steps.batch.shards import MAX_SHARD_IMAGE_BYTES, Shard, ShardImage, find_images, pack, plan_shards
 from scones.steps.batch.tables import Row, answer_row, check_writable, write_table
 from scones.steps.storage.s3 import list_objects
 from scones.steps.storage.threads import in_threads
@@ -93,7 +93,7 @@ def classify(batch: Batch, out: Path) -> list[Row]:
     """
     check_writable(out)
     images = find_images(batch.request.source, s3=batch.s3)
-    shards = plan_shards([image for image in images if image.size <= MAX_IMAGE_BYTES])
+    shards = plan_shards([image for image in images if image.size <= MAX_SHARD_IMAGE_BYTES])
     # The job of an interrupted run may still be producing answers: wait for them instead of paying twice.
     if job := _running_job(batch):
         _wait(job, shards, batch)
@@ -221,7 +221,7 @@ def _answers(shards: Sequence[Shard], batch: Batch) -> Mapping[str, BatchAnswer 
 
 
 def _unanswered(image: ShardImage) -> BatchError:
-    if image.size > MAX_IMAGE_BYTES:
-        message = f"the file has {image.size} bytes, over {MAX_IMAGE_BYTES}; make it smaller"
+    if image.size > MAX_SHARD_IMAGE_BYTES:
+        message = f"the file has {image.size} bytes, over {MAX_SHARD_IMAGE_BYTES}; make it smaller"
         return BatchError(error="ImageRejectedError", message=message)
     return BatchError(error="ClassificationError", message="the model gave no answer")

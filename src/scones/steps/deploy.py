@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from scones.contract.layout import CODE, KEPT_SECONDS, MACHINES, TABLES
+from scones.contract.layout import CODE, MACHINES, RETENTION_SECONDS, TABLES
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import function_zip, hashed_key, image_zip, state_machine, template
@@ -75,7 +75,7 @@ def _workflow(settings: Settings, storage: Mapping[str, str], artifacts: Mapping
         "ReviewsTable": storage["ReviewsTable"],
         "Rules": settings.dispatch.to_json(),
         "ReviewSeconds": str(settings.review_minutes * 60),
-        "KeptSeconds": str(KEPT_SECONDS),
+        "KeptSeconds": str(RETENTION_SECONDS),
         # CloudFormation's parameters are strings: the empty one means the model's own thresholds.
         "Threshold": "" if settings.threshold is None else str(settings.threshold),
         "TrainInstanceType": settings.train_instance_type,

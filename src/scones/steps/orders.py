@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scones.contract.layout import KEPT_SECONDS
+from scones.contract.layout import RETENTION_SECONDS
 from scones.dispatch_rule import Order
 from scones.errors import OrderError
 from scones.items import conditional_write, from_item, to_item
@@ -167,7 +167,7 @@ def _add_order(new_order: NewOrder, *, table: str, dynamodb: DynamoDBClient, now
         "longitude": place.longitude if place else None,
         "created_at": now.isoformat(),
         # A customer's address is personal data.
-        "expires_at": int(order.promised_at.timestamp()) + KEPT_SECONDS,
+        "expires_at": int(order.promised_at.timestamp()) + RETENTION_SECONDS,
     }
     return conditional_write(
         dynamodb.put_item, TableName=table, Item=to_item(row), ConditionExpression="attribute_not_exists(order_id)"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from scones.contract.delivery import Decision
-from scones.contract.layout import ARRIVALS, DECISIONS, JSON, KEPT_SECONDS
+from scones.contract.layout import ARRIVALS, DECISIONS, JSON, RETENTION_SECONDS
 from scones.items import conditional_write, to_item
 from scones.workflow.arrival.events import parse_image_data
 from scones.workflow.arrival.image import arrival_id
@@ -87,7 +87,7 @@ def _write_outcome(decision: Decision, *, table: str, dynamodb: DynamoDBClient) 
         ":failed": "FAILED",
         ":execution": decision["execution"],
         ":at": decision["decided_at"],
-        ":expires": int(decided_at.timestamp()) + KEPT_SECONDS,
+        ":expires": int(decided_at.timestamp()) + RETENTION_SECONDS,
         ":bucket": decision["s3_bucket"],
         ":key": decision["s3_key"],
     }

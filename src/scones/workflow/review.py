@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from scones.contract.delivery import ImageData, Label, Review, ReviewAnswer
-from scones.contract.layout import JSON, KEPT_SECONDS, LABELS, NEITHER
+from scones.contract.layout import JSON, LABELS, NEITHER, RETENTION_SECONDS
 from scones.errors import BadAnswerError, EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import conditional_write, from_item, query_by_state, to_item
 from scones.workflow.arrival.events import parse_image_data
@@ -96,7 +96,7 @@ def ask(data: ImageData, token: str, *, context: ReviewContext, now: datetime) -
         asked_at=now.isoformat(),
         due_at=due_at.isoformat(),
     )
-    row = {**review, "state": "WAITING", "token": token, "expires_at": int(now.timestamp()) + KEPT_SECONDS}
+    row = {**review, "state": "WAITING", "token": token, "expires_at": int(now.timestamp()) + RETENTION_SECONDS}
     if _put_unless_answered(row, context=context):
         _notify_reviewers(review, context=context)
     else:

@@ -41,12 +41,12 @@ def test_the_tag_is_one_that_users_may_set() -> None:
 
 def test_an_inline_image_fits_the_state_of_an_execution() -> None:
     # Step Functions allows 256 KiB; the rest of a delivery's state needs a few KiB.
-    assert len(base64.b64encode(bytes(layout.INLINE_IMAGE_BYTES))) < 24 * 1024
-    assert layout.INLINE_IMAGE_BYTES < layout.IMAGE_BYTES
+    assert len(base64.b64encode(bytes(layout.MAX_INLINE_BYTES))) < 24 * 1024
+    assert layout.MAX_INLINE_BYTES < layout.MAX_IMAGE_BYTES
 
 
 def test_the_largest_image_fits_the_request_of_a_real_time_endpoint() -> None:
-    assert layout.IMAGE_BYTES == 25 * 2**20
+    assert layout.MAX_IMAGE_BYTES == 25 * 2**20
 
 
 @pytest.mark.parametrize("content_type", [layout.JSON, layout.INFERENCE_JSON, layout.JSON_LINES, *layout.IMAGE_TYPES])

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from scones.contract.layout import IMAGE_BYTES, IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES
+from scones.contract.layout import IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES, MAX_IMAGE_BYTES
 from scones.model.inference.classifier import Classifier
 from scones.model.serving.predictions import ReceivedImage, predict
 
@@ -68,7 +68,9 @@ def test_a_file_that_is_not_an_image_is_a_400(ask: Ask, serving: int, body: byte
 
 def test_a_body_that_is_declared_too_long_is_refused_before_it_is_sent(serving: int) -> None:
     with socket.create_connection(("127.0.0.1", serving), timeout=30) as connection:
-        head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {IMAGE_BYTES + 1}"
+        head = (
+            f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {MAX_IMAGE_BYTES + 1}"
+        )
         connection.sendall(head.encode() + b"\r\n\r\n")
         answer = connection.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 413")
@@ -76,7 +78,7 @@ def test_a_body_that_is_declared_too_long_is_refused_before_it_is_sent(serving: 
 
 
 def test_a_body_of_unknown_length_is_refused_once_it_is_too_long(serving: int) -> None:
-    chunk = b"%x\r\n" % IMAGE_BYTES + bytes(IMAGE_BYTES) + b"\r\n"
+    chunk = b"%x\r\n" % MAX_IMAGE_BYTES + bytes(MAX_IMAGE_BYTES) + b"\r\n"
     with socket.create_connection(("127.0.0.1", serving), timeout=30) as connection:
         head = "POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked"
         # Nothing follows the first byte too many: a client that sends more may be cut off before it reads the answer.

@@ -15,7 +15,7 @@ import pytest
 from scones.contract.layout import TAG
 from scones.errors import ClassificationError, UsageError
 from scones.progress import Progress
-from scones.steps.batch.shards import MAX_IMAGE_BYTES
+from scones.steps.batch.shards import MAX_SHARD_IMAGE_BYTES
 from scones.steps.classify import Batch, BatchRequest, classify, summary
 
 if TYPE_CHECKING:
@@ -173,9 +173,9 @@ def test_images_in_s3_are_classified_by_their_keys(project: Project) -> None:
 
 def test_a_file_too_large_for_a_request_is_an_error_without_upload(project: Project) -> None:
     with (project.folder / "huge.png").open("wb") as file:
-        file.truncate(MAX_IMAGE_BYTES + 1)
+        file.truncate(MAX_SHARD_IMAGE_BYTES + 1)
     (row,) = project.classify()
-    assert row["error"].startswith(f"ImageRejectedError: the file has {MAX_IMAGE_BYTES + 1} bytes")
+    assert row["error"].startswith(f"ImageRejectedError: the file has {MAX_SHARD_IMAGE_BYTES + 1} bytes")
     assert project.jobs() == {}
 
 

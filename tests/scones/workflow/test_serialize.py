@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from scones.contract.layout import INLINE_IMAGE_BYTES
+from scones.contract.layout import MAX_INLINE_BYTES
 from scones.errors import ImageNotFoundError, ImageRejectedError
 from scones.workflow.serialize import serialize
 
@@ -19,7 +19,7 @@ def test_a_small_image_is_put_into_the_data_object() -> None:
 
 
 def test_a_large_image_stays_in_the_bucket() -> None:
-    assert serialize(data(), s3=Bucket(**{"1": b"x" * INLINE_IMAGE_BYTES}))["image_data"] == ""
+    assert serialize(data(), s3=Bucket(**{"1": b"x" * MAX_INLINE_BYTES}))["image_data"] == ""
 
 
 def test_the_version_of_the_event_is_read_and_identifies_the_arrival() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from scones.contract.layout import IMAGE_BYTES, IMAGE_PIXELS
+from scones.contract.layout import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 from scones.errors import ImageRejectedError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -43,19 +43,20 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
 def open_image(data: bytes) -> ImageFile.ImageFile:
     """Open an image without decoding its pixels.
 
-    Raises ImageRejectedError if it is empty, over `IMAGE_BYTES` or `IMAGE_PIXELS`, or not in one of the `FORMATS`.
+    Raises ImageRejectedError if the file is empty, has over `MAX_IMAGE_BYTES` or `MAX_IMAGE_PIXELS`, or another format
+    than `FORMATS`.
     """
     if not data:
         raise ImageRejectedError(f"the image is empty; send the bytes of {_FORMAT_NAMES}")
-    if len(data) > IMAGE_BYTES:
-        raise ImageRejectedError(f"the image has {len(data)} bytes, over {IMAGE_BYTES}; send a smaller one")
+    if len(data) > MAX_IMAGE_BYTES:
+        raise ImageRejectedError(f"the image has {len(data)} bytes, over {MAX_IMAGE_BYTES}; send a smaller one")
     with _pillow_errors_as_rejections():
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = image.size
         # Checked before a pixel is decoded: a small file can claim a size that would fill the memory.
-        if width * height > IMAGE_PIXELS:
+        if width * height > MAX_IMAGE_PIXELS:
             raise ImageRejectedError(
-                f"the image has {width} x {height} pixels, over {IMAGE_PIXELS}; send a smaller one"
+                f"the image has {width} x {height} pixels, over {MAX_IMAGE_PIXELS}; send a smaller one"
             )
         return image
 
@@ -70,7 +71,7 @@ def shrink(image: ImageFile.ImageFile, size: int) -> NDArray[np.uint8]:
         # A JPEG can be decoded at an eighth of its side: a camera's image in a tenth of the time and memory.
         image.draft(None, (4 * size, 4 * size))
         # Pillow's default of 64 KB at a time makes the decoding of a large JPEG some percent slower.
-        image.decodermaxblock = IMAGE_BYTES
+        image.decodermaxblock = MAX_IMAGE_BYTES
         small = _to_resizable_mode(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
         ImageOps.exif_transpose(small, in_place=True)
         return np.asarray(_to_rgb(small))
@@ -85,7 +86,7 @@ def _pillow_errors_as_rejections() -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise ImageRejectedError(f"the bytes are not an image in a known format; send {_FORMAT_NAMES}") from error
     except Image.DecompressionBombError as error:
-        raise ImageRejectedError(f"the image has over {IMAGE_PIXELS} pixels; send a smaller one") from error
+        raise ImageRejectedError(f"the image has over {MAX_IMAGE_PIXELS} pixels; send a smaller one") from error
     # Pillow's decoders fail on corrupt files with any exception: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise ImageRejectedError(f"the image cannot be decoded ({_one_line(error)}); send an undamaged file") from error

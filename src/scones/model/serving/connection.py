@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 import httptools
 
-from scones.contract.layout import IMAGE_BYTES
+from scones.contract.layout import MAX_IMAGE_BYTES
 from scones.model.serving.messages import HttpError, Request, Respond, Response
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -77,7 +77,7 @@ class RequestCycle:
         declared = self.headers.get(b"content-length")
         if declared:
             return int(declared)
-        return IMAGE_BYTES if b"transfer-encoding" in self.headers else 0
+        return MAX_IMAGE_BYTES if b"transfer-encoding" in self.headers else 0
 
     def expects_continue(self) -> bool:
         """Return whether the client waits for `100 Continue` before it sends the body."""
@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
         if self._state is State.CLOSING:
             # A refused client may still be sending its body. It is cut off if it does not stop.
             cycle.body_bytes += len(data)
-            if cycle.body_bytes > IMAGE_BYTES:
+            if cycle.body_bytes > MAX_IMAGE_BYTES:
                 self._transport.abort()
             return
         try:
@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
         cycle.has_head = True
         length = cycle.max_body_bytes()
         try:
-            if length > IMAGE_BYTES:
+            if length > MAX_IMAGE_BYTES:
                 raise _too_large()
             self._host.admit(length)
         except HttpError as error:
@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
         """Add a piece of the body."""
         cycle = self._cycle
         cycle.body_bytes += len(body)
-        if cycle.body_bytes > IMAGE_BYTES:
+        if cycle.body_bytes > MAX_IMAGE_BYTES:
             self._refuse(_too_large())
         elif self._state is not State.CLOSING:
             cycle.body.append(body)
@@ -257,4 +257,4 @@ def _now() -> float:
 
 
 def _too_large() -> HttpError:
-    return HttpError(413, "PayloadTooLargeError", f"the body is over {IMAGE_BYTES} bytes; send a smaller one")
+    return HttpError(413, "PayloadTooLargeError", f"the body is over {MAX_IMAGE_BYTES} bytes; send a smaller one")

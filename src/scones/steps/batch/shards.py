@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHARD_BYTES: Final = 4 * 1024 * 1024
 MAX_SHARD_IMAGES: Final = 500
 # In base64, with its name, an image must fit into a request of 25 MB.
-MAX_IMAGE_BYTES: Final = 18 * 1024 * 1024
+MAX_SHARD_IMAGE_BYTES: Final = 18 * 1024 * 1024
 _SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".bmp")
 
 

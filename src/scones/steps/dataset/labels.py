@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from botocore.exceptions import ClientError
 
-from scones.contract.layout import IMAGE_BYTES, LABELS, NEITHER
+from scones.contract.layout import LABELS, MAX_IMAGE_BYTES, NEITHER
 from scones.progress import Progress
 from scones.steps.dataset.source import Source, SourceImage
 from scones.steps.storage.s3 import list_objects
@@ -97,7 +97,7 @@ class _LabelDownloads:
                 # A data set that was staged with labels and downloaded again has them as its own images.
                 raise BadLabelError("the source has an image of the same name")
             path = self.folder / name
-            path.write_bytes(self._read(label["image_key"], IMAGE_BYTES))
+            path.write_bytes(self._read(label["image_key"], MAX_IMAGE_BYTES))
             return SourceImage(None, label["answer"], name, path, role="label")
         except BadLabelError as error:
             return str(error)

@@ -14,7 +14,7 @@ from typing import Final
 
 from PIL import Image
 
-from scones.contract.layout import IMAGE_BYTES, IMAGE_PIXELS, IMAGE_SUFFIXES
+from scones.contract.layout import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 from scones.errors import DataError, TooManyBadImagesError
 from scones.progress import Progress
 from scones.steps.dataset.duplicates import Fingerprint, fingerprint
@@ -92,8 +92,8 @@ def _check_file(source: SourceImage) -> None:
         # Opening a pipe would block for ever.
         if not source.content.is_file():
             raise _BadImageError("it is not a regular file")
-        if source.content.stat().st_size > IMAGE_BYTES:
-            raise _BadImageError(f"it is larger than {IMAGE_BYTES >> 20} MiB")
+        if source.content.stat().st_size > MAX_IMAGE_BYTES:
+            raise _BadImageError(f"it is larger than {MAX_IMAGE_BYTES >> 20} MiB")
 
 
 def _decode(body: bytes) -> tuple[Image.Image, str]:
@@ -112,7 +112,7 @@ def _decode(body: bytes) -> tuple[Image.Image, str]:
 
 
 def _check_size(width: int, height: int) -> None:
-    if width * height > IMAGE_PIXELS:
-        raise _BadImageError(f"it has more than {IMAGE_PIXELS:,} pixels")
+    if width * height > MAX_IMAGE_PIXELS:
+        raise _BadImageError(f"it has more than {MAX_IMAGE_PIXELS:,} pixels")
     if min(width, height) < MIN_SIDE:
         raise _BadImageError(f"it is {width}x{height}, smaller than {MIN_SIDE} pixels")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from scones.contract.delivery import ImageData
-from scones.contract.layout import IMAGE_BYTES
+from scones.contract.layout import MAX_IMAGE_BYTES
 from scones.errors import ImageNotFoundError, ImageRejectedError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def arrival_id(data: ImageData) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
-def open_image(data: ImageData, *, s3: S3Client, max_bytes: int = IMAGE_BYTES) -> GetObjectOutputTypeDef:
+def open_image(data: ImageData, *, s3: S3Client, max_bytes: int = MAX_IMAGE_BYTES) -> GetObjectOutputTypeDef:
     """Return S3's response with the unread `Body`, which the caller reads or closes.
 
     `max_bytes` is the largest image that the endpoint accepts. Raises ImageNotFoundError if the object does not exist,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from scones.contract.layout import IMAGE_BYTES
+from scones.contract.layout import MAX_IMAGE_BYTES
 from scones.errors import ImageRejectedError
 from scones.model.inference.images import FORMATS, decode, normalise, prepare
 
@@ -100,7 +100,7 @@ def test_a_large_jpeg_looks_the_same_as_a_small_one() -> None:
     ("data", "reason"),
     [
         (b"", "empty"),
-        (b"\x89PNG" + bytes(IMAGE_BYTES), "over"),
+        (b"\x89PNG" + bytes(MAX_IMAGE_BYTES), "over"),
         (b"hello", "not an image in a known format"),
         (encode(Image.new("RGB", (8, 8)), "TIFF"), "not an image in a known format"),
         (encode(Image.new("RGB", (200, 200), "red"), "PNG")[:-60], "cannot be decoded"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.contract.layout import IMAGE_BYTES, JSON
+from scones.contract.layout import JSON, MAX_IMAGE_BYTES
 from scones.model.serving.connection import IDLE_SECONDS, MAX_HEAD_BYTES, RECEIVE_SECONDS, Connection
 from scones.model.serving.messages import HttpError, Request, Respond, Response
 
@@ -116,8 +116,8 @@ def test_any_bytes_are_answered_or_refused(pieces: list[bytes]) -> None:
         (b"GET / HTTP/9\r\n\r\n", 400),
         (b"GET /" + b"x" * MAX_HEAD_BYTES, 431),
         (b"GET / HTTP/1.1\r\nx: " + b"x" * MAX_HEAD_BYTES, 431),
-        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (IMAGE_BYTES + 1), 413),
-        (CHUNKED + b"%x\r\n" % (IMAGE_BYTES + 1) + bytes(IMAGE_BYTES + 1), 413),
+        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_IMAGE_BYTES + 1), 413),
+        (CHUNKED + b"%x\r\n" % (MAX_IMAGE_BYTES + 1) + bytes(MAX_IMAGE_BYTES + 1), 413),
         (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
     ],
     ids=["another version", "long path", "long head", "declared too long", "too long", "two lengths"],
@@ -130,7 +130,7 @@ def test_an_invalid_request_is_refused_and_nothing_follows(sent: bytes, status: 
 
 
 def test_a_refused_client_that_keeps_sending_is_cut_off() -> None:
-    assert talk(Echo(), [b"?", bytes(IMAGE_BYTES + 1)]).is_closed
+    assert talk(Echo(), [b"?", bytes(MAX_IMAGE_BYTES + 1)]).is_closed
 
 
 def test_a_full_server_asks_to_retry_later() -> None:
@@ -223,7 +223,7 @@ def test_a_large_body_in_one_read_keeps_the_connection(waits: bool) -> None:
 def test_a_second_request_changes_nothing_in_the_one_being_answered() -> None:
     server = Echo(waits=True)
     second = PING.replace(b"Host: x", b"Content-Type: text/plain")
-    talk(server, [POST, second, bytes(IMAGE_BYTES - len(second))], lambda _: server.send_answer())
+    talk(server, [POST, second, bytes(MAX_IMAGE_BYTES - len(second))], lambda _: server.send_answer())
     [request] = server.seen
     assert request.path == b"/invocations"
     assert request.headers[b"content-type"] == b"image/png"

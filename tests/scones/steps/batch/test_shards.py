@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scones.errors import DataError, DataNotFoundError, UsageError
 from scones.steps.batch.shards import (
-    MAX_IMAGE_BYTES,
+    MAX_SHARD_IMAGE_BYTES,
     MAX_SHARD_IMAGES,
     SHARD_BYTES,
     ShardImage,
@@ -21,7 +21,7 @@ from scones.steps.batch.shards import (
     plan_shards,
 )
 
-SIZES = st.lists(st.integers(0, MAX_IMAGE_BYTES), max_size=60)
+SIZES = st.lists(st.integers(0, MAX_SHARD_IMAGE_BYTES), max_size=60)
 
 
 def images(sizes: list[int]) -> list[ShardImage]:
