@@ -1,6 +1,6 @@
-"""What a run was, told: one self-contained HTML page, one summary, one bill. Runs where the operator sits.
+"""The report of a run: one self-contained HTML page, one summary and one bill. Runs where the operator sits.
 
-Pure: a `run.Run` goes in, text and numbers come out. Asks no service, writes no file; `steps/report.py` does.
+Pure: a `types.Run` goes in, text and numbers come out. It calls no service and writes no file; `steps/report.py` does.
 """
 
 from scones.report.html import render

@@ -57,12 +57,13 @@ def _backward(names: Sequence[str], arcs: Sequence[Arc]) -> set[Arc]:
     following = defaultdict(list)
     for source, target in arcs:
         following[source].append(target)
-    found: set[Arc] = set()
-    seen: set[str] = set()
+    backward: set[Arc] = set()
+    visited: set[str] = set()
     for root in names:
-        path = [] if root in seen else [(root, iter(following[root]))]
+        # A stack of our own, because a long chain of states would exceed Python's recursion limit.
+        path = [] if root in visited else [(root, iter(following[root]))]
         on_path = {root}
-        seen.add(root)
+        visited.add(root)
         while path:
             name, rest = path[-1]
             ahead = next(rest, None)
@@ -70,12 +71,12 @@ def _backward(names: Sequence[str], arcs: Sequence[Arc]) -> set[Arc]:
                 on_path.discard(name)
                 path.pop()
             elif ahead in on_path:
-                found.add((name, ahead))
-            elif ahead not in seen:
-                seen.add(ahead)
+                backward.add((name, ahead))
+            elif ahead not in visited:
+                visited.add(ahead)
                 on_path.add(ahead)
                 path.append((ahead, iter(following[ahead])))
-    return found
+    return backward
 
 
 class _Grid:
@@ -119,6 +120,7 @@ class _Grid:
 
     def place(self) -> None:
         """Give each vertex the x nearest to that of its neighbours that keeps the order and the gaps."""
+        # The start: every row centred, its vertices as close as the gaps allow.
         offsets = [self._offsets(row) for row in self.rows]
         for row, offset in zip(self.rows, offsets, strict=True):
             for vertex, left in zip(row, offset, strict=True):
@@ -127,6 +129,8 @@ class _Grid:
             for row in rows:
                 offset = self._offsets(row)
                 wishes = [self._wish(vertex, neighbours[vertex]) for vertex in row]
+                # Less its offset, a vertex may stand anywhere that is not left of the one before it: keeping order and
+                # gaps becomes fitting a non-decreasing sequence.
                 fitted = isotonic([(wish - left, weight) for (wish, weight), left in zip(wishes, offset, strict=True)])
                 for vertex, fit, left in zip(row, fitted, offset, strict=True):
                     self.x[vertex] = fit + left
