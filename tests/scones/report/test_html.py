@@ -6,7 +6,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scones.contract.delivery import Decision, ReviewAnswer
@@ -120,14 +120,21 @@ def test_the_page_loads_nothing(run: Run) -> None:
     assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-@given(st.text(max_size=60) | st.just("<script>alert(1)</script>\"'>"))
+@given(st.text(max_size=60))
+@example("<script>alert(1)</script>\"'>")
+@example("a_b")
 @settings(max_examples=8, deadline=None)
 def test_no_text_of_the_run_becomes_markup(text: str) -> None:
-    run = hostile(text)
-    before, after = Page(render(hostile("x"))).tags, Page(render(run)).tags
+    before = markup(hostile("x"))
+    after = markup(hostile(text))
     assert [tag for tag, _ in after] == [tag for tag, _ in before]
     for (_, old), (_, new) in zip(before, after, strict=True):
         assert list(old) == list(new)
+
+
+def markup(run: Run) -> list[tuple[str, dict[str, str | None]]]:
+    """Return the tags of the page but for the page's own line breaks in names, which follow their underscores."""
+    return [(tag, values) for tag, values in Page(render(run)).tags if tag != "wbr"]
 
 
 def test_a_file_named_like_a_script_is_shown_as_text(run: Run) -> None:
@@ -264,7 +271,6 @@ def hostile(text: str) -> Run:
         lambdas=[{"name": text, "invocations": [invocation(text, 1.0)], "memory_mb": 128, "max_memory_mb": 50}],
         transforms=[],
         decisions=[decision],
-        threshold=0.8,
         instance_types={},
         serverless_mb=2048,
         realtime_instances=0,
