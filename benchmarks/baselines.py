@@ -1,7 +1,7 @@
-"""The classical competitors, on the images that our network learns from: PCA + SVM and HOG + SVM.
+"""The classical baselines, on the images that our network is trained on: PCA + SVM and HOG + SVM.
 
 Needs the extra `bench` (scikit-learn, scikit-image), which the product does not. Hyperparameters come from
-cross-validation inside the training images; the test images give the one figure and choose nothing.
+cross-validation inside the training images; the test images are used for the reported accuracy only.
 """
 
 from __future__ import annotations
@@ -32,22 +32,25 @@ Grid = dict[str, list[Any]]
 
 
 def measure(images: Images, seed: int, cache: Path) -> list[dict[str, Any]]:
-    """Each competitor's figures; `seed` draws the folds and PCA's start, `cache` keeps what many SVMs share."""
+    """Return each baseline's figures; `seed` sets the folds and PCA, `cache` keeps steps that several SVMs share."""
     classes = images.manifest["classes"]
     train = dataset.join([read(images.staged / split, classes) for split in ("train", "validation")])
-    test, photos = read(images.staged / "test", classes), read(images.photos, classes)
+    test = read(images.staged / "test", classes)
+    photos = read(images.photos, classes)
     searches = {"PCA + SVM": pca_svm(seed, cache), "HOG + SVM": hog_svm(seed, cache)}
-    return [{"name": name, "seeds": 1, **judge(search, train, test, photos)} for name, search in searches.items()]
+    return [{"name": name, "seeds": 1, **evaluate(search, train, test, photos)} for name, search in searches.items()]
 
 
-def judge(search: GridSearchCV, train: Dataset, test: Dataset, photos: Dataset) -> dict[str, Any]:
+def evaluate(search: GridSearchCV, train: Dataset, test: Dataset, photos: Dataset) -> dict[str, Any]:
     started = time.monotonic()
     search.fit(train.pixels, train.labels)
     seconds = round(time.monotonic() - started, 2)
-    right = {name: search.predict(part.pixels) == part.labels for name, part in (("test", test), ("photos", photos))}
+    is_correct = {
+        name: search.predict(part.pixels) == part.labels for name, part in (("test", test), ("photos", photos))
+    }
     return {
-        "accuracy": wilson(int(right["test"].sum()), len(test.labels)),
-        "photos": wilson(int(right["photos"].sum()), len(photos.labels)),
+        "accuracy": wilson(int(is_correct["test"].sum()), len(test.labels)),
+        "photos": wilson(int(is_correct["photos"].sum()), len(photos.labels)),
         "seconds": seconds,
         "chosen": {name: str(value) for name, value in search.best_params_.items()},
         "cross_validated_accuracy": float(search.best_score_),
@@ -72,7 +75,7 @@ def _search(steps: dict[str, Any], grid: Grid, seed: int, cache: Path) -> GridSe
 
 
 def read(folder: Path, classes: list[str]) -> Dataset:
-    """The pictures as the network gets them, but in [0, 1]."""
+    """Read the images as for the network, but with values in [0, 1]."""
     return dataset.read(folder, classes, SIZE, (0.0,) * 3, (1.0,) * 3)
 
 
@@ -81,6 +84,9 @@ def flatten(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def gradients(pixels: NDArray[np.float32], cell: int) -> NDArray[np.float32]:
-    """Histograms of oriented gradients (Dalal & Triggs 2005), 9 directions, blocks of 2x2 cells of `cell` pixels."""
+    """Return histograms of oriented gradients (Dalal & Triggs 2005).
+
+    9 directions, blocks of 2x2 cells of `cell` pixels.
+    """
     options = {"pixels_per_cell": (cell, cell), "cells_per_block": (2, 2), "block_norm": "L2-Hys"}
     return np.stack([hog(image, orientations=9, channel_axis=0, **options) for image in pixels])

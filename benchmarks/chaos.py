@@ -1,6 +1,6 @@
-"""Five hundred arrivals on a bad evening: events repeated and shuffled, functions killed, the endpoint gone in between.
+"""Five hundred arrivals with faults: repeated and shuffled events, killed functions, and an endpoint outage.
 
-Counts what came of it: every arrival must have one recorded outcome, no order two arrivals, no arrival two orders.
+Every arrival must have one recorded outcome, no order two arrivals, and no arrival two orders.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ from scones.steps.account.package import function_zip
 
 ARRIVED, AT_ONCE, ONE_IN, DOWN_SECONDS, SEED = 500, 16, 20, 5, 0
 FUNCTIONS = ("serialize", "classify", "filter", "dispatch", "review", "record")
-_PATIENCE = 600
+_TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """A picture and what it shows."""
+    """An encoded image and its true class."""
 
     image: bytes
     label: str
 
 
-def measure(depot: Depot, pictures: Sequence[Labelled], seed: int = SEED) -> dict[str, Any]:
-    """Run the evening, with a person at the gate; the names of arrivals begin with `chaos/`."""
-    chance = random.Random(seed)  # noqa: S311 - an evening that can be repeated, not a secret
+def measure(depot: Depot, images: Sequence[Labelled], seed: int = SEED) -> dict[str, Any]:
+    """Run the arrivals, whose keys begin with `chaos/`, while a person answers the reviews; return the counts."""
+    chance = random.Random(seed)  # noqa: S311 - a reproducible evening, not a secret
     depot.with_threshold(0.8)
     depot.add_orders(ARRIVED * 2, "chaos")
     depot.client("events").disable_rule(Name=f"{depot.settings.project}-arrivals")
-    events = [event for n in range(ARRIVED) for event in _events(depot, n, pictures, chance)]
+    events = [event for n in range(ARRIVED) for event in _events(depot, n, images, chance)]
     chance.shuffle(events)
-    make_mortal(depot, ONE_IN)
+    inject_kills(depot, ONE_IN)
     started = time.monotonic()
     executions = _deliver(depot, events)
     statuses = _wait(depot, executions)
     seconds = time.monotonic() - started
     depot.client("events").enable_rule(Name=f"{depot.settings.project}-arrivals")
     killed = count_killed(depot, executions)
-    deploy_again(depot)
+    restore_functions(depot)
     return {"n": ARRIVED, "events": len(events), "seed": seed, "seconds": round(seconds, 1)} | {
         "killed": killed,
         "endpoint_down_seconds": DOWN_SECONDS,
@@ -61,9 +61,10 @@ def measure(depot: Depot, pictures: Sequence[Labelled], seed: int = SEED) -> dic
 
 
 def check(depot: Depot) -> dict[str, Any]:
-    """What the tables and the bucket say."""
+    """Count outcomes and violations in the tables and the bucket."""
     decided = depot.decisions("chaos/")
-    arrivals, orders = (map(from_item, depot.rows(table)) for table in ("ArrivalsTable", "OrdersTable"))
+    arrivals = map(from_item, depot.rows("ArrivalsTable"))
+    orders = map(from_item, depot.rows("OrdersTable"))
     ours = [row for row in arrivals if row["s3_key"].startswith(f"{ARRIVALS}chaos/") and "assignment" in row]
     by_arrival = [(row["assignment"]["order_id"], row["arrival_id"]) for row in ours]
     by_order = [
@@ -88,8 +89,8 @@ def _repeated(names: Iterable[str]) -> int:
     return sum(count > 1 for count in Counter(names).values())
 
 
-def make_mortal(depot: Depot, one_in: int) -> None:
-    """Put the functions into processes that are killed."""
+def inject_kills(depot: Depot, one_in: int) -> None:
+    """Wrap the deployed functions in `chaos_handler`, which kills one invocation in `one_in`."""
     packed = io.BytesIO(function_zip())
     with zipfile.ZipFile(packed, "a") as archive:
         archive.write(Path(__file__).with_name("chaos_handler.py"), "chaos.py")
@@ -98,30 +99,31 @@ def make_mortal(depot: Depot, one_in: int) -> None:
         function = f"{depot.settings.project}-{name}"
         about = awslambda.get_function_configuration(FunctionName=function)
         variables = about.get("Environment", {}).get("Variables", {})
-        mortal = {"CHAOS_HANDLER": about["Handler"], "CHAOS_ONE_IN": str(one_in)}
+        chaos = {"CHAOS_HANDLER": about["Handler"], "CHAOS_ONE_IN": str(one_in)}
         awslambda.update_function_code(FunctionName=function, ZipFile=packed.getvalue())
         awslambda.update_function_configuration(
-            FunctionName=function, Handler="chaos.handler", Environment={"Variables": variables | mortal}
+            FunctionName=function, Handler="chaos.handler", Environment={"Variables": variables | chaos}
         )
 
 
-def deploy_again(depot: Depot) -> None:
-    """Back to the functions as they are."""
+def restore_functions(depot: Depot) -> None:
+    """Restore the functions' own code and configuration."""
     awslambda = depot.client("lambda")
     for name in FUNCTIONS:
         function = f"{depot.settings.project}-{name}"
         variables = awslambda.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-        real = variables.pop("CHAOS_HANDLER")
+        handler = variables.pop("CHAOS_HANDLER")
         variables.pop("CHAOS_ONE_IN")
         awslambda.update_function_code(FunctionName=function, ZipFile=function_zip())
         awslambda.update_function_configuration(
-            FunctionName=function, Handler=real, Environment={"Variables": variables}
+            FunctionName=function, Handler=handler, Environment={"Variables": variables}
         )
 
 
 def count_killed(depot: Depot, executions: Sequence[str]) -> int:
-    """How many invocations by the state machine ended in a kill; those by the person come on top."""
-    states, killed = depot.client("stepfunctions"), 0
+    """Count the state machine's invocations that ended in a kill; kills during reviews are not included."""
+    states = depot.client("stepfunctions")
+    killed = 0
     for execution in executions:
         for page in states.get_paginator("get_execution_history").paginate(executionArn=execution):
             failed = [event.get("taskFailedEventDetails", {}) for event in page["events"]]
@@ -129,11 +131,11 @@ def count_killed(depot: Depot, executions: Sequence[str]) -> int:
     return killed
 
 
-def _events(depot: Depot, number: int, pictures: Sequence[Labelled], chance: random.Random) -> list[str]:
-    """Upload one picture; returns what EventBridge tells of it, one to three times."""
+def _events(depot: Depot, number: int, images: Sequence[Labelled], chance: random.Random) -> list[str]:
+    """Upload one image; return its EventBridge event one to three times."""
     key = f"{ARRIVALS}chaos/{number:04}.png"
     stored = depot.client("s3").put_object(
-        Bucket=depot.outputs["Bucket"], Key=key, Body=pictures[number % len(pictures)].image
+        Bucket=depot.outputs["Bucket"], Key=key, Body=images[number % len(images)].image
     )
     about = {"key": key, "etag": stored["ETag"].strip('"'), "version-id": stored["VersionId"]}
     detail = {"bucket": {"name": depot.outputs["Bucket"]}, "object": about}
@@ -142,8 +144,9 @@ def _events(depot: Depot, number: int, pictures: Sequence[Labelled], chance: ran
 
 
 def _deliver(depot: Depot, events: Sequence[str]) -> list[str]:
-    """Start an execution for each event, `AT_ONCE` running; the endpoint goes down half way."""
-    states, machine = depot.client("stepfunctions"), depot.outputs["DeliveryMachine"]
+    """Start an execution for each event, `AT_ONCE` at a time; the endpoint is deleted halfway."""
+    states = depot.client("stepfunctions")
+    machine = depot.outputs["DeliveryMachine"]
 
     def run(event: str) -> str:
         execution = str(states.start_execution(stateMachineArn=machine, input=event)["executionArn"])
@@ -153,18 +156,19 @@ def _deliver(depot: Depot, events: Sequence[str]) -> list[str]:
         return execution
 
     down = threading.Thread(target=_endpoint_down, args=(depot,))
-    found: list[str] = []
+    executions: list[str] = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for number, execution in enumerate(threads.map(run, events)):
-            found.append(execution)
+            executions.append(execution)
             if number == len(events) // 2:
                 down.start()
     down.join()
-    return found
+    return executions
 
 
 def _endpoint_down(depot: Depot) -> None:
-    sagemaker, name = depot.client("sagemaker"), depot.settings.project
+    sagemaker = depot.client("sagemaker")
+    name = depot.settings.project
     config = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
     sagemaker.delete_endpoint(EndpointName=name)
     time.sleep(DOWN_SECONDS)
@@ -172,11 +176,13 @@ def _endpoint_down(depot: Depot) -> None:
 
 
 def _wait(depot: Depot, executions: Sequence[str]) -> Counter[str]:
-    states, deadline = depot.client("stepfunctions"), time.monotonic() + _PATIENCE
-    waiting, ended = list(executions), Counter[str]()
-    while waiting and time.monotonic() < deadline:
-        statuses = {one: states.describe_execution(executionArn=one)["status"] for one in waiting}
+    states = depot.client("stepfunctions")
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    running = list(executions)
+    ended: Counter[str] = Counter()
+    while running and time.monotonic() < deadline:
+        statuses = {arn: states.describe_execution(executionArn=arn)["status"] for arn in running}
         ended.update(status for status in statuses.values() if status != "RUNNING")
-        waiting = [one for one, status in statuses.items() if status == "RUNNING"]
+        running = [arn for arn, status in statuses.items() if status == "RUNNING"]
         time.sleep(0.5)
-    return ended + Counter({"RUNNING": len(waiting)})
+    return ended + Counter({"RUNNING": len(running)})

@@ -1,4 +1,4 @@
-"""Measures deliveries on the laptop's AWS, from a picture to an order, and prints issue 5's figures.
+"""Deliveries on the laptop's AWS, from an image to an order: measures them and prints issue 5's figures.
 
     make bench-delivery     (or: python -m benchmarks.delivery ../shared/data benchmarks/results/delivery.json)
 
@@ -32,7 +32,7 @@ from scones.steps.run.gather import lambda_runs
 from scones.steps.simulate import newest_evaluation, read_evaluation
 
 ALONE, SUSTAINED, AT_ONCE, OPEN_ORDERS = 100, 2000, 16, 400
-_LOOK_SECONDS, _PORTIONS = 0.1, 5
+_POLL_SECONDS, _PORTIONS = 0.1, 5
 LIBRARIES = ("ministack", "awslambdaric", "boto3", "onnxruntime", "simpy")
 
 
@@ -52,15 +52,16 @@ def main() -> None:
 
 
 def benchmark(data: Path, folder: Path, evaluation: Path | None) -> dict[str, Any]:
-    """Measure everything below `folder`; returns what delivery.json holds."""
-    started, about = time.monotonic(), machine(LIBRARIES)
-    images = stage_images(data, folder / "images")
-    tested = sorted((images.staged / "test").glob("*/*"))
-    pictures = [Labelled(path.read_bytes(), path.parent.name) for path in tested]
-    random.Random(0).shuffle(pictures)  # noqa: S311 - an order that can be repeated, not a secret
-    result: dict[str, Any] = {"machine": about, "images": len(pictures), "zip_megabytes": len(function_zip()) / 1e6}
-    with open_depot(data / "cifar100_bikes", folder / "depot") as depot, depot.person(partial(truth, pictures)):
-        for name, measure in _measures(depot, pictures, evaluation).items():
+    """Measure everything below `folder`; return the content of delivery.json."""
+    started = time.monotonic()
+    about = machine(LIBRARIES)
+    staged = stage_images(data, folder / "images")
+    paths = sorted((staged.staged / "test").glob("*/*"))
+    images = [Labelled(path.read_bytes(), path.parent.name) for path in paths]
+    random.Random(0).shuffle(images)  # noqa: S311 - a reproducible order, not a secret
+    result: dict[str, Any] = {"machine": about, "images": len(images), "zip_megabytes": len(function_zip()) / 1e6}
+    with open_depot(data / "cifar100_bikes", folder / "depot") as depot, depot.person(partial(truth, images)):
+        for name, measure in _measures(depot, images, evaluation).items():
             print(f"{time.monotonic() - started:6.0f} s  {name}", flush=True)
             result[name] = measure()
     result["seconds"] = round(time.monotonic() - started, 1)
@@ -68,21 +69,21 @@ def benchmark(data: Path, folder: Path, evaluation: Path | None) -> dict[str, An
 
 
 def _measures(
-    depot: Depot, pictures: Sequence[Labelled], evaluation: Path | None
+    depot: Depot, images: Sequence[Labelled], evaluation: Path | None
 ) -> dict[str, Callable[[], dict[str, Any]]]:
-    """What is measured, in this order: the quiet first."""
+    """Return the measurements in their order; those with little load come first."""
     return {
-        "alone": lambda: measure_alone(depot, pictures),
+        "alone": lambda: measure_alone(depot, images),
         "functions": lambda: measure_functions(depot),
         "engine": lambda: engine.measure(depot),
-        "sustained": lambda: measure_sustained(depot, pictures),
-        "chaos": lambda: chaos.measure(depot, pictures),
+        "sustained": lambda: measure_sustained(depot, images),
+        "chaos": lambda: chaos.measure(depot, images),
         "simulation": lambda: simulation.measure(read_evaluation(evaluation) if evaluation else newest(depot)),
     }
 
 
 def measure_functions(depot: Depot) -> dict[str, Any]:
-    """Milliseconds by the REPORT lines of the deliveries so far."""
+    """Return the milliseconds in the REPORT log lines of the deliveries up to now."""
     runs = lambda_runs(depot.settings.project, logs=depot.client("logs"))
     return {
         run["name"]: {
@@ -93,50 +94,54 @@ def measure_functions(depot: Depot) -> dict[str, Any]:
     }
 
 
-def truth(pictures: Sequence[Labelled], key: str) -> str:
-    """What an arrival shows, by the number at the end of its name."""
+def truth(images: Sequence[Labelled], key: str) -> str:
+    """Return an arrival's true class, by the number at the end of its name."""
     number = re.search(r"(\d+)[.]png$", key)
-    return pictures[int(number[1] if number else 0) % len(pictures)].label
+    return images[int(number[1] if number else 0) % len(images)].label
 
 
 def newest(depot: Depot) -> Any:
-    machine_arn, bucket = depot.outputs["ReleaseMachine"], depot.outputs["Bucket"]
+    """Return the evaluation of the depot's newest release."""
+    machine_arn = depot.outputs["ReleaseMachine"]
+    bucket = depot.outputs["Bucket"]
     return newest_evaluation(machine_arn, bucket, stepfunctions=depot.client("stepfunctions"), s3=depot.client("s3"))
 
 
-def measure_alone(depot: Depot, pictures: Sequence[Labelled]) -> dict[str, Any]:
-    """One delivery after the other, from before the upload to the decision in the bucket; the first ones warm up."""
+def measure_alone(depot: Depot, images: Sequence[Labelled]) -> dict[str, Any]:
+    """Return the milliseconds of single warm deliveries, from before the upload to the decision in the bucket."""
     depot.with_threshold(0)
     depot.add_orders(OPEN_ORDERS, "alone")
     for number in range(10):
-        depot.arrive(f"warm/{number}.png", pictures[number].image)
-    chosen = islice(cycle(pictures), ALONE)
-    return spread([depot.arrive(f"alone/{n}.png", each.image) * 1000 for n, each in enumerate(chosen)])
+        depot.arrive(f"warm/{number}.png", images[number].image)
+    arriving = islice(cycle(images), ALONE)
+    return spread([depot.arrive(f"alone/{n}.png", labelled.image) * 1000 for n, labelled in enumerate(arriving)])
 
 
-def measure_sustained(depot: Depot, pictures: Sequence[Labelled]) -> dict[str, Any]:
-    """`AT_ONCE` deliveries at a time, by quarters.
+def measure_sustained(depot: Depot, images: Sequence[Labelled]) -> dict[str, Any]:
+    """Run `AT_ONCE` concurrent deliveries; return throughput and memory by quarter.
 
-    A fifth more orders come in than are given away, a portion at a time and outside the time that is measured, so that
-    hundreds are open and nobody stands in line: what is measured is not how large the table of open orders is.
+    Orders are added in portions, outside the measured time, and a fifth more than the arrivals take: hundreds stay
+    open, no arrival waits for an order, and the size of the orders table does not affect the figures.
     """
-    per_second, memory = [], [megabytes()]
+    per_second: list[float] = []
+    memory = [megabytes()]
     for quarter in range(4):
-        seconds = sum(_portion(depot, pictures, quarter * _PORTIONS + turn) for turn in range(_PORTIONS))
+        seconds = sum(_portion(depot, images, quarter * _PORTIONS + turn) for turn in range(_PORTIONS))
         per_second.append(SUSTAINED / 4 / seconds)
         memory.append(megabytes())
     return {"n": SUSTAINED, "at_once": AT_ONCE, "per_second": per_second, "megabytes": memory}
 
 
-def _portion(depot: Depot, pictures: Sequence[Labelled], turn: int) -> float:
-    """Seconds of one portion of arrivals."""
-    first, count = turn * SUSTAINED // (4 * _PORTIONS), SUSTAINED // (4 * _PORTIONS)
+def _portion(depot: Depot, images: Sequence[Labelled], turn: int) -> float:
+    """Return the seconds of one portion of arrivals."""
+    first = turn * SUSTAINED // (4 * _PORTIONS)
+    count = SUSTAINED // (4 * _PORTIONS)
     depot.add_orders(count * 6 // 5, f"sustained-{turn}")
     started = time.perf_counter()
     with ThreadPoolExecutor(AT_ONCE) as threads:
         names = [f"sustained/{first + n}.png" for n in range(count)]
-        images = [pictures[(first + n) % len(pictures)].image for n in range(count)]
-        list(threads.map(depot.arrive, names, images, repeat(_LOOK_SECONDS)))
+        bodies = [images[(first + n) % len(images)].image for n in range(count)]
+        list(threads.map(depot.arrive, names, bodies, repeat(_POLL_SECONDS)))
     return time.perf_counter() - started
 
 

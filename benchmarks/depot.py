@@ -1,4 +1,4 @@
-"""A depot for the benchmarks: the whole project on the laptop's AWS, with orders, arrivals and a person who answers."""
+"""A depot for the benchmarks: a project on the laptop's AWS, with orders, arrivals and answered reviews."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from scones.steps.release import release, release_input
 from scones.steps.review import answer_review, list_reviews
 from scones.steps.stage import stage
 
-# A model that tells the classes apart well enough, trained in half a minute.
+# A sufficiently accurate model, trained in half a minute.
 QUICK = {"epochs": "3", "folds": "2"}
-# Rather late by this much than a server that is asked all the time: it has two cores for everything.
+# Polling costs the two cores that the measured server runs on, so a latency may be too high by this much.
 _POLL_SECONDS = 0.02
 
 
@@ -45,16 +45,17 @@ class Depot:
     settings: Settings
 
     def with_threshold(self, threshold: float) -> None:
-        """From this confidence on no person is asked."""
+        """Set the confidence from which no review is requested."""
         settings = self.settings.model_copy(update={"threshold": threshold})
         deploy(settings, cloudformation=self.client("cloudformation"), s3=self.client("s3"), progress=Progress())
 
     def add_orders(self, n: int, name: str) -> None:
-        """As many near as far ones."""
+        """Add `n` orders, every second one with a distance of 8 instead of 1."""
         now = datetime.now(UTC)
         promised = (now + timedelta(minutes=15 + k % 60) for k in range(n))
         orders = [NewOrder(Order(f"{name}-{k}", 1.0 + k % 2 * 7, by)) for k, by in enumerate(promised)]
-        table, dynamodb = self.outputs["OrdersTable"], self.client("dynamodb")
+        table = self.outputs["OrdersTable"]
+        dynamodb = self.client("dynamodb")
         with ThreadPoolExecutor(4) as threads:
             for part in range(4):
                 threads.submit(
@@ -62,12 +63,13 @@ class Depot:
                 )
 
     def arrive(self, name: str, image: bytes, poll_seconds: float = _POLL_SECONDS) -> float:
-        """Upload one picture and wait for its decision; returns the seconds from the one to the other.
+        """Upload one image and wait for its decision; return the seconds in between.
 
-        It is late by up to `poll_seconds`, because looking costs the server something: who only counts deliveries
-        should look seldom.
+        The result may be too high by `poll_seconds`. Polling loads the server: use a long interval if only the
+        throughput is measured.
         """
-        s3, bucket = self.client("s3"), self.outputs["Bucket"]
+        s3 = self.client("s3")
+        bucket = self.outputs["Bucket"]
         started = time.perf_counter()
         s3.put_object(Bucket=bucket, Key=f"{ARRIVALS}{name}", Body=image)
         while True:
@@ -78,28 +80,32 @@ class Depot:
                 time.sleep(poll_seconds)
 
     def decisions(self, prefix: str) -> list[dict[str, Any]]:
-        s3, bucket = self.client("s3"), self.outputs["Bucket"]
+        """Return the decisions whose arrivals' names begin with `prefix`."""
+        s3 = self.client("s3")
+        bucket = self.outputs["Bucket"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=DECISIONS + prefix)
         keys = [stored["Key"] for page in pages for stored in page.get("Contents", [])]
         return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
 
     def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return all items of the table that a stack output names."""
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs[table])
         return [item for page in pages for item in page["Items"]]
 
     @contextmanager
     def person(self, truth: Callable[[str], str]) -> Iterator[None]:
-        """Somebody at the gate who answers whatever waits; `truth` is of an arrival's key."""
+        """Answer every open review in a thread until the block ends; `truth` maps an arrival's key to its class."""
         stop = threading.Event()
 
         def work() -> None:
-            function, awslambda = self.outputs["ReviewFunction"], self.client("lambda")
+            function = self.outputs["ReviewFunction"]
+            awslambda = self.client("lambda")
             while not stop.wait(0.5):
-                # Where the function is killed, a person tries again.
+                # The chaos benchmark kills the function too; a person tries again.
                 with suppress(ReviewError):
-                    for waiting in list_reviews(function, awslambda=awslambda):
-                        label = truth(waiting["s3_key"])
-                        answer_review(function, waiting["arrival_id"], label, "bench", awslambda=awslambda)
+                    for review in list_reviews(function, awslambda=awslambda):
+                        label = truth(review["s3_key"])
+                        answer_review(function, review["arrival_id"], label, "bench", awslambda=awslambda)
 
         with ThreadPoolExecutor(1) as thread:
             working = thread.submit(work)
@@ -112,7 +118,7 @@ class Depot:
 
 @contextmanager
 def open_depot(images: Path, folder: Path) -> Iterator[Depot]:
-    """Deploy, stage `images`, release a quickly trained model, and clean up by throwing all of it away."""
+    """Deploy, stage `images`, release a quickly trained model, and delete everything at the end of the block."""
     folder.mkdir()
     settings = Settings(hyperparameters=QUICK, minimum_accuracy=0)
     with chdir(folder), laptop(Reporter(Console(quiet=True)), keep=False) as client:
@@ -124,12 +130,13 @@ def open_depot(images: Path, folder: Path) -> Iterator[Depot]:
 
 
 def megabytes() -> float:
-    """The laptop's AWS's own resident memory, without the functions, jobs and endpoints that it started."""
+    """Return the resident memory of the laptop's AWS in MB (10^6 bytes), without its functions, jobs and endpoints."""
     (server,) = [p for p in psutil.Process().children() if "localaws" in p.cmdline()]
     return float(server.memory_info().rss / 1e6)
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return the 50th and 95th percentiles, the maximum and the count."""
     ordered = sorted(values)
     at = {"p50": 0.5, "p95": 0.95, "greatest": 1.0}
     return {name: ordered[round((len(ordered) - 1) * share)] for name, share in at.items()} | {"n": len(ordered)}

@@ -1,4 +1,4 @@
-"""The engine's own share of a delivery: an execution of three Lambdas that do nothing."""
+"""The engine's overhead in a delivery: the time of an execution of three empty Lambda functions."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ _NAME, _ROLE = "benchmark-empty", "arn:aws:iam::000000000000:role/benchmark"
 
 
 def measure(depot: Depot) -> dict[str, Any]:
-    """Milliseconds of an execution, from its start to its end as DescribeExecution has them, warm."""
-    awslambda, states = depot.client("lambda"), depot.client("stepfunctions")
+    """Return the milliseconds of a warm execution, from DescribeExecution's start and stop dates."""
+    awslambda = depot.client("lambda")
+    states = depot.client("stepfunctions")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("empty.py", "def handler(event, context):\n    return event\n")
-    made = awslambda.create_function(
+    function = awslambda.create_function(
         FunctionName=_NAME,
         Runtime="python3.13",
         Role=_ROLE,
         Handler="empty.handler",
         Code={"ZipFile": packed.getvalue()},
     )
-    machine = states.create_state_machine(name=_NAME, roleArn=_ROLE, definition=_definition(made["FunctionArn"]))
-    taken = [_run(states, machine["stateMachineArn"]) for _ in range(WARM_UP + EXECUTIONS)][WARM_UP:]
+    machine = states.create_state_machine(name=_NAME, roleArn=_ROLE, definition=_definition(function["FunctionArn"]))
+    milliseconds = [_run(states, machine["stateMachineArn"]) for _ in range(WARM_UP + EXECUTIONS)][WARM_UP:]
     states.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
     awslambda.delete_function(FunctionName=_NAME)
-    return spread(taken)
+    return spread(milliseconds)
 
 
 def _definition(function: str) -> str:
@@ -44,6 +45,6 @@ def _definition(function: str) -> str:
 
 def _run(states: Any, machine: str) -> float:
     execution = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
-    while (found := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
+    while (description := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
         time.sleep(0.002)
-    return float((found["stopDate"] - found["startDate"]).total_seconds() * 1000)
+    return float((description["stopDate"] - description["startDate"]).total_seconds() * 1000)

@@ -1,6 +1,6 @@
-"""What can be done to model.onnx without the network: counting its multiply-adds, and rounding it to int8.
+"""Operations on model.onnx: counting its multiply-adds, and quantizing it to int8.
 
-Neither changes what is shipped: the rounded copy is measured and thrown away.
+Neither changes the released model: the int8 copy is measured and deleted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CALIBRATION_IMAGES = 256
 
 
 def multiply_adds(path: Path) -> int:
-    """Of one image, in the convolutions and matrix products of the graph, whose input has a fixed side."""
+    """Return the multiply-adds of one image in the convolutions and matrix products; the input's side must be fixed."""
     model = onnx.load(path)
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     graph = onnx.shape_inference.infer_shapes(model).graph
@@ -38,7 +38,7 @@ def multiply_adds(path: Path) -> int:
     return total
 
 
-class _Pictures(CalibrationDataReader):  # type: ignore[misc]
+class _CalibrationImages(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, pixels: NDArray[np.float32]) -> None:
         self._batches: Iterator[NDArray[np.float32]] = iter(np.array_split(pixels, 8))
 
@@ -56,14 +56,14 @@ def round_to_int8(model: Path, train: Path, folder: Path) -> Path:
     copy = folder / "int8"
     shutil.copytree(model, copy)
     about = json.loads((model / "model.json").read_text())
-    pictures = dataset.read(train, about["classes"], about["size"], about["mean"], about["std"])
-    chosen = np.linspace(0, len(pictures.labels) - 1, CALIBRATION_IMAGES).astype(int)
-    # It recommends a preparation that needs sympy, for shapes that this graph carries already.
+    images = dataset.read(train, about["classes"], about["size"], about["mean"], about["std"])
+    indices = np.linspace(0, len(images.labels) - 1, CALIBRATION_IMAGES).astype(int)
+    # ONNX Runtime warns that shapes should be inferred first, which needs sympy; this graph already has its shapes.
     logging.getLogger().setLevel(logging.ERROR)
     quantize_static(
         model / "model.onnx",
         copy / "model.onnx",
-        _Pictures(pictures.pixels[chosen]),
+        _CalibrationImages(images.pixels[indices]),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
         activation_type=QuantType.QUInt8,

@@ -1,6 +1,6 @@
-"""One training job and its evaluations, as the processes that SageMaker would start, measured from outside.
+"""One training job and its evaluations, run as the processes that SageMaker would start, and measured from outside.
 
-`python -m scones.model train` and `evaluate` run in folders of their own; nothing here looks into the network.
+`python -m scones.model train` and `evaluate` run in folders of their own; this module does not inspect the network.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from benchmarks.memory import pss
 from scones.contract.layout import ML_ROOT_VARIABLE
 from scones.steps.evaluate import run as run_evaluate
 
-# A look takes 30 ms of the CPUs that the job works on.
-_PAUSE = 2.0
+# Reading the memory takes 30 ms of the CPUs that the job runs on, so it is read rarely.
+_POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Wall seconds, and the peak of the memory of all its processes in MB of 10^6 bytes."""
+    """A job's wall time in seconds, and the peak memory of all its processes in MB (10^6 bytes)."""
 
     seconds: float
     megabytes: float
 
 
 def measure(images: Images, variant: str, hyperparameters: dict[str, str], root: Path) -> dict[str, Any]:
-    """Train into `root`/model and evaluate; returns the job's figures."""
+    """Train into `root`/model and evaluate; return the job's figures."""
     usage = train(images, hyperparameters, root)
     model = root / "model"
-    metrics, about = (json.loads((model / name).read_text()) for name in ("metrics.json", "model.json"))
+    metrics = json.loads((model / "metrics.json").read_text())
+    about = json.loads((model / "model.json").read_text())
     return {
         "variant": variant,
         "seed": metrics["seed"],
@@ -55,6 +56,7 @@ def measure(images: Images, variant: str, hyperparameters: dict[str, str], root:
 
 
 def train(images: Images, hyperparameters: dict[str, str], root: Path) -> Usage:
+    """Run the training job in `root`, which it lays out as SageMaker does; return what it used."""
     config = root / "input/config/hyperparameters.json"
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps({"digest": images.manifest["digest"]} | hyperparameters))
@@ -64,28 +66,30 @@ def train(images: Images, hyperparameters: dict[str, str], root: Path) -> Usage:
 
 
 def evaluations(images: Images, model: Path, root: Path) -> dict[str, Any]:
-    """What a folder as in model.tar.gz does on the test images and on the photographs; works below `root`."""
+    """Evaluate the model folder on the test images and on the photographs, in folders below `root`."""
     return {
         "model_megabytes": (model / "model.onnx").stat().st_size / 1e6,
-        "test": evaluate(model, images.staged / "test", images.others, root / "evaluate-test"),
-        "photos": evaluate(model, images.photos, images.photos_of_others, root / "evaluate-photos"),
+        "test": evaluate(model, images.staged / "test", images.negatives, root / "evaluate-test"),
+        "photos": evaluate(model, images.photos, images.photo_negatives, root / "evaluate-photos"),
     }
 
 
-def evaluate(model: Path, images: Path, others: Path, root: Path) -> dict[str, Any]:
+def evaluate(model: Path, images: Path, negatives: Path, root: Path) -> dict[str, Any]:
+    """Run the evaluation job; return the figures that the tables use."""
     archive = root / "processing/input/model/model.tar.gz"
     archive.parent.mkdir(parents=True)
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(model, ".")
-    evaluation = run_evaluate(root, images, others)
+    evaluation = run_evaluate(root, images, negatives)
     reliability = evaluation["reliability"]
     figures = {name: evaluation[name] for name in ("accuracy", "calibration_error")}
     return figures | {name: reliability[name] for name in ("brier", "acceptance", "novelty", "milliseconds")}
 
 
 def _run_train(root: Path) -> Usage:
-    """Run the image's `train` below `root`; ends the benchmark with the end of its log where it fails."""
-    log, started = root / "train.log", time.monotonic()
+    """Run the image's `train` below `root`; exit with the end of its log if it fails."""
+    log = root / "train.log"
+    started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "scones.model", "train"],
@@ -100,13 +104,13 @@ def _run_train(root: Path) -> Usage:
 
 
 def watch(process: subprocess.Popen[bytes]) -> float:
-    """Wait for its end; returns the most memory that it and its processes had at once, in MB of 10^6 bytes."""
+    """Wait until the process ends; return the peak memory of it and its children in MB (10^6 bytes)."""
     peak = 0.0
     while True:
         try:
-            process.wait(_PAUSE)
+            process.wait(_POLL_SECONDS)
             return peak
         except subprocess.TimeoutExpired:
-            # A process that ends while it is looked at is looked at no more the next time.
+            # A process may end while its memory is read; the next reading does not list it.
             with suppress(psutil.Error, OSError):
                 peak = max(peak, pss(psutil.Process(process.pid)))

@@ -1,4 +1,4 @@
-"""The most that the processor gives in one process, without HTTP: decode, prepare, infer; the yardstick of serving."""
+"""The in-process limit of serving: decoding, preparation and inference without HTTP."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ BATCHES = (1, 4, 8, 16, 32)
 
 
 def answer(classifier: Classifier, bodies: Sequence[bytes]) -> None:
+    """Decode and classify a batch of encoded images."""
     classifier.answer(classifier.inputs([classifier.decode(body) for body in bodies]))
 
 
 def throughput(folder: Path, images: Sequence[bytes], seconds: float) -> dict[str, float]:
-    """Images a second by way of working: batches of each size in one thread per processor, or in one with them all."""
-    side_by_side, together = Classifier(folder), Classifier(folder, threads=cpus())
+    """Return the images per second of each variant: batch sizes on parallel threads, and one thread."""
+    side_by_side = Classifier(folder)
+    together = Classifier(folder, threads=cpus())
     ways = {f"{cpus()} threads, batches of {size}": (side_by_side, size, cpus()) for size in BATCHES}
     ways[f"1 thread with {cpus()} of ONNX Runtime's, batches of 16"] = (together, 16, 1)
     return {name: _rate(*way, images, seconds) for name, way in ways.items()}
@@ -47,7 +49,7 @@ def _rate(classifier: Classifier, size: int, threads: int, images: Sequence[byte
 
 
 def lone(folder: Path, images: Sequence[bytes], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each image by itself, with one thread of ONNX Runtime's and with one for each processor."""
+    """Return the milliseconds of single images, with one ONNX Runtime thread and with one per processor."""
     classifiers = {f"{threads} threads": Classifier(folder, threads=threads) for threads in sorted({1, cpus()})}
     return {
         name: [
@@ -60,7 +62,7 @@ def lone(folder: Path, images: Sequence[bytes], rounds: int) -> dict[str, list[f
 
 
 def full_decode(photograph: bytes, rounds: int) -> float:
-    """Median milliseconds of decoding all pixels with Pillow, and nothing else."""
+    """Return the median milliseconds of decoding all pixels with Pillow."""
     return float(np.median([_milliseconds(lambda: Image.open(io.BytesIO(photograph)).load()) for _ in range(rounds)]))
 
 

@@ -1,4 +1,4 @@
-"""Load from a process of its own: wrk, which takes little of the processor, and says how much."""
+"""Load from wrk, in a process of its own whose processor time is measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).with_name("load.lua")
 
 @dataclass(frozen=True)
 class Load:
-    """What came of one run: answered requests a second, milliseconds, and the processor seconds of wrk itself."""
+    """A run's successful requests per second, latencies in milliseconds, and wrk's own processor seconds."""
 
     per_second: float
     p50: float
@@ -28,7 +28,7 @@ class Load:
 
 
 def write_bodies(images: Sequence[bytes], form: str, folder: Path) -> Path:
-    """Write what a server is sent of each image into a new folder, 1 to n; `form` says how (`servers.Kind.body`)."""
+    """Write each image's request body to a new folder as files 1 to n, in a `form` as in `servers.Kind.body`."""
     folder.mkdir(parents=True)
     for number, image in enumerate(images, 1):
         text = form.replace("{base64}", base64.b64encode(image).decode())
@@ -37,9 +37,9 @@ def write_bodies(images: Sequence[bytes], form: str, folder: Path) -> Path:
 
 
 def run(port: int, bodies: Path, content_type: str, connections: int, seconds: int) -> Load:
-    """Send the bodies over and over on so many connections, each waiting for its answer."""
+    """Send the bodies repeatedly; each connection waits for its response before it sends the next."""
     if not shutil.which("wrk"):
-        sys.exit("there is no wrk on this machine; install it (apt-get install wrk) and run this again")
+        sys.exit("wrk is not installed; install it (apt-get install wrk) and run the benchmark again")
     arguments = [str(bodies), str(len(list(bodies.iterdir()))), content_type]
     process = subprocess.Popen(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT),
@@ -51,14 +51,14 @@ def run(port: int, bodies: Path, content_type: str, connections: int, seconds: i
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"wrk ended with {process.returncode}: {output.decode()[-500:]}")
-    told = json.loads(output.splitlines()[-1])
-    elapsed = told["microseconds"] / 1e6
-    good = told["requests"] - told["failed"]
+    report = json.loads(output.splitlines()[-1])
+    elapsed = report["microseconds"] / 1e6
+    succeeded = report["requests"] - report["failed"]
     return Load(
-        per_second=good / elapsed,
-        p50=told["p50"] / 1000,
-        p99=told["p99"] / 1000,
-        failed=told["failed"],
+        per_second=succeeded / elapsed,
+        p50=report["p50"] / 1000,
+        p99=report["p99"] / 1000,
+        failed=report["failed"],
         seconds=elapsed,
         client_cpu_seconds=usage.ru_utime + usage.ru_stime,
     )

@@ -1,4 +1,4 @@
-"""What the figures of a benchmark hold for."""
+"""The hardware and versions that a benchmark's figures were measured with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def machine(libraries: Sequence[str]) -> dict[str, Any]:
-    """Hardware and versions; `load` is of the minute before, 0 on an idle machine."""
+    """Return hardware and versions; `load` is the load average of the last minute, 0 on an idle machine."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     return {
         "cpu": models[0].partition(": ")[2] if models else platform.machine(),

@@ -1,4 +1,4 @@
-"""Ten thousand bodies that are no pictures, seeded: what a broken camera, a stranger or an enemy might send."""
+"""Ten thousand invalid request bodies from a seed, as a broken camera, a wrong client or an attacker may send them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SLOWEST_MS = 250
 
 
 def bodies(images: Sequence[bytes], count: int, seed: int) -> Iterator[tuple[str, bytes, str]]:
-    """(what it is, the body, its content type), `count` times; `images` are good ones to spoil."""
+    """Yield `count` triples of kind, body and content type; some bodies are valid `images` that are damaged."""
     rng = random.Random(seed)  # noqa: S311
     for _ in range(count):
         image = images[rng.randrange(len(images))]
@@ -42,14 +42,15 @@ def bodies(images: Sequence[bytes], count: int, seed: int) -> Iterator[tuple[str
 
 
 def flipped(image: bytes, rng: random.Random) -> bytes:
-    """Bits turned anywhere, until Pillow itself finds no picture in it any more."""
-    spoilt = bytearray(image)
-    while is_picture(bytes(spoilt)):
-        spoilt[rng.randrange(len(spoilt))] ^= 1 << rng.randrange(8)
-    return bytes(spoilt)
+    """Flip random bits until Pillow cannot decode the image."""
+    damaged = bytearray(image)
+    while is_image(bytes(damaged)):
+        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+    return bytes(damaged)
 
 
-def is_picture(data: bytes) -> bool:
+def is_image(data: bytes) -> bool:
+    """Return whether Pillow decodes the data."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
@@ -59,7 +60,7 @@ def is_picture(data: bytes) -> bool:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A small PNG that says it is large."""
+    """Return a small PNG whose header declares a large image."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -69,7 +70,7 @@ def bomb(width: int, height: int) -> bytes:
 
 
 def ask(connection: http.client.HTTPConnection, body: bytes, content_type: str) -> tuple[int, Any, float]:
-    """Status, answer and milliseconds of one invocation."""
+    """Send one invocation; return its status, answer and milliseconds."""
     started = time.perf_counter()
     connection.request("POST", "/invocations", body, {"Content-Type": content_type})
     response = connection.getresponse()
@@ -78,15 +79,17 @@ def ask(connection: http.client.HTTPConnection, body: bytes, content_type: str) 
 
 
 def measure(port: int, images: Sequence[bytes], count: int, seed: int) -> dict[str, Any]:
+    """Send the bodies, and compare the answers to valid images before and after."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     before = [ask(connection, image, "image/png")[1] for image in images[:20]]
     statuses: Counter[str] = Counter()
-    unnamed, slowest = 0, 0.0
+    unnamed = 0
+    slowest = 0.0
     for name, body, content_type in bodies(images, count, seed):
-        status, answer, took = ask(connection, body, content_type)
+        status, answer, milliseconds = ask(connection, body, content_type)
         statuses[f"{name}: {status}"] += 1
         unnamed += not (isinstance(answer, dict) and answer.get("error") and answer.get("message"))
-        slowest = max(slowest, took)
+        slowest = max(slowest, milliseconds)
     after = [ask(connection, image, "image/png")[1] for image in images[:20]]
     return {
         "n": count,

@@ -1,4 +1,4 @@
-"""A picture as a phone takes it: 12 megapixels with grain, as JPEG; drawn here, so that none need be kept."""
+"""A synthetic photograph like a phone's: a JPEG of 12 megapixels with grain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 4000, 3000
 
 
 def draw(seed: int = 0) -> bytes:
-    """About 4 MB, as a phone's picture has."""
+    """Return a JPEG of about 4 MB, the usual size of a phone's photographs."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (30, 40, 3), np.uint8)).resize(
         (WIDTH, HEIGHT), Image.Resampling.BICUBIC
@@ -25,11 +25,11 @@ def draw(seed: int = 0) -> bytes:
     return file.getvalue()
 
 
-def ask(port: int, picture: bytes) -> float:
-    """Milliseconds of one invocation with the picture, connection included."""
+def ask(port: int, photograph: bytes) -> float:
+    """Return the milliseconds of one invocation with the photograph, including the connection."""
     started = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/invocations", picture, {"Content-Type": "image/jpeg"})
+    connection.request("POST", "/invocations", photograph, {"Content-Type": "image/jpeg"})
     response = connection.getresponse()
     response.read()
     connection.close()

@@ -1,8 +1,8 @@
-"""ResNet-152 from scratch, as the course's systems train it, on the images that our network learns from.
+"""ResNet-152 from scratch, as the course's systems train it, on the images that our network is trained on.
 
     python -m benchmarks.resnet152 STAGED PHOTOS       (prints one line of JSON; about half an hour on 2 cores)
 
-It stands in for SageMaker's built-in image classification at the course's settings: image_shape 3,32,32, 152 layers,
+It represents SageMaker's built-in image classification at the course's settings: image_shape 3,32,32, 152 layers,
 nothing pre-trained, and the algorithm's defaults for the rest: 30 epochs of SGD with momentum, batches of 32, rate
 0.1, weight decay 0.0001, no augmentation. As MXNet's ResNet it is pre-activation and, at 32 pixels, opens with a 3x3
 convolution without pooling. It differs in that the last epoch counts: the course keeps the best one on its test set.
@@ -50,6 +50,7 @@ class Bottleneck(nn.Module):
         self.shortcut = None if same else nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map `(n, channels_in, h, w)` to `(n, channels_out, h / stride, w / stride)`."""
         activated = functional.relu(self.norm(x))
         shortcut = x if self.shortcut is None else self.shortcut(activated)
         result: Tensor = shortcut + self.residual(activated)
@@ -57,6 +58,7 @@ class Bottleneck(nn.Module):
 
 
 def resnet152(classes: int) -> nn.Sequential:
+    """Return the untrained network for RGB images of 32 x 32 pixels."""
     layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, padding=1, bias=False)]
     channels = 64
     for stage, (units, width) in enumerate(zip(UNITS, WIDTHS, strict=True)):
@@ -68,10 +70,12 @@ def resnet152(classes: int) -> nn.Sequential:
 
 
 def fit(network: nn.Module, train: TrainingImages, epochs: int) -> None:
+    """Train the network in place, and print each epoch's loss and accuracy to stderr."""
     optimizer = torch.optim.SGD(network.parameters(), RATE, MOMENTUM, weight_decay=DECAY)
     for epoch in range(1, epochs + 1):
         network.train()
-        outputs, order = [], torch.randperm(len(train.labels))
+        outputs: list[Tensor] = []
+        order = torch.randperm(len(train.labels))
         for batch in torch.split(order, BATCH):
             with bfloat16_autocast():
                 output = network(train.pixels[batch].contiguous(memory_format=torch.channels_last))
@@ -93,15 +97,17 @@ def main() -> None:
     classes = dataset.class_names(arguments.staged / "train")
     parts = [dataset.read(arguments.staged / split, classes, SIZE) for split in ("train", "validation")]
     train = dataset.join(parts)
-    network, started = resnet152(len(classes)), time.monotonic()
+    network = resnet152(len(classes))
+    started = time.monotonic()
     fit(network, TrainingImages(torch.from_numpy(train.pixels), torch.from_numpy(train.labels)), arguments.epochs)
     seconds = round(time.monotonic() - started, 2)
     folders = {"accuracy": arguments.staged / "test", "photos": arguments.photos}
-    figures: dict[str, Any] = {name: judge(network, folder, classes) for name, folder in folders.items()}
+    figures: dict[str, Any] = {name: evaluate(network, folder, classes) for name, folder in folders.items()}
     print(json.dumps({"name": "ResNet-152 from scratch", "seeds": 1, **figures, "seconds": seconds}))
 
 
-def judge(network: nn.Module, folder: Path, classes: list[str]) -> object:
+def evaluate(network: nn.Module, folder: Path, classes: list[str]) -> object:
+    """Return the accuracy on a folder's images with its 95 % Wilson interval."""
     test = dataset.read(folder, classes, SIZE)
     logits = compute_logits(network, torch.from_numpy(test.pixels))  # type: ignore[arg-type]
     is_correct = logits.argmax(1).numpy() == test.labels

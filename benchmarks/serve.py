@@ -1,9 +1,9 @@
-"""Measures the endpoint beside other Python servers and beside the processor's own limit, and prints issue 4's figures.
+"""The endpoint, other Python servers and the processor's limit: measures them and prints issue 4's figures.
 
     make bench-serve        (or: python -m benchmarks.serve ../shared/data benchmarks/results/serve.json)
 
 One ONNX file, the official 200 test images, one machine, one run; load from wrk, a process of its own. Servers take
-turns in several rounds, so that what the machine does besides falls on them all. About 10 minutes on 2 idle cores; the
+turns in several rounds, so that other load on the machine affects them all. About 10 minutes on 2 idle cores; the
 first time it installs the peers, each into an environment of its own below .scones/peers.
 """
 
@@ -27,7 +27,7 @@ from benchmarks.servers import OURS, PEERS, Kind
 
 ROUNDS, SECONDS, CONNECTIONS = 3, 5, 16
 GROWTH_REQUESTS, WARM_UP_REQUESTS, MALFORMED = 20_000, 2_000, 10_000
-# The network's weights matter to no figure here; its shape does.
+# The figures depend on the network's shape, not on its weights.
 QUICK = {"epochs": "1", "folds": "2"}
 
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def benchmark(data: Path, folder: Path, peers: Path) -> dict[str, Any]:
-    """Measure everything below `folder`; returns what serve.json holds."""
+    """Measure everything below `folder`; return the content of serve.json."""
     programs = {OURS: Path(sys.executable).parent} | {kind: servers.install(kind, peers) for kind in PEERS}
     about = machine(LIBRARIES)
     staged = stage_images(data, folder / "images")
@@ -76,31 +76,38 @@ class Bench:
         bodies: dict[Kind, Path],
         images: Sequence[bytes],
     ) -> None:
-        self.programs, self.root, self.folder, self.bodies, self.images = programs, root, folder, bodies, images
+        self.programs = programs
+        self.root = root
+        self.folder = folder
+        self.bodies = bodies
+        self.images = images
 
     def serving(self, kind: Kind) -> Any:
+        """Run a server until the end of the block."""
         return servers.serving(kind, self.programs[kind], self.root, self.folder / "saved")
 
     def run(self, server: servers.Running, connections: int, seconds: int) -> load.Load:
+        """Send load to a server."""
         return load.run(server.port, self.bodies[server.kind], server.kind.content_type, connections, seconds)
 
     def rounds(self) -> list[dict[str, Any]]:
-        """In each round every server in turn at `CONNECTIONS` and at one, and the processor's limit."""
-        found = []
+        """Measure each server at `CONNECTIONS` and at one connection, and the in-process limit, in every round."""
+        rows: list[dict[str, Any]] = []
         for number in range(ROUNDS):
             row: dict[str, Any] = {"servers": {kind.name: self._turn(kind) for kind in self.programs}}
             row["limit"] = limit.throughput(self.root / "model", self.images, SECONDS)
             row["lone"] = limit.lone(self.root / "model", self.images, rounds=10)
             row["photograph"] = self._photograph()
-            found.append(row)
+            rows.append(row)
             rates = {name: round(server["per_second"]) for name, server in row["servers"].items()}
             print(f"round {number + 1}: {rates}, limit {max(row['limit'].values()):.0f} a second", flush=True)
-        return found
+        return rows
 
     def _turn(self, kind: Kind) -> dict[str, Any]:
         with self.serving(kind) as server:
             self.run(server, CONNECTIONS, 2)
-            many, alone = self.run(server, CONNECTIONS, SECONDS), self.run(server, 1, SECONDS)
+            many = self.run(server, CONNECTIONS, SECONDS)
+            alone = self.run(server, 1, SECONDS)
             return {
                 "per_second": many.per_second,
                 "client_share": many.client_cpu_seconds / many.seconds,
@@ -114,25 +121,27 @@ class Bench:
             }
 
     def _photograph(self) -> dict[str, float]:
-        """Median milliseconds of a phone's picture, from request to answer, and of decoding it whole."""
-        picture = photograph.draw()
+        """Return the median milliseconds of a phone's photograph, from request to response, and of its full decode."""
+        jpeg = photograph.draw()
         with self.serving(OURS) as server:
-            answers = [photograph.ask(server.port, picture) for _ in range(20)]
-        return {"request": median(answers), "full_decode": limit.full_decode(picture, 20), "bytes": len(picture)}
+            answers = [photograph.ask(server.port, jpeg) for _ in range(20)]
+        return {"request": median(answers), "full_decode": limit.full_decode(jpeg, 20), "bytes": len(jpeg)}
 
     def measure_one(self) -> dict[str, Any]:
-        """Memory after warming up and after `GROWTH_REQUESTS` more."""
+        """Return the memory after a warm-up and after `GROWTH_REQUESTS` more."""
         with self.serving(OURS) as server:
-            sent, sizes = 0.0, []
+            sent = 0.0
+            sizes: list[dict[str, float]] = []
             while sent < WARM_UP_REQUESTS + GROWTH_REQUESTS:
                 done = self.run(server, CONNECTIONS, 2)
                 sent += done.per_second * done.seconds
                 if sent >= WARM_UP_REQUESTS:
                     sizes.append(memory(server.process))
-        found = {name: [size[name] for size in sizes] for name in sizes[0]}
-        return {"requests": round(sent), **found, "growth": found["megabytes"][-1] / found["megabytes"][0] - 1}
+        memories = {name: [size[name] for size in sizes] for name in sizes[0]}
+        return {"requests": round(sent), **memories, "growth": memories["megabytes"][-1] / memories["megabytes"][0] - 1}
 
     def measure_malformed(self) -> dict[str, Any]:
+        """Send invalid bodies to our server."""
         with self.serving(OURS) as server:
             return malformed.measure(server.port, self.images, MALFORMED, seed=0)
 

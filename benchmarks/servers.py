@@ -1,4 +1,4 @@
-"""The servers that `benchmarks.serve` measures, ours and its peers, each in a process group and environment of its own.
+"""The servers that `benchmarks.serve` measures, each with its own process group and virtual environment.
 
 Peers are installed below `.scones/peers/`, never into the project's environment.
 """
@@ -23,13 +23,13 @@ import psutil
 from scones.contract.layout import JSON, ML_ROOT_VARIABLE
 
 APPS = Path(__file__).parent / "peers"
-SAME = ("numpy==2.4.6", "onnxruntime==1.32.0", "pillow==13.0.0")
+COMMON_PACKAGES = ("numpy==2.4.6", "onnxruntime==1.32.0", "pillow==13.0.0")
 STARTUP_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How to run one server; `{python}`, `{bin}`, `{port}` and `{folder}` are filled in. `body` is what it is sent."""
+    """How to run a server; `{python}`, `{bin}`, `{port}` and `{folder}` are placeholders, `body` is the request."""
 
     name: str
     packages: tuple[str, ...]
@@ -76,7 +76,7 @@ PEERS = (
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers; `ready_seconds` passed from its start to its first healthy answer."""
+    """A healthy server; `ready_seconds` is the time from its start to its first healthy response."""
 
     kind: Kind
     port: int
@@ -85,12 +85,12 @@ class Running:
 
 
 def install(kind: Kind, home: Path) -> Path:
-    """Make the peer's environment where it is missing; returns its bin folder."""
+    """Create the peer's environment unless it exists; return its bin folder."""
     folder = home / kind.name.split()[0].lower()
     if not (folder / "installed").exists():
         print(f"installing {', '.join(kind.packages)} into {folder}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([folder / "bin/pip", "install", "--quiet", *kind.packages, *SAME], check=True)
+        subprocess.run([folder / "bin/pip", "install", "--quiet", *kind.packages, *COMMON_PACKAGES], check=True)
         (folder / "installed").touch()
     return folder / "bin"
 
@@ -99,7 +99,12 @@ def install(kind: Kind, home: Path) -> Path:
 def serving(kind: Kind, programs: Path, root: Path, folder: Path) -> Iterator[Running]:
     """Run a server until the end of the block; `root`/model holds model.onnx and model.json."""
     port = free_port()
-    given = {"{python}": str(programs / "python"), "{bin}": str(programs), "{port}": str(port), "{folder}": str(folder)}
+    values = {
+        "{python}": str(programs / "python"),
+        "{bin}": str(programs),
+        "{port}": str(port),
+        "{folder}": str(folder),
+    }
     environment = os.environ | {
         ML_ROOT_VARIABLE: str(root),
         "SAGEMAKER_BIND_TO_PORT": str(port),
@@ -107,11 +112,11 @@ def serving(kind: Kind, programs: Path, root: Path, folder: Path) -> Iterator[Ru
         "PATH": f"{programs}:{os.environ['PATH']}",
     }
     if kind.prepare and not folder.exists():
-        subprocess.run(fill(kind.prepare, given), cwd=APPS, env=environment, check=True, capture_output=True)
+        subprocess.run(fill(kind.prepare, values), cwd=APPS, env=environment, check=True, capture_output=True)
     started = time.monotonic()
     with (root / f"{programs.parent.name}.log").open("wb") as log:
         process = subprocess.Popen(
-            fill(kind.command, given), cwd=APPS, env=environment, stdout=log, stderr=log, start_new_session=True
+            fill(kind.command, values), cwd=APPS, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
             wait(process, f"http://127.0.0.1:{port}{kind.ping}", Path(log.name))
@@ -120,17 +125,18 @@ def serving(kind: Kind, programs: Path, root: Path, folder: Path) -> Iterator[Ru
             end(process)
 
 
-def fill(words: Sequence[str], given: dict[str, str]) -> list[str]:
+def fill(words: Sequence[str], values: dict[str, str]) -> list[str]:
+    """Replace the placeholders in a command."""
     filled = list(words)
-    for name, value in given.items():
+    for name, value in values.items():
         filled = [word.replace(name, value) for word in filled]
     return filled
 
 
 def wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Wait for the first healthy answer; ends the benchmark with the server's log where there is none."""
-    until = time.monotonic() + STARTUP_SECONDS
-    while time.monotonic() < until and process.poll() is None:
+    """Wait for the first healthy response; exit with the end of the server's log after `STARTUP_SECONDS`."""
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):  # noqa: S310
                 return
@@ -140,11 +146,11 @@ def wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End the process group, gently first."""
-    for how, seconds in ((signal.SIGTERM, 15), (signal.SIGKILL, 15)):
+    """End the process group with SIGTERM, and with SIGKILL if it does not end."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(process.pid, how)
-            process.wait(seconds)
+            os.killpg(process.pid, number)
+            process.wait(15)
         except ProcessLookupError:
             return
         except subprocess.TimeoutExpired:
@@ -152,6 +158,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
+    """Return a free port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

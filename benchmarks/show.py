@@ -1,4 +1,4 @@
-"""Prints what `benchmarks.train` measured as tables of at most 100 columns; measures nothing."""
+"""The figures of `benchmarks.train` as printed tables of at most 100 columns; measures nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any
 
 
 def show(result: dict[str, Any]) -> None:
-    about, counts = result["machine"], result["data"]["counts"]
+    """Print the machine, the data and every table."""
+    about = result["machine"]
+    counts = result["data"]["counts"]
     print(
         f"\n{about['cores']} x {about['cpu']}, load {about['load']}, Python {about['python']}, torch {about['torch']}"
     )
     print(", ".join(f"{sum(n.values())} {split}" for split, n in counts.items()), end="")
-    others = sum(result["data"]["negatives"].values())
-    print(f", {others} of other things, {len(result['data']['left_out'])} left out; ", end="")
+    negatives = sum(result["data"]["negatives"].values())
+    print(f", {negatives} negatives, {len(result['data']['left_out'])} left out; ", end="")
     print(f"{result['seconds']:.0f} s in all\n")
     show_figures(result["table"])
     show_comparison(result["comparison"])
@@ -22,7 +24,9 @@ def show(result: dict[str, Any]) -> None:
 
 
 def show_figures(table: dict[str, Any]) -> None:
-    ours, scratch = table["backbone"], table["from scratch"]
+    """Print our figures with their targets, beside those of the network from scratch."""
+    ours = table["backbone"]
+    scratch = table["from scratch"]
     heads = [f"{name}, n={rows['accuracy']['n']}" for name, rows in table.items()]
     print(f"{'mean (least to greatest)':25}{heads[0]:>27}{'bar':>15}{'':>6}{heads[1]:>27}")
     for name, row in ours.items():
@@ -30,6 +34,7 @@ def show_figures(table: dict[str, Any]) -> None:
 
 
 def show_comparison(rows: list[dict[str, Any]]) -> None:
+    """Print every method's accuracy."""
     print(f"\n{'accuracy':25}{'n':>3}{'test (95 % Wilson)':>25}{'photos (95 % Wilson)':>25}{'seconds':>10}  ours is")
     for row in rows:
         verdict = {True: "ahead", False: "not ahead", None: ""}[row.get("ours_ahead")]
@@ -38,6 +43,7 @@ def show_comparison(rows: list[dict[str, Any]]) -> None:
 
 
 def show_int8(int8: dict[str, Any]) -> None:
+    """Print full precision and int8 side by side."""
     print(f"\n{'mean over ' + str(int8['n']) + ' seeds':25}{'fp32':>10}{'int8':>10}  worse in")
     for name, row in int8["figures"].items():
         values = ("-" if row[kind] is None else f"{row[kind]:.4f}" for kind in ("fp32", "int8"))
@@ -46,4 +52,5 @@ def show_int8(int8: dict[str, Any]) -> None:
 
 
 def interval(value: dict[str, float]) -> str:
+    """Format a proportion with its interval."""
     return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"

@@ -1,8 +1,8 @@
-"""Our dispatch against a hard threshold and against an oracle, on simulated evenings, in issue 5's figures.
+"""Our dispatch against a hard threshold and against an oracle, on simulated evenings, for issue 5's figures.
 
     python -m benchmarks.simulation evaluation.json
 
-Takes the answers of whatever model that evaluation is of. The seconds are of all that the command computes.
+The classifier's answers are drawn from the evaluation. `seconds` covers everything that the command computes.
 """
 
 from __future__ import annotations
@@ -27,19 +27,22 @@ def main() -> None:
 
 
 def measure(evaluation: Evaluation, evenings: int = 200, seed: int = 0) -> dict[str, Any]:
+    """Simulate the evenings; return the figures with their 95 % intervals."""
     started = time.monotonic()
-    found = simulate(evaluation, Rules(), evenings=evenings, seed=seed, progress=Progress())
+    comparison = simulate(evaluation, Rules(), evenings=evenings, seed=seed, progress=Progress())
     return {
         "seconds": round(time.monotonic() - started, 2),
         "n": evenings,
         "seed": seed,
-        "model": found["model"],
-        "late_minutes": {name: mine["late minutes"] for name, mine in found["policies"].items()},
-        "late_minutes_saved_against_hard_threshold": found["saved"][HARD_THRESHOLD.name],
-        "late_minutes_over_the_oracles": found["to_oracle"],
-        "wrong_vehicle_trips": {name: mine["wrong-vehicle trips"] for name, mine in found["policies"].items()},
-        "fleet_in_use": {name: mine["in use"]["value"] for name, mine in found["policies"].items()},
-        "loads": found["loads"],
+        "model": comparison["model"],
+        "late_minutes": {name: figures["late minutes"] for name, figures in comparison["policies"].items()},
+        "late_minutes_saved_against_hard_threshold": comparison["saved"][HARD_THRESHOLD.name],
+        "late_minutes_over_the_oracles": comparison["to_oracle"],
+        "wrong_vehicle_trips": {
+            name: figures["wrong-vehicle trips"] for name, figures in comparison["policies"].items()
+        },
+        "fleet_in_use": {name: figures["in use"]["value"] for name, figures in comparison["policies"].items()},
+        "loads": comparison["loads"],
     }
 
 

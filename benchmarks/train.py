@@ -1,10 +1,10 @@
-"""Trains and evaluates with several seeds on the official split, beside other methods, and prints issue 3's figures.
+"""Training with several seeds on the official split, and other methods: measures them and prints issue 3's figures.
 
     make bench-train        (or: python -m benchmarks.train ../shared/data benchmarks/results/train.json --seeds 5)
 
-All learn from the same staged images and are judged on the same test images; ours run as the processes that SageMaker
-would start. It chooses nothing: what it measures on the test images goes nowhere but into the tables. About 20
-minutes on 2 idle cores with 5 seeds; --resnet152 takes about half an hour besides.
+All methods use the same staged training and test images; ours run as the processes that SageMaker would start.
+Nothing is selected on the test images: their figures go into the tables only.
+About 20 minutes on 2 idle cores with 5 seeds; --resnet152 takes half an hour more.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from benchmarks.graph import round_to_int8
 from benchmarks.machine import machine
 from benchmarks.show import show
 
-# The gate that the bars speak of, whatever the defaults are.
-GATE = {"alpha": "0.02", "delta": "0.05"}
+# The acceptance that the targets were set for; it does not follow the defaults.
+ACCEPTANCE = {"alpha": "0.02", "delta": "0.05"}
 VARIANTS: dict[str, dict[str, str]] = {"backbone": {}, "from scratch": {"backbone": "none"}}
-# Enough of the network without a backbone to see how far behind it is.
+# Two seeds are enough to show how far the network without a backbone is behind.
 SEEDS_FROM_SCRATCH = 2
 LIBRARIES = ("torch", "onnxruntime", "numpy", "scikit-learn", "scikit-image")
 
@@ -48,8 +48,9 @@ def main() -> None:
 
 
 def benchmark(data: Path, folder: Path, seeds: int, resnet152: bool) -> dict[str, Any]:
-    """Measure everything below `folder`; returns what train.json holds."""
-    started, about = time.monotonic(), machine(LIBRARIES)
+    """Measure everything below `folder`; return the content of train.json."""
+    started = time.monotonic()
+    about = machine(LIBRARIES)
     images = stage_images(data, folder / "images")
     runs = {
         "backbone": [measure(images, "backbone", seed, folder) for seed in range(seeds)],
@@ -57,15 +58,15 @@ def benchmark(data: Path, folder: Path, seeds: int, resnet152: bool) -> dict[str
     }
     repeated = repeat(images, folder)
     int8 = [measure_int8(images, folder, seed) for seed in range(seeds)]
-    others = baselines.measure(images, 0, folder / "cache")
+    methods = baselines.measure(images, 0, folder / "cache")
     if resnet152:
-        others.append(measure_resnet152(images))
+        methods.append(measure_resnet152(images))
     scratch = table.network_row("our network from scratch", runs["from scratch"])
     return {
         "machine": about,
         "data": describe(images),
-        "table": {variant: table.summarise(mine) for variant, mine in runs.items()},
-        "comparison": table.compare(table.network_row("ours", runs["backbone"]), [scratch, *others]),
+        "table": {variant: table.summarise(variant_runs) for variant, variant_runs in runs.items()},
+        "comparison": table.compare(table.network_row("ours", runs["backbone"]), [scratch, *methods]),
         "int8": table.compare_int8(runs["backbone"], int8),
         "identical_seed": repeated,
         "runs": runs,
@@ -74,40 +75,45 @@ def benchmark(data: Path, folder: Path, seeds: int, resnet152: bool) -> dict[str
 
 
 def job_folder(folder: Path, variant: str, seed: int) -> Path:
+    """Return the folder of a training job."""
     return folder / variant.replace(" ", "-") / str(seed)
 
 
 def measure(images: Images, variant: str, seed: int, folder: Path) -> dict[str, Any]:
-    hyperparameters = GATE | VARIANTS[variant] | {"seed": str(seed)}
+    """Train and evaluate a variant with one seed."""
+    hyperparameters = ACCEPTANCE | VARIANTS[variant] | {"seed": str(seed)}
     figures = jobs.measure(images, variant, hyperparameters, job_folder(folder, variant, seed))
-    accuracy, photos = (figures[name]["accuracy"]["value"] for name in ("test", "photos"))
+    accuracy = figures["test"]["accuracy"]["value"]
+    photos = figures["photos"]["accuracy"]["value"]
     print(f"{variant}, seed {seed}: test {accuracy:.3f}, photos {photos:.3f}, {figures['job_seconds']} s", flush=True)
     return figures
 
 
 def repeat(images: Images, folder: Path) -> dict[str, bool]:
-    """Train seed 0 once more; says whether the figures in model.json and the bytes of model.onnx are the same."""
-    jobs.train(images, GATE | VARIANTS["backbone"] | {"seed": "0"}, folder / "repeat")
+    """Train seed 0 once more; return whether model.json and model.onnx are identical."""
+    jobs.train(images, ACCEPTANCE | VARIANTS["backbone"] | {"seed": "0"}, folder / "repeat")
     models = [job / "model" for job in (job_folder(folder, "backbone", 0), folder / "repeat")]
-    first, second = ((model / "model.json").read_bytes() for model in models)
+    first, second = [(model / "model.json").read_bytes() for model in models]
     digests = {hashlib.sha256((model / "model.onnx").read_bytes()).digest() for model in models}
     return {"model.json": first == second, "model.onnx": len(digests) == 1}
 
 
 def measure_int8(images: Images, folder: Path, seed: int) -> dict[str, Any]:
-    """The network of a seed in int8, with the temperature, gate and novelty cut of its own full precision."""
+    """Evaluate a seed's network in int8, with the temperature, acceptance and novelty threshold of full precision."""
     job = job_folder(folder, "backbone", seed)
     rounded = round_to_int8(job / "model", images.staged / "train", job)
     return jobs.evaluations(images, rounded, job / "int8-evaluations")
 
 
 def measure_resnet152(images: Images) -> dict[str, Any]:
+    """Train the course's network in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.resnet152", str(images.staged), str(images.photos)]
     answer: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return answer
 
 
 def describe(images: Images) -> dict[str, Any]:
+    """Return the data set's digest and counts."""
     names = ("digest", "counts", "negatives", "left_out")
     return {"official split": "CIFAR-100", **{name: images.manifest[name] for name in names}}  # type: ignore[literal-required]
 

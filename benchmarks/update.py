@@ -1,4 +1,4 @@
-"""A live endpoint on the laptop's AWS gets a new model while clients go on asking: how many requests fail."""
+"""Failed requests while an endpoint on the laptop's AWS is updated to a new model under load."""
 
 from __future__ import annotations
 
@@ -35,21 +35,27 @@ def measure(model: Path, images: Sequence[bytes], folder: Path) -> dict[str, Any
             create(client, version, model)
         client("sagemaker").create_endpoint(EndpointName=NAME, EndpointConfigName="1")
         wait(client)
-        stop, seen = threading.Event(), list[tuple[str, str]]()
+        stop = threading.Event()
+        answers: list[tuple[str, str]] = []
         with ThreadPoolExecutor(CLIENTS) as pool:
-            asking = [pool.submit(ask, client, images[n::CLIENTS], stop, seen) for n in range(CLIENTS)]
+            clients = [pool.submit(ask, client, images[n::CLIENTS], stop, answers) for n in range(CLIENTS)]
             time.sleep(1)
             client("sagemaker").update_endpoint(EndpointName=NAME, EndpointConfigName="2")
             wait(client)
             time.sleep(1)
             stop.set()
-            failed = [error for future in asking for error in future.result()]
-    models = {name: sum(model.endswith(name) for _, model in seen) for name in ("v1", "v2")}
-    return {"n": len(seen) + len(failed), "failed": len(failed), "errors": sorted(set(failed)), "answered_by": models}
+            failed = [error for future in clients for error in future.result()]
+    models = {name: sum(model.endswith(name) for _, model in answers) for name in ("v1", "v2")}
+    return {
+        "n": len(answers) + len(failed),
+        "failed": len(failed),
+        "errors": sorted(set(failed)),
+        "answered_by": models,
+    }
 
 
 def create(client: ClientFactory, version: str, model: Path) -> None:
-    """Upload the model under a version of its own, and make the model and endpoint configuration for it."""
+    """Upload the model as `version`, and create its SageMaker model and endpoint configuration."""
     archive = io.BytesIO()
     about = json.loads((model / "model.json").read_text()) | {"version": f"v{version}"}
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
@@ -67,6 +73,7 @@ def create(client: ClientFactory, version: str, model: Path) -> None:
 
 
 def wait(client: ClientFactory) -> None:
+    """Wait until the endpoint is in service; raises RuntimeError if it fails."""
     while (status := client("sagemaker").describe_endpoint(EndpointName=NAME)["EndpointStatus"]) != "InService":
         if status == "Failed":
             raise RuntimeError("the endpoint failed")
@@ -74,18 +81,19 @@ def wait(client: ClientFactory) -> None:
 
 
 def ask(
-    client: ClientFactory, images: Sequence[bytes], stop: threading.Event, seen: list[tuple[str, str]]
+    client: ClientFactory, images: Sequence[bytes], stop: threading.Event, answers: list[tuple[str, str]]
 ) -> list[str]:
+    """Invoke the endpoint until `stop`; append labels and model versions to `answers`, and return the errors."""
     failed = []
     for number in range(10**9):
         if stop.is_set():
             break
         try:
-            answer = client("sagemaker-runtime").invoke_endpoint(
+            response = client("sagemaker-runtime").invoke_endpoint(
                 EndpointName=NAME, Body=images[number % len(images)], ContentType="image/png", Accept=INFERENCE_JSON
             )
-            inference = json.loads(answer["Body"].read())
-            seen.append((inference["label"], inference["model"].partition("+")[0]))
+            inference = json.loads(response["Body"].read())
+            answers.append((inference["label"], inference["model"].partition("+")[0]))
         except Exception as error:
             failed.append(f"{type(error).__name__}: {error}"[:200])
     return failed

@@ -1,8 +1,8 @@
-"""Builds the image's target `serve` with neither Docker nor a registry, and asks it what is in a picture.
+"""Build the image's target `serve` without Docker or a registry, and let it classify an image.
 
-By `make image-check`, as root on Debian with buildah and debootstrap; anywhere else it says that it was skipped. In
-place of the pinned base it takes a Debian 12 with its own Python 3.11, which debootstrap makes. The model is trained
-here, on a few sketches. It needs Debian's mirror and PyPI, and some 3 GB of disk for as long as it runs.
+Run `make image-check` as root on Debian with buildah and debootstrap; without them the check is skipped. Instead of the
+pinned base image it uses a Debian 12 with Python 3.11 from debootstrap. The model is trained here, on a few sketches.
+The check needs Debian's mirror, PyPI and about 3 GB of disk while it runs.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from scones.steps.dataset.sketches import draw, png
 REPOSITORY = Path(__file__).parents[1]
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = "python3-pip,python-is-python3"
-# What an image of Debian leaves out too.
-NEEDLESS = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
+# Debian's official images leave these out too.
+UNUSED = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 TINY = {"epochs": "3", "size": "16", "width": "8", "folds": "2", "backbone": "none", "digest": "0" * 64}
 READY_SECONDS = 60
@@ -52,7 +52,7 @@ def main() -> None:
 
 @contextmanager
 def workplace() -> Iterator[Path]:
-    """A folder that is removed at the end, unless something of this machine is still mounted in it."""
+    """Create a temporary folder, and delete it at the end unless something is still mounted in it."""
     folder = Path(tempfile.mkdtemp(prefix="scones-image-"))
     try:
         yield folder
@@ -78,10 +78,10 @@ def train(root: Path) -> Path:
 
 
 def debian(root: Path) -> Path:
-    """Make a Debian with Python and pip, and this machine's certificates, through which it reaches PyPI."""
+    """Create a Debian with Python, pip and this machine's certificates, which it needs to reach PyPI."""
     command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root), MIRROR]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    for name in NEEDLESS:
+    for name in UNUSED:
         shutil.rmtree(root / name)
     (root / CERTIFICATES.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
@@ -89,7 +89,7 @@ def debian(root: Path) -> Path:
 
 
 class Buildah:
-    """buildah with a store of its own under `folder`; its storage `vfs` mounts nothing."""
+    """buildah with its own store in `folder`; the storage driver `vfs` does not mount anything."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -98,16 +98,16 @@ class Buildah:
         self._environment = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
 
     def __call__(self, *arguments: str) -> str:
-        done = subprocess.run(
+        completed = subprocess.run(
             [*self._command, *arguments], env=self._environment, check=True, stdout=subprocess.PIPE, text=True
         )
-        return done.stdout.strip().rpartition("\n")[2]
+        return completed.stdout.strip().rpartition("\n")[2]
 
     def build(self, base: Path) -> Path:
-        """Build the target on the base, make a container of it, and return where its files lie."""
+        """Build the target on the base, create a container from it, and return the container's root folder."""
         scratch = self("from", "scratch")
         self("add", "--quiet", scratch, str(base), "/")
-        # Debian's pip installs beside Debian's packages only if it is told so.
+        # Without this variable Debian's pip refuses to install into the system's Python.
         self("config", "--env", "PIP_BREAK_SYSTEM_PACKAGES=1", scratch)
         self("commit", "--quiet", scratch, "base")
         dockerfile = str(REPOSITORY / "infra/image/Dockerfile")
@@ -118,7 +118,7 @@ class Buildah:
 
     @contextmanager
     def serving(self, model: Path) -> Iterator[int]:
-        """Run `serve` in the container, as SageMaker would, and give its port once it is healthy."""
+        """Run `serve` in the container, as SageMaker would, and yield its port once it is healthy."""
         self("copy", "--quiet", "served", str(model), "/opt/ml/model")
         port = free_port()
         environment = ("--env", f"SAGEMAKER_BIND_TO_PORT={port}", "--env", "SCONES_SERVE_HOST=127.0.0.1")
@@ -155,7 +155,7 @@ def is_healthy(port: int, process: subprocess.Popen[bytes]) -> bool:
 
 
 def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, str]:
-    """Status and body of an answer of the container's."""
+    """Send a request to the container; return the response's status and body."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request(method, path, body, {"Content-Type": "image/png", "Accept": "application/json"})
     response = connection.getresponse()
@@ -163,8 +163,10 @@ def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, str]
 
 
 def megabytes(root: Path) -> int:
-    counted = subprocess.run(["du", "-sm", "--apparent-size", str(root)], check=True, stdout=subprocess.PIPE, text=True)
-    return int(counted.stdout.split()[0])
+    completed = subprocess.run(
+        ["du", "-sm", "--apparent-size", str(root)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return int(completed.stdout.split()[0])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What each peer's server calls: the same model.onnx in ONNX Runtime, decoding as people usually do.
+"""The model that each peer's server calls: the same model.onnx in ONNX Runtime, with Pillow's usual decoding.
 
 Runs in the peer's own environment, without Scones. Every peer has two worker processes on the benchmark's two cores,
-so that one thread a process is what suits it best.
+so one thread per process is fastest.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from PIL import Image
 
 
 class Model:
+    """The model of the folder `PEER_MODEL`; a call returns the class probabilities of an encoded image."""
+
     def __init__(self) -> None:
         folder = Path(os.environ["PEER_MODEL"])
         self.about = json.loads((folder / "model.json").read_text())
@@ -29,9 +31,11 @@ class Model:
         return self.answer(Image.open(io.BytesIO(body)))
 
     def from_base64(self, text: str) -> list[float]:
+        """Classify an encoded image in base64."""
         return self(base64.b64decode(text))
 
     def answer(self, image: Image.Image) -> list[float]:
+        """Return the calibrated probability of each class."""
         side = self.about["size"]
         image = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
         pixels = (np.asarray(image, np.float32) / 255 - self.about["mean"]) / self.about["std"]

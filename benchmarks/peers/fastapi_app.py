@@ -1,7 +1,8 @@
 from answer import Model
 from fastapi import FastAPI, Request
 
-app, model = FastAPI(), Model()
+app = FastAPI()
+model = Model()
 
 
 @app.post("/invocations")
