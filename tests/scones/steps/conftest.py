@@ -6,6 +6,7 @@ import io
 import json
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,21 @@ from scones.progress import Progress
 from scones.steps.dataset.download import Archive
 
 Noise = Callable[..., bytes]
+
+
+@dataclass
+class Uploads:
+    """An S3 client that keeps the keys of the objects that it puts."""
+
+    client: Any
+    keys: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def put_object(self, **arguments: Any) -> Any:
+        self.keys.append(arguments["Key"])
+        return self.client.put_object(**arguments)
 
 
 class Notes(Progress):

@@ -6,7 +6,7 @@ import json
 import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,27 +18,14 @@ from scones.progress import Progress
 from scones.steps.batch.shards import MAX_SHARD_IMAGE_BYTES
 from scones.steps.classify import Batch, BatchRequest, classify, summary
 
+from .conftest import Uploads
+
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 BUCKET = "batches"
 # One such image fills a shard.
 LARGE = 3 * 1024 * 1024
-
-
-@dataclass
-class Uploads:
-    """An S3 client that keeps the keys of the objects that it puts."""
-
-    client: Any
-    keys: list[str] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.client, name)
-
-    def put_object(self, **arguments: Any) -> Any:
-        self.keys.append(arguments["Key"])
-        return self.client.put_object(**arguments)
 
 
 class Notes(Progress):

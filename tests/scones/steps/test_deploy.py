@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -11,25 +10,12 @@ from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.deploy import deploy, plan
 
+from .conftest import Uploads
+
 
 @pytest.fixture(scope="module")
 def cloudformation(localaws: Any) -> Any:
     return localaws.client("cloudformation")
-
-
-@dataclass
-class Uploads:
-    """An S3 client that keeps the keys of the objects that it puts."""
-
-    client: Any
-    keys: list[str] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.client, name)
-
-    def put_object(self, **arguments: Any) -> Any:
-        self.keys.append(arguments["Key"])
-        return self.client.put_object(**arguments)
 
 
 def test_a_plan_lists_only_what_a_changed_setting_touches(cloudformation: Any, localaws: Any) -> None:
