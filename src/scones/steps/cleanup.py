@@ -15,6 +15,7 @@ from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.inventory import Resource, inventory
 from scones.steps.account.stacks import delete_stack, find_stack, stack_outputs
+from scones.steps.run.executions import list_executions
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -98,11 +99,9 @@ def _stop_executions(settings: Settings, account: Account) -> None:
         return
     outputs = stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
     stepfunctions = account.client("stepfunctions")
-    paginator = stepfunctions.get_paginator("list_executions")
     for machine in [outputs[name] for name in _MACHINE_OUTPUTS if name in outputs]:
-        pages = paginator.paginate(stateMachineArn=machine, statusFilter="RUNNING")
-        # Whole lists, because stopping between two pages of a listing can make it skip.
-        for execution in [execution for page in pages for execution in page["executions"]]:
+        # The whole list first, because stopping between two pages of a listing can make it skip.
+        for execution in list(list_executions(machine, stepfunctions=stepfunctions, status="RUNNING")):
             stepfunctions.stop_execution(executionArn=execution["executionArn"], error="Cleanup")
 
 

@@ -25,7 +25,7 @@ def start_and_wait(resource: str, request: Mapping[str, Any]) -> dict[str, Any]:
     Raises States.TaskFailed if the child does not succeed, and StepFunctions.<Error>Exception if it cannot be started.
     """
     child = _start(engine._nested_start_execution_request(request))
-    # A stop of the parent reaches the child only here: the engine knows nothing of the two belonging together.
+    # The engine does not link the two executions, so only this loop stops the child with its parent.
     while child["status"] == "RUNNING":
         if not context.is_running():
             engine._stop_execution({"executionArn": child["executionArn"], "cause": "The parent execution was stopped"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
+    from types_boto3_stepfunctions.literals import ExecutionStatusType
     from types_boto3_stepfunctions.type_defs import (
         DescribeExecutionOutputTypeDef,
         ExecutionListItemTypeDef,
@@ -20,9 +21,16 @@ _REASONS = ("FailureReason", "ExitMessage", "errorMessage", "Cause")
 _POLL_SECONDS = 1
 
 
-def list_executions(machine: str, *, stepfunctions: SFNClient) -> Iterator[ExecutionListItemTypeDef]:
-    """Yield the executions of a state machine's ARN, newest first."""
-    for page in stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine):
+def list_executions(
+    machine: str, *, stepfunctions: SFNClient, status: ExecutionStatusType | None = None
+) -> Iterator[ExecutionListItemTypeDef]:
+    """Yield the executions of a state machine's ARN, newest first; with `status`, only those that have it."""
+    paginator = stepfunctions.get_paginator("list_executions")
+    if status is None:
+        pages = paginator.paginate(stateMachineArn=machine)
+    else:
+        pages = paginator.paginate(stateMachineArn=machine, statusFilter=status)
+    for page in pages:
         yield from page["executions"]
 
 

@@ -81,8 +81,7 @@ def decisions(bucket: str, *, s3: S3Client) -> list[Decision]:
 
 def last_release(machine: str, *, stepfunctions: SFNClient) -> ReleaseInput | None:
     """Return the input of the newest release that succeeded, or None if none has."""
-    pages = stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="SUCCEEDED")
-    executions = [execution for page in pages for execution in page["executions"]]
+    executions = list(list_executions(machine, stepfunctions=stepfunctions, status="SUCCEEDED"))
     if not executions:
         return None
     newest = max(executions, key=lambda execution: execution["startDate"])
