@@ -104,6 +104,10 @@ class EndpointUnavailableError(SconesError):
     """The endpoint is missing, throttled or failing; retry."""
 
 
+class ServiceUnavailableError(SconesError):
+    """An AWS service throttled a call, failed or did not answer; retry."""
+
+
 class ThresholdConfidenceNotMet(SconesError):
     """The model does not accept its own prediction; a person decides."""
 

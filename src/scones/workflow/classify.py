@@ -23,6 +23,7 @@ from scones.workflow.arrival.captures import write_capture
 from scones.workflow.arrival.events import envelope, parse_image_data
 from scones.workflow.arrival.image import open_image
 from scones.workflow.clients import client
+from scones.workflow.transient import retryable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -46,6 +47,7 @@ class EndpointResponse:
     inference: Inference | None
 
 
+@retryable
 def handler(event: object, context: LambdaContext) -> Envelope:
     """Classify the image of a data object. Reads ENDPOINT_NAME from the environment."""
     classified = classify(
@@ -115,12 +117,14 @@ def _parse(body: bytes) -> EndpointResponse:
 
 def _translate(error: ClientError, endpoint: str) -> ImageRejectedError | EndpointUnavailableError:
     """Return the error of the image if the container answered with a 4xx, otherwise that of the endpoint."""
-    # Only a ModelError has the status of the container; SageMaker's own errors count as the endpoint's.
+    # Only a ModelError has the status of the container; of SageMaker's own errors, one is about the image.
     status = error.response.get("OriginalStatusCode", 0)
+    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     is_client_error = isinstance(status, int) and 400 <= status < 500
     # 429 says that the container is busy: the same image succeeds later.
     if is_client_error and status != HTTPStatus.TOO_MANY_REQUESTS:
-        reason = error.response.get("OriginalMessage", "no reason given")
+        reason = error.response.get("OriginalMessage") or error.response["Error"]["Message"]
         return ImageRejectedError(f"the endpoint rejected the image: {reason}")
     details = error.response["Error"]
     return EndpointUnavailableError(f"endpoint {endpoint}: {details['Code']}: {details['Message']}")

@@ -11,14 +11,18 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from scones.clients import ClientFactory
 
-# boto3 waits 60 seconds by default. The functions end after 30 at most, and a named error is better than their timeout.
-_CONFIG = Config(connect_timeout=3, read_timeout=25, retries={"mode": "standard", "total_max_attempts": 2})
+# boto3 waits 60 seconds by default. Two attempts must fit into a function's time limit, because a named error is better
+# than a timeout; only an endpoint that starts its container may need longer to answer.
+_READ_SECONDS = 5
+_ENDPOINT_READ_SECONDS = 30
 
 
 @cache
 def _cached_client(service: str) -> Any:
+    seconds = _ENDPOINT_READ_SECONDS if service == "sagemaker-runtime" else _READ_SECONDS
+    config = Config(connect_timeout=2, read_timeout=seconds, retries={"mode": "standard", "total_max_attempts": 2})
     # The overloads of boto3's types know only literal names.
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 client: ClientFactory = _cached_client

@@ -17,10 +17,18 @@ from botocore.exceptions import ClientError
 
 from scones.contract.delivery import Assignment, ImageData, ReviewAnswer
 from scones.dispatch_rule import Choice, Order, Rules, choose, in_doubt
-from scones.errors import DispatchConflictError, EventError, NoOrderAvailable, PredictionError, VehicleInDoubt
+from scones.errors import (
+    DispatchConflictError,
+    EventError,
+    NoOrderAvailable,
+    PredictionError,
+    ServiceUnavailableError,
+    VehicleInDoubt,
+)
 from scones.items import from_item, query_by_state, to_attribute, to_item
 from scones.workflow.arrival.events import parse_image_data
 from scones.workflow.clients import client
+from scones.workflow.transient import retryable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -33,6 +41,8 @@ _ORDERS_PER_PAGE = 100
 _MAX_QUEUE = 50
 # The state machine asks every 15 seconds for a waiting driver. After four missed calls the driver no longer counts.
 _LEFT_AFTER = timedelta(seconds=60)
+# Reasons of a cancelled transaction that say nothing about the order or the arrival.
+_THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class DispatchContext:
     dynamodb: DynamoDBClient
 
 
+@retryable
 def handler(event: Mapping[str, Any], lambda_context: object) -> Assignment:
     """Dispatch an arrival. Reads ORDERS_TABLE, ARRIVALS_TABLE and RULES from the environment."""
     context = DispatchContext(
@@ -225,7 +236,10 @@ def _transact(*updates: UpdateTypeDef, context: DispatchContext) -> list[str] | 
     except ClientError as error:
         if error.response["Error"]["Code"] != "TransactionCanceledException":
             raise
-        return [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
+        reasons = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
+        if _THROTTLED.intersection(reasons):
+            raise ServiceUnavailableError(f"DynamoDB throttled a transaction: {', '.join(reasons)}") from error
+        return reasons
     return None
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from scones.contract.release import Evaluation
 from scones.errors import ModelBelowGateError
 from scones.workflow.clients import client
+from scones.workflow.transient import retryable
 
 
+@retryable
 def handler(event: Mapping[str, Any], context: object) -> dict[str, float]:
     """Check the evaluation at `s3_bucket` and `s3_key` against `minimum_accuracy`."""
     response = client("s3").get_object(Bucket=event["s3_bucket"], Key=event["s3_key"])

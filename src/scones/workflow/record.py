@@ -14,12 +14,14 @@ from scones.items import conditional_write, to_item
 from scones.workflow.arrival.events import parse_image_data
 from scones.workflow.arrival.image import arrival_id
 from scones.workflow.clients import client
+from scones.workflow.transient import retryable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
 
+@retryable
 def handler(event: Mapping[str, Any], context: object) -> Decision:
     """Record the decision on an arrival. Reads THRESHOLD and ARRIVALS_TABLE from the environment."""
     threshold = os.environ["THRESHOLD"]

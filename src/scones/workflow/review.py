@@ -9,25 +9,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from scones.contract.delivery import ImageData, Label, Review, ReviewAnswer
-from scones.contract.layout import JSON, LABELS, NEITHER, RETENTION_SECONDS
+from scones.contract.delivery import ImageData, Review, ReviewAnswer
+from scones.contract.layout import NEITHER, RETENTION_SECONDS
 from scones.errors import BadAnswerError, EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import conditional_write, from_item, query_by_state, to_item
 from scones.workflow.arrival.events import parse_image_data
+from scones.workflow.arrival.labels import write_label
 from scones.workflow.clients import client
+from scones.workflow.transient import retryable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import CopySourceTypeDef
     from types_boto3_sns import SNSClient
     from types_boto3_stepfunctions import SFNClient
 
@@ -48,6 +47,7 @@ class ReviewContext:
     stepfunctions: SFNClient
 
 
+@retryable
 def handler(event: Mapping[str, Any], lambda_context: object) -> list[Review] | ReviewAnswer | None:
     """Run the event's `action`: "ask" (sent by the state machine), "list", "answer" or "measure" (sent by a schedule).
 
@@ -72,8 +72,7 @@ def handler(event: Mapping[str, Any], lambda_context: object) -> list[Review] | 
         case "answer":
             return answer(event["arrival_id"], event["answer"], event["reviewer"], context=context, now=now)
         case "measure":
-            # CloudWatch turns a log line of this format into a metric.
-            print(json.dumps(oldest_review_metric(context=context, now=now)))
+            measure(context=context, now=now)
             return None
     raise EventError("the event's action is not one of ask, list, answer and measure")
 
@@ -106,12 +105,8 @@ def ask(data: ImageData, token: str, *, context: ReviewContext, now: datetime) -
 
 def list_waiting(*, context: ReviewContext, now: datetime) -> list[Review]:
     """Return the reviews that wait for an answer and are not overdue, oldest first, without their tokens."""
-    # A crash may have kept an answer from its delivery. Such a review is no longer listed, so deliver it here.
-    for row in _rows_in_state("ANSWERING", context=context):
-        with suppress(ReviewClosedError):
-            _deliver_answer(_read_row(row["arrival_id"], context=context), context=context)
-    waiting = _rows_in_state("WAITING", context=context)
-    return [_review_of(row) for row in waiting if row["due_at"] > now.isoformat()]
+    _deliver_pending_answers(context=context)
+    return _waiting(context=context, now=now)
 
 
 def answer(arrival: str, label: str, reviewer: str, *, context: ReviewContext, now: datetime) -> ReviewAnswer:
@@ -119,7 +114,7 @@ def answer(arrival: str, label: str, reviewer: str, *, context: ReviewContext, n
 
     Raises ReviewNotFoundError if the arrival has no review, BadAnswerError if `label` is neither a class of the model
     nor "neither", ReviewAnsweredError if another answer was first, and ReviewClosedError if the delivery no longer
-    waits.
+    waits. The label is training data: if it cannot be written, the answer counts all the same.
     """
     row = _read_row(arrival, context=context)
     if not row:
@@ -139,9 +134,16 @@ def answer(arrival: str, label: str, reviewer: str, *, context: ReviewContext, n
     return review_answer
 
 
+def measure(*, context: ReviewContext, now: datetime) -> None:
+    """Print `oldest_review_metric`, then deliver the answers that a crash has kept from their deliveries."""
+    # CloudWatch turns a log line of this format into a metric.
+    print(json.dumps(oldest_review_metric(context=context, now=now)))
+    _deliver_pending_answers(context=context)
+
+
 def oldest_review_metric(*, context: ReviewContext, now: datetime) -> dict[str, Any]:
     """Return the age of the oldest waiting review, in seconds, in CloudWatch's embedded metric format."""
-    reviews = list_waiting(context=context, now=now)
+    reviews = _waiting(context=context, now=now)
     asked_at = [datetime.fromisoformat(review["asked_at"]) for review in reviews]
     metric = {"Name": "OldestReview", "Unit": "Seconds"}
     directive = {"Namespace": "Scones", "Dimensions": [["Table"]], "Metrics": [metric]}
@@ -152,6 +154,25 @@ def oldest_review_metric(*, context: ReviewContext, now: datetime) -> dict[str, 
     }
 
 
+def _waiting(*, context: ReviewContext, now: datetime) -> list[Review]:
+    rows = _rows_in_state("WAITING", context=context)
+    return [_review_of(row) for row in rows if row["due_at"] > now.isoformat()]
+
+
+def _deliver_pending_answers(*, context: ReviewContext) -> None:
+    """Deliver the answers whose delivery or label is missing, after a crash or a failed call."""
+    for row in _rows_in_state("ANSWERING", context=context):
+        try:
+            _deliver_answer(_read_row(row["arrival_id"], context=context), context=context)
+        # One review that fails, for whatever reason, must not hide the others. It stays as it is until the next call.
+        except (BotoCoreError, ClientError, ReviewClosedError) as error:
+            _log(row["arrival_id"], "answer not delivered", error)
+
+
+def _log(arrival: str, event: str, error: Exception) -> None:
+    print(json.dumps({"arrival_id": arrival, "event": event, "error": f"{type(error).__name__}: {error}"}))
+
+
 def _notify_reviewers(review: Review, *, context: ReviewContext) -> None:
     message = {
         "arrival_id": review["arrival_id"],
@@ -160,12 +181,16 @@ def _notify_reviewers(review: Review, *, context: ReviewContext) -> None:
         "model": dict(zip(review["labels"], review["inferences"], strict=False)),
         "answer": "scones review",
     }
-    context.sns.publish(TopicArn=context.topic, Subject="An image waits for review", Message=json.dumps(message))
+    try:
+        context.sns.publish(TopicArn=context.topic, Subject="An image waits for review", Message=json.dumps(message))
+    except (BotoCoreError, ClientError) as error:
+        # `scones review` lists it all the same, and an alarm goes off for a review that waits too long.
+        _log(review["arrival_id"], "reviewers not notified", error)
 
 
 def _rows_in_state(state: str, *, context: ReviewContext) -> list[dict[str, Any]]:
-    response = context.dynamodb.query(**query_by_state(context.table, state))
-    return [from_item(item) for item in response["Items"]]
+    pages = context.dynamodb.get_paginator("query").paginate(**query_by_state(context.table, state))
+    return [from_item(item) for page in pages for item in page["Items"]]
 
 
 def _read_row(arrival: str, *, context: ReviewContext) -> dict[str, Any]:
@@ -209,26 +234,45 @@ def _store_first_answer(arrival: str, review_answer: ReviewAnswer, *, context: R
 
 
 def _deliver_answer(row: Mapping[str, Any], *, context: ReviewContext) -> None:
-    """Write the label, complete the delivery's task and remove the token. Does nothing if the token is gone.
+    """Complete the delivery's task and remove the token, then write the label. Does only what is still to be done.
 
     Raises ReviewClosedError if the delivery no longer waits.
     """
-    if "token" not in row:
-        return
-    # Each step may run twice, and none may be left out. So the token is removed last: until then a crash is repeated.
-    _write_label(row, context=context)
-    was_waiting = _send(row["token"], _answer_of(row), context=context)
-    context.dynamodb.update_item(
-        TableName=context.table,
-        Key=to_item({"arrival_id": row["arrival_id"]}),
-        UpdateExpression="SET #state = :answered REMOVE #token",
-        ExpressionAttributeNames={"#token": "token", "#state": "state"},
-        ExpressionAttributeValues=to_item({":answered": "ANSWERED"}),
-    )
+    # The state is ANSWERING until everything is done. Each step may run twice, and a crash leaves none out.
+    was_waiting = True
+    if "token" in row:
+        was_waiting = _send(row["token"], _answer_of(row), context=context)
+        _remove_token(row, context=context)
+    if row.get("state") == "ANSWERING" and write_label(_review_of(row), _answer_of(row), s3=context.s3):
+        _set_answered(row, context=context)
     if not was_waiting:
         raise ReviewClosedError(
             f"the delivery of {row['s3_key']} waited until {row['due_at']} and no longer does; the label is kept"
         )
+
+
+def _remove_token(row: Mapping[str, Any], *, context: ReviewContext) -> None:
+    # The conditions of both updates: the row may have been deleted, and must not come back as a fragment.
+    conditional_write(
+        context.dynamodb.update_item,
+        TableName=context.table,
+        Key=to_item({"arrival_id": row["arrival_id"]}),
+        UpdateExpression="REMOVE #token",
+        ConditionExpression="attribute_exists(arrival_id)",
+        ExpressionAttributeNames={"#token": "token"},
+    )
+
+
+def _set_answered(row: Mapping[str, Any], *, context: ReviewContext) -> None:
+    conditional_write(
+        context.dynamodb.update_item,
+        TableName=context.table,
+        Key=to_item({"arrival_id": row["arrival_id"]}),
+        UpdateExpression="SET #state = :answered",
+        ConditionExpression="attribute_exists(arrival_id)",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues=to_item({":answered": "ANSWERED"}),
+    )
 
 
 def _send(token: str, review_answer: ReviewAnswer, *, context: ReviewContext) -> bool:
@@ -240,26 +284,6 @@ def _send(token: str, review_answer: ReviewAnswer, *, context: ReviewContext) ->
             return False
         raise
     return True
-
-
-def _write_label(row: Mapping[str, Any], *, context: ReviewContext) -> None:
-    bucket = row["s3_bucket"]
-    arrival = row["arrival_id"]
-    image_key = f"{LABELS}{arrival}{PurePosixPath(row['s3_key']).suffix.lower()}"
-    label = Label(
-        **_answer_of(row),
-        arrival_id=arrival,
-        s3_key=row["s3_key"],
-        image_key=image_key,
-        model=row.get("model"),
-        inferences=row["inferences"],
-    )
-    source: CopySourceTypeDef = {"Bucket": bucket, "Key": row["s3_key"]}
-    if "version_id" in row:
-        source["VersionId"] = row["version_id"]
-    # A copy, because the bucket deletes arrivals after a month, and training data is kept.
-    context.s3.copy_object(Bucket=bucket, Key=image_key, CopySource=source)
-    context.s3.put_object(Bucket=bucket, Key=f"{LABELS}{arrival}.json", Body=json.dumps(label), ContentType=JSON)
 
 
 def _answer_of(row: Mapping[str, Any]) -> ReviewAnswer:

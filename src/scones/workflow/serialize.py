@@ -11,11 +11,13 @@ from scones.contract.layout import MAX_IMAGE_BYTES, MAX_INLINE_BYTES
 from scones.workflow.arrival.events import envelope, parse_image_data
 from scones.workflow.arrival.image import arrival_id, open_image
 from scones.workflow.clients import client
+from scones.workflow.transient import retryable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 
+@retryable
 def handler(event: object, context: object) -> Envelope:
     """Serialize the image of an event. Reads IMAGE_BYTES, the endpoint's limit, from the environment."""
     # The course's own state machines do not set it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from hashlib import md5
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,21 +20,22 @@ def data(**values: Any) -> ImageData:
 
 
 class Bucket:
-    """An S3 client with the objects of one bucket. With `read_only`, it refuses to write."""
+    """An S3 client with the objects of one bucket. With `write_error`, a write raises that."""
 
-    def __init__(self, *, read_only: bool = False, **objects: bytes) -> None:
-        self.read_only = read_only
+    def __init__(self, *, write_error: Exception | None = None, **objects: bytes) -> None:
+        self.write_error = write_error
         self.objects = {f"arrivals/anna/{name}.png": content for name, content in objects.items()}
 
     def get_object(self, Bucket: str, Key: str, VersionId: str = "v2") -> dict[str, Any]:
         content = self._content(Key)
         if VersionId == "v1":
             content += b" before"
-        return {"ContentLength": len(content), "Body": io.BytesIO(content), "VersionId": VersionId, "ETag": '"e"'}
+        etag = f'"{md5(content, usedforsecurity=False).hexdigest()}"'
+        return {"ContentLength": len(content), "Body": io.BytesIO(content), "VersionId": VersionId, "ETag": etag}
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
-        if self.read_only:
-            raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
+        if self.write_error:
+            raise self.write_error
         self.objects[Key] = Body
 
     def _content(self, key: str) -> bytes:
@@ -54,6 +56,18 @@ class Runtime:
         if isinstance(self.response, Exception):
             raise self.response
         return {"Body": io.BytesIO(json.dumps(self.response).encode())}
+
+
+class FailingClient:
+    """A client of any service whose one operation raises an error, by default that of a failing service."""
+
+    def __init__(self, operation: str, error: Exception | None = None) -> None:
+        unavailable = {"Error": {"Code": "ServiceUnavailable"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+        self._error = error or ClientError(unavailable, operation)
+        setattr(self, operation, self._fail)
+
+    def _fail(self, **request: object) -> None:
+        raise self._error
 
 
 class Crash(BaseException):

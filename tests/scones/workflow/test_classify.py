@@ -41,6 +41,13 @@ def model_error(status: int) -> ClientError:
     return ClientError(response, "InvokeEndpoint")
 
 
+def too_large() -> ClientError:
+    """Return SageMaker's own error for a body over the endpoint's limit."""
+    message = "HTTP content length exceeded 4194304 bytes."
+    response = {"Error": {"Code": "413", "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 413}}
+    return ClientError(response, "InvokeEndpoint")
+
+
 def test_the_request_has_the_image_of_the_data_object_and_its_type() -> None:
     runtime = Runtime(INFERENCE)
     result = classified(runtime, Bucket(), image_data=base64.b64encode(b"image").decode())
@@ -68,8 +75,13 @@ def test_the_prediction_is_logged(response: object, model: str | None) -> None:
     assert (capture["probabilities"], capture["model"]) == ([0.1, 0.9], model)
 
 
-def test_a_log_that_cannot_be_written_does_not_fail_the_delivery(capsys: pytest.CaptureFixture[str]) -> None:
-    bucket = Bucket(read_only=True, **{"1": b"image"})
+@pytest.mark.parametrize(
+    "error", [ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject"), ReadTimeoutError(endpoint_url="http://s3")]
+)
+def test_a_log_that_cannot_be_written_does_not_fail_the_delivery(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = Bucket(write_error=error, **{"1": b"image"})
     assert classified(Runtime(INFERENCE), bucket)["inferences"] == [0.1, 0.9]
     assert json.loads(capsys.readouterr().out)["not_captured"] == "i-1"
 
@@ -85,6 +97,7 @@ def test_a_log_that_cannot_be_written_does_not_fail_the_delivery(capsys: pytest.
             ClientError({"Error": {"Code": "ValidationError", "Message": "Endpoint not found"}}, "InvokeEndpoint"),
             EndpointUnavailableError,
         ),
+        (too_large(), ImageRejectedError),
         (ReadTimeoutError(endpoint_url="http://127.0.0.1"), EndpointUnavailableError),
     ],
 )

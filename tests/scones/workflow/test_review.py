@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from scones.contract.delivery import ImageData
 from scones.errors import BadAnswerError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
 from scones.items import from_item
-from scones.workflow.review import ReviewContext, answer, ask, list_waiting, oldest_review_metric
+from scones.workflow.review import ReviewContext, answer, ask, list_waiting, measure, oldest_review_metric
 
-from .fakes import Crash, CrashingClients
+from .fakes import Crash, CrashingClients, FailingClient
 
 NOW = datetime.now(UTC)
 WAITS = {
@@ -79,7 +80,7 @@ def depot(localaws: Any, table: Callable[[str, str], str], eventually: Callable[
     yield Depot(context, localaws.client, machine["stateMachineArn"], queue, eventually)
     states.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
     sqs.delete_queue(QueueUrl=queue)
-    for stored in s3.list_objects_v2(Bucket="depot")["Contents"]:
+    for stored in s3.list_objects_v2(Bucket="depot").get("Contents", []):
         s3.delete_object(Bucket="depot", Key=stored["Key"])
     s3.delete_bucket(Bucket="depot")
 
@@ -153,9 +154,9 @@ def test_the_metric_is_0_if_no_review_waits(depot: Depot) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("call", range(1, 8))
+@pytest.mark.parametrize("call", range(1, 9))
 def test_an_answer_that_crashes_at_any_call_is_delivered_by_the_next(depot: Depot, call: int, after: bool) -> None:
-    """The calls: the row, the answer, the row, the image's copy, the label, the task's success, the token's removal."""
+    """The calls: the row, the answer, the row, the task, the token's removal, the copy, the label, the state."""
     execution, token = depot.start()
     ask(data(), token, context=depot.context, now=NOW)
     crashing = CrashingClients(call, after)
@@ -164,6 +165,7 @@ def test_an_answer_that_crashes_at_any_call_is_delivered_by_the_next(depot: Depo
         answer("a1", "bicycle", "anna", context=replace(depot.context, **clients), now=NOW)
     with suppress(ReviewAnsweredError, ReviewClosedError):
         answer("a1", "bicycle", "anna", context=depot.context, now=NOW + timedelta(seconds=1))
+    list_waiting(context=depot.context, now=NOW)
     assert depot.output(execution)["answer"] == "bicycle"
     assert json.loads(depot.context.s3.get_object(Bucket="depot", Key="labels/a1.json")["Body"].read())
     assert "token" not in depot.row("a1")
@@ -178,6 +180,51 @@ def test_an_answer_that_crashed_is_delivered_by_the_next_listing(depot: Depot) -
     assert list_waiting(context=depot.context, now=NOW) == []
     assert depot.output(execution)["answer"] == "bicycle"
     assert (depot.row("a1")["state"], "token" in depot.row("a1")) == ("ANSWERED", False)
+
+
+def delete_image(depot: Depot) -> None:
+    """Delete the image and its earlier versions, as the bucket's expiry does."""
+    depot.context.s3.delete_object(Bucket="depot", Key="arrivals/anna/1 gate.PNG")
+
+
+def test_an_answer_for_a_deleted_image_wakes_its_delivery(depot: Depot) -> None:
+    execution, token = depot.start()
+    ask(data(), token, context=depot.context, now=NOW)
+    delete_image(depot)
+    review_answer = answer("a1", "bicycle", "anna", context=depot.context, now=NOW)
+    assert depot.output(execution) == review_answer
+    assert depot.row("a1")["state"] == "ANSWERED"
+
+
+def test_a_review_that_fails_hides_no_other_and_is_repeated(depot: Depot, capsys: pytest.CaptureFixture[str]) -> None:
+    execution, token = depot.start()
+    ask(data("a1"), token, context=depot.context, now=NOW)
+    ask(data("a2"), "t" * 50, context=depot.context, now=NOW)
+    unavailable = replace(depot.context, stepfunctions=FailingClient("send_task_success"))
+    with pytest.raises(ClientError):
+        answer("a1", "bicycle", "anna", context=unavailable, now=NOW)
+    assert [review["arrival_id"] for review in list_waiting(context=unavailable, now=NOW)] == ["a2"]
+    measure(context=unavailable, now=NOW + timedelta(seconds=60))
+    assert '"OldestReview": 60' in capsys.readouterr().out
+    list_waiting(context=depot.context, now=NOW)
+    assert depot.output(execution)["answer"] == "bicycle"
+
+
+def test_a_label_that_cannot_be_written_is_written_by_the_next_listing(depot: Depot) -> None:
+    execution, token = depot.start()
+    ask(data(), token, context=depot.context, now=NOW)
+    answer("a1", "bicycle", "anna", context=replace(depot.context, s3=FailingClient("copy_object")), now=NOW)
+    assert depot.output(execution)["answer"] == "bicycle"
+    assert depot.row("a1")["state"] == "ANSWERING"
+    list_waiting(context=depot.context, now=NOW)
+    assert depot.row("a1")["state"] == "ANSWERED"
+    assert json.loads(depot.context.s3.get_object(Bucket="depot", Key="labels/a1.json")["Body"].read())
+
+
+def test_a_notification_that_fails_does_not_end_the_review(depot: Depot) -> None:
+    context = replace(depot.context, sns=FailingClient("publish"))
+    ask(data(), "t" * 50, context=context, now=NOW)
+    assert [review["arrival_id"] for review in list_waiting(context=context, now=NOW)] == ["a1"]
 
 
 def test_an_answered_arrival_that_is_reviewed_again_gets_the_same_answer(depot: Depot) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scones.contract.delivery import Capture
 from scones.contract.layout import CAPTURES, JSON
@@ -25,10 +25,10 @@ def capture_key(capture: Capture) -> str:
 
 
 def write_capture(capture: Capture, *, s3: S3Client) -> None:
-    """Write the capture to the arrival's bucket. If S3 refuses it, print that as JSON instead."""
+    """Write the capture to the arrival's bucket. If that fails, print the reason as JSON instead."""
     body = json.dumps(capture).encode()
     try:
         s3.put_object(Bucket=capture["s3_bucket"], Key=capture_key(capture), Body=body, ContentType=JSON)
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         # A driver waits for this delivery, which is worth more than a line of its log.
         print(json.dumps({"not_captured": capture["inference_id"], "error": str(error)}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from scones.contract.delivery import Capture
 from scones.workflow.arrival.captures import capture_key, write_capture
@@ -36,5 +37,5 @@ def test_a_capture_is_written_as_json() -> None:
 
 
 def test_a_capture_that_cannot_be_written_is_printed_not_raised(capsys: pytest.CaptureFixture[str]) -> None:
-    write_capture(CAPTURE, s3=Bucket(read_only=True))
+    write_capture(CAPTURE, s3=Bucket(write_error=ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")))
     assert json.loads(capsys.readouterr().out)["not_captured"] == "i-1"

@@ -10,16 +10,16 @@ from scones.workflow.arrival.image import arrival_id, open_image
 from ..fakes import Bucket, data
 
 
-def test_an_arrivals_id_depends_on_bucket_key_and_version_alone() -> None:
-    arrival = arrival_id(data(version_id="v1"))
+def test_an_arrivals_id_depends_on_bucket_key_and_content_alone() -> None:
+    arrival = arrival_id(data(etag="e1"))
     assert len(arrival) == 32
-    assert arrival == arrival_id(data(version_id="v1", etag="e", inferences=[1.0]))
-    others = [data(version_id="v2"), data(version_id="v1", s3_bucket="b"), data(version_id="v1", s3_key="k")]
+    assert arrival == arrival_id(data(etag="e1", version_id="v1", inferences=[1.0]))
+    others = [data(etag="e2"), data(etag="e1", s3_bucket="b"), data(etag="e1", s3_key="k")]
     assert len({arrival, *map(arrival_id, others)}) == 4
 
 
-def test_without_a_version_the_etag_identifies_the_arrival() -> None:
-    assert arrival_id(data(etag="e1")) != arrival_id(data(etag="e2"))
+def test_without_an_etag_the_version_identifies_the_arrival() -> None:
+    assert arrival_id(data(version_id="v1")) != arrival_id(data(version_id="v2"))
 
 
 def test_an_opened_image_has_an_unread_body() -> None:
