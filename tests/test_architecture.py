@@ -15,10 +15,11 @@ MAY_LOAD = {
     "scones.contract": set(),
     "scones.errors": set(),
     "scones.items": {"botocore", "scones.contract"},
+    "scones.transient": {"botocore"},
     "scones.dispatch_rule": {"scones.contract", "scones.errors"},
     "scones.workflow": {
         "boto3", "botocore",
-        "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items",
+        "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items", "scones.transient",
     },
     "scones.model": {
         "torch", "onnx", "onnxruntime", "numpy", "PIL", "httptools", "uvloop",
@@ -29,7 +30,7 @@ MAY_LOAD = {
     "scones.steps": {
         "boto3", "botocore", "numpy", "PIL", "pyarrow", "rich", "typer",
         "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items", "scones.progress", "scones.report",
-        "scones.settings", "scones.simulation",
+        "scones.settings", "scones.simulation", "scones.transient",
     },
     "localaws": {"ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "typer", "rich"},
 }  # fmt: skip

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from scones.contract.delivery import BatchAnswer, BatchError
 from scones.contract.layout import CLASSIFICATIONS, JSON_LINES
 from scones.errors import ClassificationError
 from scones.progress import Progress
 from scones.steps.batch.shards import MAX_SHARD_IMAGE_BYTES, Shard, ShardImage, find_images, pack, plan_shards
 from scones.steps.batch.tables import Row, answer_row, check_writable, write_table
+from scones.steps.run.patience import patiently
 from scones.steps.storage.s3 import list_objects
 from scones.steps.storage.threads import in_threads
 
@@ -148,8 +151,19 @@ def _keep_inputs(names: Collection[str], batch: Batch) -> set[str]:
 
 
 def _start(batch: Batch) -> str:
+    """Start a job and return its name. A job of that name whose creation had no answer is the started one."""
+    name = f"{batch.request.job_prefix}{len(_jobs(batch)) + 1}"
+    try:
+        _create_job(name, batch)
+    except (BotoCoreError, ClientError):
+        # The SDK repeats a call whose answer was lost, and SageMaker then refuses the name that it has just taken.
+        if name not in _jobs(batch):
+            raise
+    return name
+
+
+def _create_job(name: str, batch: Batch) -> None:
     request = batch.request
-    name = f"{request.job_prefix}{len(_jobs(batch)) + 1}"
     uri = f"s3://{request.bucket}/{request.prefix}"
     batch.sagemaker.create_transform_job(
         TransformJobName=name,
@@ -169,24 +183,26 @@ def _start(batch: Batch) -> str:
         },
         Tags=cast("list[TagTypeDef]", request.tags),
     )
-    return name
 
 
 def _wait(job: str, shards: Sequence[Shard], batch: Batch) -> JobDescription:
     """Return the job's description once it has ended. Ctrl-C leaves it running."""
     total = _count(shards)
+
+    def look() -> tuple[JobDescription, dict[str, str]]:
+        return batch.sagemaker.describe_transform_job(TransformJobName=job), batch.keys("out/")
+
     try:
         # No deadline: SageMaker ends the job, because it times out each request of it.
         while True:
-            description = batch.sagemaker.describe_transform_job(TransformJobName=job)
+            description, answered = patiently(look, progress=batch.progress, sleep=batch.sleep)
             status = description["TransformJobStatus"]
-            answered = batch.keys("out/")
             done = _count([shard for shard in shards if shard.name in answered])
             batch.progress.update(done, total, f"{done:,} of {total:,} answered, {job} is {status}")
             if status not in ("InProgress", "Stopping"):
                 return description
             batch.sleep(_POLL_SECONDS)
-    except KeyboardInterrupt:
+    except (BotoCoreError, ClientError, KeyboardInterrupt):
         # Its answers are paid for: the next run uses them.
         batch.progress.note(f"{job} keeps running; run the same command again for its answers")
         raise

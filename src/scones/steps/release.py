@@ -12,18 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scones.contract.layout import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES
 from scones.contract.release import Channel, Manifest, ReleaseInput
 from scones.errors import ReleaseError, UsageError
 from scones.progress import Progress
 from scones.settings import Settings
-from scones.steps.run.executions import failure_reason, follow
+from scones.steps.run.executions import execution_arn, failure_reason, follow, start_execution
+from scones.steps.run.patience import error_code, patiently
+from scones.transient import is_transient
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
+    from types_boto3_stepfunctions import SFNClient
 
     from scones.clients import ClientFactory
 
@@ -89,24 +92,67 @@ def release(
 ) -> str:
     """Start one execution of the state machine's ARN, follow it to its end and return the execution's ARN.
 
-    Raises ReleaseError with the reason of the job or function that failed. Ctrl-C stops the execution.
+    Raises ReleaseError with the reason of the job or function that failed, or if the execution cannot be followed any
+    longer and goes on. Ctrl-C stops the execution.
     """
     stepfunctions = client("stepfunctions")
     name = request["name"]
-    started = stepfunctions.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))
-    execution = started["executionArn"]
+    execution = execution_arn(machine, name)
     states_shown = _StateProgress(name, client("logs"), progress)
     try:
-        described = follow(execution, states_shown, stepfunctions=stepfunctions, sleep=sleep)
+        _start(machine, request, stepfunctions=stepfunctions, progress=progress, sleep=sleep)
+        described = follow(execution, states_shown, stepfunctions=stepfunctions, progress=progress, sleep=sleep)
     except KeyboardInterrupt:
+        _stop(execution, stepfunctions=stepfunctions)
+        raise
+    except (BotoCoreError, OSError, ClientError) as error:
+        raise ReleaseError(_goes_on(execution, error)) from error
+    if described["status"] != "SUCCEEDED":
+        reason = failure_reason(described.get("cause", ""))
+        raise ReleaseError(f"release {name} {described['status']}: {described.get('error', 'no error')}: {reason}")
+    return execution
+
+
+def _start(
+    machine: str,
+    request: ReleaseInput,
+    *,
+    stepfunctions: SFNClient,
+    progress: Progress,
+    sleep: Callable[[float], None],
+) -> None:
+    """Start the release. Raises ReleaseError if AWS refuses it."""
+
+    def start() -> str:
+        return start_execution(machine, request["name"], json.dumps(request), stepfunctions=stepfunctions)
+
+    try:
+        patiently(start, progress=progress, sleep=sleep)
+    except (BotoCoreError, ClientError) as error:
+        # After minutes without an answer, nobody knows whether one of the calls arrived.
+        if is_transient(error):
+            raise
+        raise ReleaseError(f"release {request['name']} was not started: {error}") from error
+
+
+def _stop(execution: str, *, stepfunctions: SFNClient) -> None:
+    """Stop the execution. Raises ReleaseError if that fails, because the execution then goes on."""
+    try:
         # Step Functions then stops the job that it waits for, which would be billed to its end.
         stepfunctions.stop_execution(executionArn=execution, error="Interrupted", cause="the operator pressed Ctrl-C")
-        raise
-    if described["status"] != "SUCCEEDED":
-        error = described.get("error", "no error")
-        reason = failure_reason(described.get("cause", ""))
-        raise ReleaseError(f"release {name} {described['status']}: {error}: {reason}")
-    return execution
+    except (BotoCoreError, ClientError) as error:
+        # Ctrl-C came before the execution was started.
+        if isinstance(error, ClientError) and error_code(error) == "ExecutionDoesNotExist":
+            return
+        raise ReleaseError(_goes_on(execution, error)) from error
+
+
+def _goes_on(execution: str, error: Exception) -> str:
+    return (
+        f"{execution} may go on, and its jobs cost money, but it cannot be reached: {type(error).__name__}: {error}; "
+        f"stop it with `aws stepfunctions stop-execution --execution-arn {execution}`, "
+        f"or look at it with `aws stepfunctions describe-execution --execution-arn {execution}`"
+    )
 
 
 class _StateProgress:
@@ -138,11 +184,9 @@ def _last_log_line(job: str, *, logs: CloudWatchLogsClient) -> str:
             return ""
         stream = streams[-1]["logStreamName"]
         events = logs.get_log_events(logGroupName=_TRAINING_LOGS, logStreamName=stream, limit=1)["events"]
-    except ClientError as error:
-        # The log group is created by the account's first training job.
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return ""
-        raise
+    except (BotoCoreError, ClientError):
+        # The account's first training job creates the group; and no log line is worth ending the release's watch.
+        return ""
     return training_progress(events[-1]["message"]) if events else ""
 
 

@@ -7,12 +7,15 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import numpy as np
 import pytest
+from botocore.exceptions import ConnectionClosedError
 from moto import mock_aws
 from PIL import Image
 
@@ -45,6 +48,37 @@ class Notes(Progress):
 
     def note(self, text: str) -> None:
         self.noted.append(text)
+
+
+@dataclass
+class Lossy:
+    """A client in front of another one, of whose calls of one operation the first has no answer.
+
+    The call has taken effect, as if its answer was lost, unless `before` is set. A paginator's pages are an operation's
+    calls, too. `calls` counts them all.
+    """
+
+    client: Any
+    operation: str
+    before: bool = False
+    calls: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.client, name)
+        return partial(self._call, method) if name == self.operation else method
+
+    def get_paginator(self, operation: str) -> Any:
+        paginator = self.client.get_paginator(operation)
+        if operation != self.operation:
+            return paginator
+        return SimpleNamespace(paginate=lambda **arguments: self._call(paginator.paginate, **arguments))
+
+    def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
+        self.calls += 1
+        answer = None if self.before and self.calls == 1 else method(**arguments)
+        if self.calls == 1:
+            raise ConnectionClosedError(endpoint_url="http://127.0.0.1:1")
+        return answer
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from scones.progress import Progress
 from scones.steps.batch.shards import MAX_SHARD_IMAGE_BYTES
 from scones.steps.classify import Batch, BatchRequest, classify, summary
 
-from .conftest import Uploads
+from .conftest import Lossy, Uploads
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -142,6 +143,14 @@ def test_after_ctrl_c_the_next_run_uses_the_answers_of_the_job(project: Project)
     assert project.progress.noted == [f"{job} keeps running; run the same command again for its answers"]
     assert [row["label"] for row in project.classify()] == ["bicycle"]
     assert project.jobs() == {job: "Completed"}
+
+
+@pytest.mark.parametrize("operation", ["create_transform_job", "describe_transform_job"])
+def test_a_lost_answer_neither_ends_the_command_nor_starts_a_second_job(project: Project, operation: str) -> None:
+    project.put(a=b"good")
+    project.sagemaker = Lossy(project.sagemaker, operation)
+    assert [row["label"] for row in project.classify(sleep=lambda seconds: time.sleep(0.1))] == ["bicycle"]
+    assert list(project.jobs().values()) == ["Completed"]
 
 
 def test_an_image_that_changes_is_classified_again(project: Project) -> None:

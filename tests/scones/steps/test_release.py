@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from botocore.exceptions import ClientError
 
 from scones.contract.release import ReleaseInput
 from scones.errors import ReleaseError, UsageError
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.release import MAX_BACKBONE_BYTES, release, release_input, training_progress, upload_backbone
+from scones.steps.run.executions import execution_arn
+
+from .conftest import Lossy, Notes
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 NUMBERS = itertools.count()
@@ -137,3 +141,78 @@ def test_ctrl_c_stops_the_execution(localaws: Any, machine: Callable[..., str]) 
         release(arn, REQUEST, client=localaws.client, progress=Progress(), sleep=interrupt)
     (execution,) = localaws.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"]
     assert execution["status"] == "ABORTED"
+
+
+def test_ctrl_c_whose_stop_fails_says_that_the_release_goes_on(localaws: Any, machine: Callable[..., str]) -> None:
+    arn = machine(Wait={"Type": "Wait", "Seconds": 3600, "Next": "Done"}, Done={"Type": "Succeed"})
+    stepfunctions = Lossy(localaws.client("stepfunctions"), "stop_execution", before=True)
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(ReleaseError, match="may go on, and its jobs cost money"):
+        release(arn, REQUEST, client=only(stepfunctions, localaws), progress=Progress(), sleep=interrupt)
+    stepfunctions.stop_execution(executionArn=execution_arn(arn, REQUEST["name"]))
+
+
+def only(stepfunctions: Any, localaws: Any) -> Any:
+    """The clients of the local AWS with another one of Step Functions."""
+    return lambda service: stepfunctions if service == "stepfunctions" else localaws.client(service)
+
+
+@pytest.mark.parametrize("operation", ["start_execution", "describe_execution", "get_execution_history"])
+@pytest.mark.parametrize("before", [True, False], ids=["no call", "no answer"])
+def test_a_call_that_fails_once_does_not_end_the_release(
+    localaws: Any, machine: Callable[..., str], operation: str, before: bool
+) -> None:
+    stepfunctions = Lossy(localaws.client("stepfunctions"), operation, before=before)
+    arn = machine(Done={"Type": "Succeed"})
+    notes = Notes()
+    release(arn, REQUEST, client=only(stepfunctions, localaws), progress=notes, sleep=lambda seconds: None)
+    assert [note.endswith("trying again for 5 minutes") for note in notes.noted] == [True]
+    (execution,) = localaws.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"]
+    assert execution["status"] == "SUCCEEDED"
+
+
+class Denied:
+    """A client that may do nothing but one operation; without one, it cannot even connect."""
+
+    def __init__(self, client: Any, allowed: str = "", code: str = "AccessDeniedException") -> None:
+        self.client = client
+        self.allowed = allowed
+        self.code = code
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name) if name == self.allowed else self.deny
+
+    def deny(self, **arguments: Any) -> Any:
+        response: Any = {"Error": {"Code": self.code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        raise ClientError(response, "Operation")
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_a_release_that_cannot_be_followed_says_that_it_goes_on_and_how_to_stop_it(
+    localaws: Any, machine: Callable[..., str], code: str
+) -> None:
+    arn = machine(Wait={"Type": "Wait", "Seconds": 3600, "Next": "Done"}, Done={"Type": "Succeed"})
+    client = localaws.client("stepfunctions")
+    execution = execution_arn(arn, REQUEST["name"])
+    blind = only(Denied(client, "start_execution", code), localaws)
+    with pytest.raises(ReleaseError, match=f"stop-execution --execution-arn {execution}"):
+        release(arn, REQUEST, client=blind, progress=Progress(), sleep=lambda seconds: None)
+    assert client.describe_execution(executionArn=execution)["status"] == "RUNNING"
+    client.stop_execution(executionArn=execution)
+
+
+def test_a_release_that_aws_refuses_is_said_not_to_be_started(localaws: Any, machine: Callable[..., str]) -> None:
+    denied = only(Denied(localaws.client("stepfunctions")), localaws)
+    with pytest.raises(ReleaseError, match=r"depot-20261122-183005 was not started: .*AccessDenied"):
+        release(machine(Done={"Type": "Succeed"}), REQUEST, client=denied, progress=Progress())
+
+
+def test_a_log_line_that_cannot_be_read_is_left_out(localaws: Any, machine: Callable[..., str]) -> None:
+    arn = machine(Train={"Type": "Pass", "Next": "Done"}, Done={"Type": "Succeed"})
+    clients = {"logs": Denied(None), "stepfunctions": localaws.client("stepfunctions")}
+    progress = Details()
+    release(arn, REQUEST, client=lambda service: clients[service], progress=progress)  # type: ignore[arg-type,return-value]
+    assert (1, "Train") in progress.details

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -12,6 +14,7 @@ from scones.errors import ImageBuildError
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import content_tag, image_zip
+from scones.steps.run.patience import patiently
 
 if TYPE_CHECKING:
     from types_boto3_codebuild import CodeBuildClient
@@ -47,7 +50,7 @@ def build_image(
         while not build["buildComplete"]:
             progress.update(len(build.get("phases", [])), detail=_phase(build))
             sleep(_POLL_SECONDS)
-            build = codebuild.batch_get_builds(ids=[build["id"]])["builds"][0]
+            build = patiently(partial(_describe, build["id"], codebuild), progress=progress, sleep=sleep)
     except KeyboardInterrupt:
         codebuild.stop_build(id=build["id"])
         raise
@@ -71,13 +74,18 @@ def _tags(settings: Settings, ecr: ECRClient) -> list[str]:
 def _start(project: str, codebuild: CodeBuildClient, progress: Progress) -> BuildTypeDef | None:
     """Start a build; return None if this AWS has no builds."""
     try:
-        return codebuild.start_build(projectName=project)["build"]
+        # With the token, CodeBuild takes a repeated call for the first one.
+        return codebuild.start_build(projectName=project, idempotencyToken=uuid.uuid4().hex)["build"]
     except ClientError as error:
         # The laptop's AWS has no CodeBuild: it runs the container's programs directly.
         if error.response["Error"]["Code"] != "UnknownOperationException":
             raise
         progress.note(f"image: not built: {error.response['Error']['Message']}")
         return None
+
+
+def _describe(build: str, codebuild: CodeBuildClient) -> BuildTypeDef:
+    return codebuild.batch_get_builds(ids=[build])["builds"][0]
 
 
 def _phase(build: BuildTypeDef) -> str:

@@ -18,7 +18,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def function_zip() -> bytes:
     """Return the zip of all Lambda functions: `workflow/` and the modules that it may import."""
-    shared = [_ROOT / f"{name}.py" for name in ("__init__", "dispatch_rule", "errors", "items")]
+    shared = [_ROOT / f"{name}.py" for name in ("__init__", "dispatch_rule", "errors", "items", "transient")]
     paths = [*shared, *(_ROOT / "contract").glob("*.py"), *(_ROOT / "workflow").rglob("*.py")]
     return _zip({path.relative_to(_ROOT.parent).as_posix(): path for path in paths})
 
@@ -48,8 +48,10 @@ def state_machine(name: str) -> bytes:
 
 
 def template(name: str) -> str:
-    """Return the CloudFormation template `storage` or `workflow`."""
-    return _locate(f"infra/{name}.yaml").read_text(encoding="utf-8")
+    """Return the CloudFormation template `storage` or `workflow`, without its comments."""
+    lines = _locate(f"infra/{name}.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
+    # CloudFormation takes 51,200 bytes in a request, and explanations should not compete with resources for them.
+    return "".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 def hashed_key(prefix: str, content: bytes, suffix: str) -> str:

@@ -1,4 +1,4 @@
-"""Executions of state machines: the list of them, their histories, the end of a running one, the cause of a failure."""
+"""Executions of state machines: starting, listing and following them, their histories, the cause of a failure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from scones.progress import Progress
+from scones.steps.run.patience import error_code, patiently
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -34,6 +39,28 @@ def list_executions(
         yield from page["executions"]
 
 
+def execution_arn(machine: str, name: str) -> str:
+    """Return the ARN of the execution of this name of a state machine's ARN."""
+    return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def start_execution(machine: str, name: str, text: str, *, stepfunctions: SFNClient) -> str:
+    """Start an execution of a state machine's ARN with this name and input; return its ARN. Safe to repeat.
+
+    Raises ClientError with the code ExecutionAlreadyExists if the name is in use with another input.
+    """
+    try:
+        return stepfunctions.start_execution(stateMachineArn=machine, name=name, input=text)["executionArn"]
+    except ClientError as error:
+        if error_code(error) != "ExecutionAlreadyExists":
+            raise
+        # Step Functions says so of an execution that has ended, too: one whose first answer was lost.
+        execution = execution_arn(machine, name)
+        if stepfunctions.describe_execution(executionArn=execution).get("input") != text:
+            raise
+        return execution
+
+
 def history(execution: str, *, stepfunctions: SFNClient) -> Iterator[HistoryEventTypeDef]:
     """Yield the events of an execution's ARN, oldest first."""
     for page in stepfunctions.get_paginator("get_execution_history").paginate(executionArn=execution):
@@ -45,16 +72,23 @@ def follow(
     show: Callable[[list[str]], None],
     *,
     stepfunctions: SFNClient,
+    progress: Progress,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DescribeExecutionOutputTypeDef:
     """Call `show` once a second with the states entered so far; return the description of the ended execution.
 
-    Ends with the execution, which its state machine's TimeoutSeconds limits.
+    Ends with the execution, which its state machine's TimeoutSeconds limits. Raises an error of AWS only if it is not
+    transient or lasts for five minutes.
     """
-    while True:
+
+    def look() -> tuple[DescribeExecutionOutputTypeDef, list[str]]:
         # Before the history: whatever ends an execution is then in the last history that is shown.
         described = stepfunctions.describe_execution(executionArn=execution)
-        show(_entered_states(execution, stepfunctions=stepfunctions))
+        return described, _entered_states(execution, stepfunctions=stepfunctions)
+
+    while True:
+        described, states = patiently(look, progress=progress, sleep=sleep)
+        show(states)
         if described["status"] != "RUNNING":
             return described
         sleep(_POLL_SECONDS)

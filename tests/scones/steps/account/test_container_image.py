@@ -12,7 +12,7 @@ import boto3
 import cfnlint.decode.cfn_yaml
 import pytest
 import yaml
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from scones.errors import ImageBuildError
 from scones.progress import Progress
@@ -53,7 +53,7 @@ def has_tags(ecr: Stubber, *tags: str) -> None:
 
 def building(codebuild: Stubber, *ends: dict[str, Any]) -> None:
     running = {"id": BUILD, "buildStatus": "IN_PROGRESS", "buildComplete": False, "currentPhase": "BUILD"}
-    codebuild.add_response("start_build", {"build": running}, {"projectName": PROJECT})
+    codebuild.add_response("start_build", {"build": running}, {"projectName": PROJECT, "idempotencyToken": ANY})
     for end in ends:
         codebuild.add_response("batch_get_builds", {"builds": [running | end]}, {"ids": [BUILD]})
 
@@ -88,6 +88,16 @@ def test_a_failed_build_reports_its_phase_message_and_log(codebuild: Stubber, ec
     building(codebuild, {"buildStatus": "FAILED", "buildComplete": True, "phases": phases, "logs": logs})
     with pytest.raises(ImageBuildError, match=r"FAILED in BUILD: docker buildx: exit status 1; see https://console.ex"):
         build(codebuild, ecr)
+
+
+def test_a_throttled_look_at_the_build_does_not_end_the_command(codebuild: Stubber, ecr: Stubber) -> None:
+    has_tags(ecr)
+    building(codebuild)
+    codebuild.add_client_error("batch_get_builds", "ThrottlingException", "Rate exceeded", 400)
+    ended = {"id": BUILD, "buildStatus": "SUCCEEDED", "buildComplete": True}
+    codebuild.add_response("batch_get_builds", {"builds": [ended]}, {"ids": [BUILD]})
+    (note,) = build(codebuild, ecr)
+    assert note.endswith("Rate exceeded; trying again for 5 minutes")
 
 
 def test_ctrl_c_stops_the_build(codebuild: Stubber, ecr: Stubber) -> None:

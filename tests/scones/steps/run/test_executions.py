@@ -8,10 +8,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.steps.run.executions import failure_reason, follow, history, list_executions
+from scones.progress import Progress
+from scones.steps.run.executions import (
+    execution_arn,
+    failure_reason,
+    follow,
+    history,
+    list_executions,
+    start_execution,
+)
+
+from ..conftest import Lossy, Notes
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 NUMBERS = itertools.count()
@@ -55,7 +66,9 @@ def test_following_shows_each_state_once_and_ends_with_the_execution(
     localaws: Any, start: Callable[[str], str]
 ) -> None:
     shown: list[list[str]] = []
-    described = follow(start("first"), shown.append, stepfunctions=localaws.client("stepfunctions"))
+    described = follow(
+        start("first"), shown.append, stepfunctions=localaws.client("stepfunctions"), progress=Progress()
+    )
     assert (described["status"], described["error"], described["cause"]) == ("FAILED", "Broken", "it is broken")
     assert shown[-1] == ["Prepare", "Wait", "IsDone", "Done", "Fail"]
     assert all(states == shown[-1][: len(states)] for states in shown)
@@ -82,15 +95,46 @@ def test_following_waits_between_two_looks_at_a_running_execution() -> None:
     slept: list[float] = []
     shown: list[list[str]] = []
     stepfunctions: Any = Running()
-    assert follow("arn", shown.append, stepfunctions=stepfunctions, sleep=slept.append)["status"] == "SUCCEEDED"
+    assert (
+        follow("arn", shown.append, stepfunctions=stepfunctions, progress=Progress(), sleep=slept.append)["status"]
+        == "SUCCEEDED"
+    )
     assert slept == [1, 1]
     assert shown == [["S0"], ["S0", "S1"], ["S0", "S1", "S2"]]
+
+
+@pytest.mark.parametrize("operation", ["describe_execution", "get_execution_history"])
+def test_following_goes_on_after_a_call_that_failed(localaws: Any, start: Callable[[str], str], operation: str) -> None:
+    notes = Notes()
+    stepfunctions: Any = Lossy(localaws.client("stepfunctions"), operation, before=True)
+    described = follow(start("first"), lambda states: None, stepfunctions=stepfunctions, progress=notes)
+    assert (described["status"], len(notes.noted)) == ("FAILED", 1)
+
+
+def test_an_execution_is_started_once_although_its_first_answer_was_lost(localaws: Any, machine: str) -> None:
+    client = localaws.client("stepfunctions")
+    stepfunctions: Any = Lossy(client, "start_execution")
+    with pytest.raises(ConnectionClosedError):
+        start_execution(machine, "first", "{}", stepfunctions=stepfunctions)
+    execution = start_execution(machine, "first", "{}", stepfunctions=stepfunctions)
+    follow(execution, lambda states: None, stepfunctions=client, progress=Progress())
+    # Once it has ended, Step Functions says that the name is in use.
+    assert start_execution(machine, "first", "{}", stepfunctions=client) == execution == execution_arn(machine, "first")
+    assert len(list(list_executions(machine, stepfunctions=client))) == 1
+
+
+def test_a_name_that_is_in_use_with_another_input_is_an_error(
+    localaws: Any, machine: str, start: Callable[[str], str]
+) -> None:
+    start("first")
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        start_execution(machine, "first", '{"other": 1}', stepfunctions=localaws.client("stepfunctions"))
 
 
 def test_all_executions_are_listed_the_newest_first(localaws: Any, machine: str, start: Callable[[str], str]) -> None:
     stepfunctions = localaws.client("stepfunctions")
     for name in ("first", "second"):
-        follow(start(name), lambda states: None, stepfunctions=stepfunctions)
+        follow(start(name), lambda states: None, stepfunctions=stepfunctions, progress=Progress())
     assert [execution["name"] for execution in list_executions(machine, stepfunctions=stepfunctions)] == [
         "second",
         "first",
@@ -100,7 +144,7 @@ def test_all_executions_are_listed_the_newest_first(localaws: Any, machine: str,
 def test_a_history_has_its_events_in_order(localaws: Any, start: Callable[[str], str]) -> None:
     stepfunctions = localaws.client("stepfunctions")
     execution = start("first")
-    follow(execution, lambda states: None, stepfunctions=stepfunctions)
+    follow(execution, lambda states: None, stepfunctions=stepfunctions, progress=Progress())
     events = list(history(execution, stepfunctions=stepfunctions))
     assert (events[0]["type"], events[-1]["type"]) == ("ExecutionStarted", "ExecutionFailed")
     assert [event["id"] for event in events] == sorted(event["id"] for event in events)

@@ -1,0 +1,44 @@
+"""Which errors of AWS are transient: the same call may succeed if it is repeated.
+
+Used by the Lambda functions and by the operator's commands.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+
+# The error codes that botocore's "standard" retry mode repeats, and the conflict of a single write with a transaction,
+# which it leaves to the caller. Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
+_CODES: Final = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+# The service did not answer, or its answer broke off.
+_NO_ANSWER: Final = (ConnectionError, HTTPClientError, IncompleteReadError)
+
+
+def is_transient(error: Exception) -> bool:
+    """Return whether a call that raised this error may succeed if it is repeated."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, _NO_ANSWER)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.response["Error"].get("Code") in _CODES
