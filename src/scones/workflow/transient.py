@@ -1,7 +1,7 @@
 """Transient errors of AWS as one error, which the state machines retry by its name. Runs in Lambda.
 
 Lambda reports an exception by its class's name. botocore raises a class for each error of a service's model, and
-connection errors that are no ClientError; a state machine cannot list them all.
+connection errors that are not a ClientError; a state machine cannot list them all.
 """
 
 from __future__ import annotations
