@@ -38,16 +38,28 @@ class Settings(BaseSettings):
     classify_instance_type: str = "ml.m5.large"
     endpoint_mode: Literal["serverless", "realtime"] = "serverless"
     serverless_memory_mb: int = Field(default=2048, ge=1024, le=6144, multiple_of=1024)
+    serverless_max_concurrency: int = Field(default=5, ge=1, le=200)
     realtime_instance_type: str = "ml.c7i.large"
     realtime_min_instances: int = Field(default=1, ge=1)
     realtime_max_instances: int = Field(default=4, ge=1, validate_default=True)
     threshold: float | None = Field(default=None, ge=0, le=1)
     review_minutes: int = Field(default=15, ge=1, le=120)
+    # Not a full check of an address: SNS sends a confirmation to it, and nothing else until that is answered.
+    alert_email: str = Field(default="", max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?$")
+    review_email: str = Field(default="", max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?$")
     minimum_accuracy: float = Field(default=0.75, ge=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     hyperparameters: dict[str, str] = {}
     depot: DepotSettings = DepotSettings()
     dispatch: Rules = Rules()
+
+    @field_validator("project")
+    @classmethod
+    def _has_single_hyphens(cls, project: str) -> str:
+        # The image repository has the project's name, and ECR refuses two separators in a row.
+        if "--" in project:
+            raise ValueError("it has two hyphens in a row, which ECR refuses; use one")
+        return project
 
     @field_validator("realtime_max_instances")
     @classmethod

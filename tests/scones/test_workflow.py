@@ -7,6 +7,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -242,17 +243,28 @@ def test_a_reviewers_answer_becomes_training_data(released: Deployed, tmp_path: 
     assert (label.label, (tmp_path / label.name).read_bytes()) == ("motorcycle", image)
 
 
-def test_a_review_without_an_answer_in_time_is_recorded_as_timed_out(released: Deployed) -> None:
-    machine, states = released.outputs["DeliveryMachine"], released.client("stepfunctions")
-    with_settings(released, threshold=1.0)
+@contextmanager
+def with_definition(deployed: Deployed, old: str, new: str) -> Iterator[None]:
+    """Replace a part of the delivery state machine's definition for a while."""
+    machine, states = deployed.outputs["DeliveryMachine"], deployed.client("stepfunctions")
     definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
-    states.update_state_machine(stateMachineArn=machine, definition=definition.replace("{% 900 %}", "{% 1 %}"))
-    decision = send(released, unanswered=png(draw("bicycle", 1005, 32)))["unanswered"]
-    states.update_state_machine(stateMachineArn=machine, definition=definition)
+    assert old in definition
+    states.update_state_machine(stateMachineArn=machine, definition=definition.replace(old, new))
+    try:
+        yield
+    finally:
+        states.update_state_machine(stateMachineArn=machine, definition=definition)
+
+
+def test_a_review_without_an_answer_in_time_is_recorded_as_timed_out(released: Deployed) -> None:
+    with_settings(released, threshold=1.0)
+    with with_definition(released, "{% 900 %}", "{% 1 %}"):
+        decision = send(released, unanswered=png(draw("bicycle", 1005, 32)))["unanswered"]
     assert (decision["outcome"], decision["error"]) == ("REVIEW_TIMED_OUT", "States.Timeout")
 
 
 def test_a_repeated_event_gets_the_first_decision_and_no_second_order(released: Deployed) -> None:
+    add_orders(released)
     with_settings(released, threshold=0.0)
     first = send(released, once=png(draw("bicycle", 1006, 32)))["once"]
     states, machine = released.client("stepfunctions"), released.outputs["DeliveryMachine"]
@@ -279,10 +291,51 @@ def test_the_state_of_an_execution_stays_small_for_any_image(released: Deployed)
                 assert len(details.get("input", details.get("output", ""))) < 32 * 1024
 
 
-def test_an_image_that_arrives_again_is_decided_again(released: Deployed) -> None:
-    image = png(draw("bicycle", 1002, 32))
-    first, second = send(released, unsure=image)["unsure"], send(released, unsure=image)["unsure"]
+def upload(deployed: Deployed, name: str, image: bytes) -> dict[str, Any]:
+    """Upload an arrival, also over an earlier one, and return the output of the delivery that its event starts."""
+    s3, bucket = deployed.client("s3"), deployed.outputs["Bucket"]
+    version = s3.put_object(Bucket=bucket, Key=f"arrivals/anna/{name}.png", Body=image)["VersionId"]
+    states, machine = deployed.client("stepfunctions"), deployed.outputs["DeliveryMachine"]
+    while True:
+        for execution in states.list_executions(stateMachineArn=machine, maxResults=5)["executions"]:
+            described = wait_for(deployed, execution["executionArn"])
+            if version in described["input"]:
+                output: dict[str, Any] = json.loads(described["output"])
+                return output
+        time.sleep(0.1)
+
+
+def test_an_upload_that_is_repeated_is_one_arrival_with_one_order(released: Deployed) -> None:
+    with_settings(released, threshold=0.0)
+    image = png(draw("bicycle", 1010, 32))
+    outcomes = [upload(released, "repeated", image) for _ in range(2)]
+    arrivals = {outcome["arrival_id"] for outcome in outcomes}
+    assert (len(arrivals), outcomes[1]["outcome"]) == (1, "REPEAT")
+    orders_given = released.client("dynamodb").scan(
+        TableName=released.outputs["OrdersTable"],
+        FilterExpression="arrival_id = :arrival",
+        ExpressionAttributeValues={":arrival": {"S": arrivals.pop()}},
+    )
+    assert orders_given["Count"] == 1
+
+
+def test_another_image_under_the_same_key_is_another_arrival(released: Deployed) -> None:
+    add_orders(released)
+    with_settings(released, threshold=0.0)
+    first, second = (upload(released, "camera", png(draw("bicycle", seed, 32))) for seed in (1011, 1012))
+    assert first["arrival_id"] != second["arrival_id"]
+    assert upload(released, "camera", png(draw("bicycle", 1013, 32)))["outcome"] != "REPEAT"
+
+
+def test_the_same_image_after_the_repeat_window_is_another_visit(released: Deployed) -> None:
+    add_orders(released)
+    with_settings(released, threshold=0.0)
+    image = png(draw("bicycle", 1014, 32))
+    with with_definition(released, "1000 * 600", "1000 * 0"):
+        first = upload(released, "visitor", image)
+        second = upload(released, "visitor", image)
     assert first["execution"] != second["execution"]
+    assert first["assignment"]["order_id"] != second["assignment"]["order_id"]
 
 
 def test_a_deleted_arrival_is_rejected(released: Deployed) -> None:
@@ -347,7 +400,9 @@ def test_a_real_time_endpoint_replaces_the_serverless_one(released: Deployed) ->
 
 def test_a_delivery_without_an_endpoint_is_retried_and_then_fails(released: Deployed) -> None:
     released.client("sagemaker").delete_endpoint(EndpointName="tiny")
-    decision = send(released, late=png(draw("bicycle", 1003, 32)))["late"]
+    retrier = '["EndpointUnavailableError"],\n          "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": '
+    with with_definition(released, f"{retrier}20", f"{retrier}2"):
+        decision = send(released, late=png(draw("bicycle", 1003, 32)))["late"]
     assert (decision["outcome"], decision["error"]) == ("FAILED", "EndpointUnavailableError")
     machine = gather.machine_run(released.outputs["DeliveryMachine"], stepfunctions=released.client("stepfunctions"))
     assert machine["states"]["DeliveryFailed"]["entered"] == 1

@@ -27,8 +27,25 @@ TABLES: Final = ("orders", "arrivals", "reviews")
 BY_STATE: Final = "by-state"
 # The CloudWatch alarms, each named `<project>-<name>`.
 ALARMS: Final = ("deliveries-failed", "deliveries-timed-out", "dead-letters", "oldest-review")
-# Personal data is deleted after this time: by lifecycle rules in S3, and by `expires_at`, the tables' time to live.
+# Days until S3 deletes what is under a prefix, by the bucket's lifecycle rules. An image, its key and what follows from
+# it are personal data: the key names the driver. The rest is kept until `scones cleanup`; labels are training data,
+# which `scones forget` deletes for one driver.
+RETENTION_DAYS: Final[dict[str, int | None]] = {
+    ARRIVALS: 30,
+    CAPTURES: 30,
+    DECISIONS: 30,
+    CLASSIFICATIONS: 30,
+    LABELS: None,
+    DATA: None,
+    MODELS: None,
+    EVALUATIONS: None,
+    BACKBONES: None,
+    CODE: None,
+}
+# The same for rows of the tables, by `expires_at`, their time to live.
 RETENTION_SECONDS: Final = 30 * 24 * 3600
+# The same content under the same key is a repeated upload for this long, and then another visit of the driver.
+REPEAT_SECONDS: Final = 600
 
 # Every resource has this tag, with the project's name as its value; `scones cleanup` looks for it.
 TAG: Final = "scones:project"
@@ -56,6 +73,12 @@ MAX_INLINE_BYTES: Final = 16 * 1024
 MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
 # Pillow would decode a small file of many pixels into gigabytes.
 MAX_IMAGE_PIXELS: Final = 50_000_000
+# JPEG's own limit; a PNG or BMP with longer lines cannot be processed in small parts.
+MAX_IMAGE_SIDE: Final = 65_535
+# The memory to decode one image: 40 megapixels of RGB or RGBA in a PNG or BMP, 13 megapixels of WebP, and 50 megapixels
+# of grey, a palette or a JPEG, unless it is progressive without subsampling (26 megapixels). A photograph in a PNG of
+# 25 MB has at most 20 megapixels, and the endpoint has to stay below 400 MB.
+MAX_DECODE_BYTES: Final = 160_000_000
 
 # The environment variable that replaces /opt/ml, so that several containers can run on one machine without Docker.
 ML_ROOT_VARIABLE: Final = "SCONES_ML_ROOT"

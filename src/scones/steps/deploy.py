@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from scones.contract.layout import CODE, MACHINES, RETENTION_SECONDS, TABLES
+from scones.contract.layout import CODE, MACHINES, REPEAT_SECONDS, RETENTION_SECONDS, TABLES
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import function_zip, hashed_key, image_zip, state_machine, template
@@ -76,17 +78,29 @@ def _workflow(settings: Settings, storage: Mapping[str, str], artifacts: Mapping
         "Rules": settings.dispatch.to_json(),
         "ReviewSeconds": str(settings.review_minutes * 60),
         "KeptSeconds": str(RETENTION_SECONDS),
+        "RepeatSeconds": str(REPEAT_SECONDS),
+        "AlertEmail": settings.alert_email,
+        "ReviewEmail": settings.review_email,
         # CloudFormation's parameters are strings: the empty one means the model's own thresholds.
         "Threshold": "" if settings.threshold is None else str(settings.threshold),
         "TrainInstanceType": settings.train_instance_type,
         "EvaluateInstanceType": settings.evaluate_instance_type,
         "EndpointMode": settings.endpoint_mode,
         "ServerlessMemoryMb": str(settings.serverless_memory_mb),
+        "ServerlessMaxConcurrency": str(settings.serverless_max_concurrency),
         "RealtimeInstanceType": settings.realtime_instance_type,
         "RealtimeMinInstances": str(settings.realtime_min_instances),
         "RealtimeMaxInstances": str(settings.realtime_max_instances),
     }
-    return Stack(settings.workflow_stack, template("workflow"), parameters, settings.tags)
+    body = template("workflow")
+    parameters["Revision"] = _revision(body, parameters)
+    return Stack(settings.workflow_stack, body, parameters, settings.tags)
+
+
+def _revision(body: str, parameters: Mapping[str, str]) -> str:
+    """Return a hash of all that the functions are made from, so that each change publishes new versions of them."""
+    content = json.dumps([body, parameters], sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _artifacts() -> dict[str, _Artifact]:

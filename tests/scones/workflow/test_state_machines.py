@@ -11,16 +11,15 @@ import pytest
 from cfnlint.api import lint
 from jsonata import Jsonata
 
+from localaws.services.stepfunctions.timing import delay_seconds
 from scones import errors
 from scones.contract.delivery import Outcome
 from scones.contract.layout import IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES, MACHINES
 from scones.settings import Settings
 from scones.steps.account.package import state_machine, template
 
-# Errors that Step Functions, Lambda's integration and boto3 raise themselves.
-AWS_ERRORS = re.compile(
-    r"(States|Lambda|Runtime|Sandbox|DynamoDB|SageMaker|StepFunctions|ApplicationAutoScaling)\.\w+|ClientError"
-)
+# Errors that Step Functions and its integrations raise themselves.
+AWS_ERRORS = re.compile(r"(States|Lambda|Runtime|Sandbox|DynamoDB|SageMaker|StepFunctions|ApplicationAutoScaling)\.\w+")
 
 # The name of a service in the errors of its integrations.
 SERVICES = {
@@ -75,10 +74,40 @@ def test_every_matched_error_exists(name: str, field: str) -> None:
 @pytest.mark.parametrize("name", MACHINES)
 def test_retries_back_off_with_jitter_and_match_only_transient_errors(name: str) -> None:
     for state, rule in rules(name, "Retry"):
-        if rule["ErrorEquals"] == ["NoOrderAvailable"]:
-            continue  # A driver in the queue asks at a constant rate.
-        assert (rule["BackoffRate"], rule["JitterStrategy"]) == (2, "FULL"), f"{name}.{state}"
-        assert not {"States.ALL", "ImageRejectedError", "ImageNotFoundError"} & set(rule["ErrorEquals"])
+        # A driver in the queue asks at a constant rate, and an error with no attempts is not retried.
+        if rule["ErrorEquals"] in (["NoOrderAvailable"], ["EventError"]):
+            continue
+        jitter = "NONE" if rule["ErrorEquals"] == ["EndpointUnavailableError"] else "FULL"
+        assert (rule["BackoffRate"], rule["JitterStrategy"]) == (2, jitter), f"{name}.{state}"
+        assert state == "Record" or "States.ALL" not in rule["ErrorEquals"]
+        domain = {error for error in rule["ErrorEquals"] if hasattr(errors, error)}
+        assert domain <= {"ServiceUnavailableError", "EndpointUnavailableError", "DispatchConflictError"}, state
+
+
+def test_an_endpoint_is_asked_again_for_five_minutes_without_a_burst() -> None:
+    (rule,) = [rule for _, rule in rules("delivery", "Retry") if rule["ErrorEquals"] == ["EndpointUnavailableError"]]
+    delays = [delay_seconds(rule, retries, share=0) for retries in range(rule["MaxAttempts"])]
+    assert min(delays) >= 2
+    assert sum(delays) >= 300
+
+
+def test_every_function_retries_the_transient_errors_of_its_own_calls() -> None:
+    for name in MACHINES:
+        for state, found in machine(name)["States"].items():
+            if ":lambda:invoke" in found.get("Resource", ""):
+                matched = {error for rule in found["Retry"] for error in rule["ErrorEquals"]}
+                assert {"ServiceUnavailableError", "Lambda.ClientExecutionTimeoutException"} <= matched, state
+
+
+def test_record_retries_every_error_but_that_of_its_input() -> None:
+    retriers = machine("delivery")["States"]["Record"]["Retry"]
+    assert retriers[-2] == {"ErrorEquals": ["EventError"], "MaxAttempts": 0}
+    assert retriers[-1]["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_no_resource_is_bound_to_one_partition(name: str) -> None:
+    assert "arn:aws:" not in state_machine(name).decode()
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -104,10 +133,10 @@ def test_every_delivery_ends_with_a_recorded_outcome() -> None:
     reaching = {name for name, state in states.items() if state.get("Next") == "Record"}
     outcomes = {name: re.findall(r"'outcome': '(\w+)'", states[name]["Output"]) for name in reaching}
     assert sorted(outcome for (outcome,) in outcomes.values()) == sorted(get_args(Outcome))
-    for name in ("Serialize", "Claim", "Classify", "Filter", "Review", "Dispatch"):
+    for name in ("Serialize", "Claim", "FindClaim", "ClaimNewVisit", "Classify", "Filter", "Review", "Dispatch"):
         caught = states[name]["Catch"]
         assert caught[-1]["ErrorEquals"] == ["States.ALL"]
-        assert {rule["Next"] for rule in caught} <= reaching | {"Review", "Repeat"}
+        assert {rule["Next"] for rule in caught} <= reaching | {"Review", "FindClaim"}
 
 
 def test_review_and_queue_fit_into_the_timeout_of_a_delivery() -> None:
@@ -156,6 +185,8 @@ def aws_retries(task: dict[str, Any]) -> list[dict[str, Any]]:
     rules = [
         {**rule, "ErrorEquals": [error for error in rule["ErrorEquals"] if AWS_ERRORS.fullmatch(error)]}
         for rule in task["Retry"]
+        # Only Record has one, because nothing after it could record a failure.
+        if rule["ErrorEquals"] != ["States.ALL"]
     ]
     return [rule for rule in rules if rule["ErrorEquals"]]
 
@@ -178,7 +209,7 @@ def test_a_wait_of_two_hours_stays_below_the_limit_of_events() -> None:
 def test_cfn_lint_has_no_findings(name: str, tmp_path: Path) -> None:
     # cfn-lint does not know that TimeoutSeconds may be an expression.
     definition = state_machine(name).decode().replace('"{% ${ReviewSeconds} %}"', "900")
-    definition = re.sub(r"\$\{\w+\}", "1024", definition)
+    definition = re.sub(r"\$\{\w+\}", "1024", definition.replace("${Partition}", "aws"))
     properties = {"RoleArn": "arn:aws:iam::111122223333:role/r", "DefinitionString": definition}
     found = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
     assert lint(json.dumps(found), regions=["us-east-1"]) == []
