@@ -204,7 +204,8 @@ def _alarms(project: str, cloudwatch: CloudWatchClient) -> Iterator[Resource]:
 
 def _roles(project: str, iam: IAMClient) -> Iterator[Resource]:
     # CloudFormation appends a random suffix to each role's name.
-    prefixes = tuple(f"{project}-{name}-" for name in (*FUNCTIONS, *MACHINES, "arrivals", "image", "train", "evaluate", "serve"))
+    names = (*FUNCTIONS, *MACHINES, "arrivals", "image", "train", "evaluate", "serve")
+    prefixes = tuple(f"{project}-{name}-" for name in names)
     for role in _pages(iam, "list_roles", "Roles"):
         name = role["RoleName"]
         if name.startswith(prefixes) and _has_tag(project, iam.list_role_tags(RoleName=name)["Tags"]):
