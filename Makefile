@@ -7,7 +7,7 @@ export SCONES_DATA ?= ../shared/data/cifar100_bikes
 export SCONES_NEGATIVES ?= ../shared/data/cifar100_other
 endif
 
-.PHONY: help demo test bench-train bench-serve bench-delivery image-check image-requirements lint clean
+.PHONY: help demo test bench-train bench-serve bench-delivery bench-faults image-check image-requirements lint clean
 
 help:           ## Show this list.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:[^#]*##/ /'
@@ -32,6 +32,9 @@ bench-serve: .venv/bench ## Measure the endpoint beside other servers, and write
 
 bench-delivery: .venv/bench ## Measure deliveries on the laptop's AWS, and write benchmarks/results/delivery.json.
 	.venv/bin/python -m benchmarks.delivery $(dir $(SCONES_DATA)) benchmarks/results/delivery.json $(ARGUMENTS)
+
+bench-faults: .venv/bench ## Have calls to AWS fail one by one, and write benchmarks/results/faults.json.
+	.venv/bin/python -m benchmarks.faults benchmarks/results/faults.json $(ARGUMENTS)
 
 lint: .venv/dev         ## Check style, types, templates and the figures of tools/code_metrics.py alone.
 	.venv/bin/ruff check .

@@ -1,0 +1,1 @@
+"""What the product does when one call to AWS fails: `make bench-faults`."""

@@ -1,0 +1,65 @@
+"""Faults between the product and AWS, and at its endpoint: injects them and prints issue 15's figures.
+
+    make bench-faults     (or: python -m benchmarks.faults benchmarks/results/faults.json)
+
+Each command of `scones` runs on a laptop's AWS while one call of one operation fails: a call of the command, of a
+Lambda function, of a state machine or of a job. The endpoint gets broken images, half-sent requests and random
+divisions of requests into reads. About 50 minutes on 2 idle cores; `--only COMMAND` runs the drills of one command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.faults.drill import Row, measure
+from benchmarks.faults.scenarios import SCENARIOS, open_depots
+from benchmarks.faults.site import open_site
+from benchmarks.faults.table import figures, show
+from benchmarks.machine import machine
+
+LIBRARIES = ("ministack", "awslambdaric", "boto3", "onnxruntime", "pillow")
+# Of the four to six kinds of fault; a cleanup needs a released project each time.
+PER_CALL = {"cleanup": 2}
+DEFAULT_PER_CALL = 4
+SEED = 15
+
+
+def main() -> None:
+    """Parse the arguments, run the drills, and write and print the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--only", action="append", choices=SCENARIOS, help="a command; may be repeated")
+    parser.add_argument("--seed", type=int, default=SEED)
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    about = machine(LIBRARIES)
+    names = arguments.only or list(SCENARIOS)
+    with tempfile.TemporaryDirectory(prefix="scones-faults-") as folder:
+        rows = run(names, Path(folder), arguments.seed)
+    result: dict[str, Any] = {"machine": about, "seed": arguments.seed, "seconds": round(time.monotonic() - started)}
+    result |= {"figures": figures(rows), "rows": rows}
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+    show(result)
+
+
+def run(names: list[str], folder: Path, seed: int) -> list[Row]:
+    """Run the drills of these commands on one site, and print a line for each."""
+    rows: list[Row] = []
+    with open_site(folder) as site:
+        depots = open_depots(site)
+        for name in names:
+            for row in measure(depots, name, SCENARIOS[name], PER_CALL.get(name, DEFAULT_PER_CALL), seed):
+                rows.append(row)
+                fault = f"{row['command']:22} {row['side']:13} {row['operation']:36} {row['kind']:14}"
+                print(f"{len(rows):4} {fault} {row['outcome']:6} {row['problem'] or row['error']}"[:220], flush=True)
+    return rows
+
+
+if __name__ == "__main__":
+    main()
