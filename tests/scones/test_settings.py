@@ -59,6 +59,11 @@ def test_a_project_name_that_aws_would_refuse_is_refused(name: str) -> None:
         Settings(project=name)
 
 
+def test_a_project_name_with_two_hyphens_in_a_row_is_refused_with_the_reason() -> None:
+    with pytest.raises(ValidationError, match="two hyphens in a row, which ECR refuses"):
+        Settings(project="a--b")
+
+
 @pytest.mark.parametrize(
     ("rules", "name"),
     [
