@@ -12,9 +12,12 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, I
 
 # The error codes that botocore's "standard" retry mode repeats, and the conflict of a single write with a transaction,
 # which it leaves to the caller. Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
+# With ConditionalRequestConflict, S3 says that another upload of the same key is under way; its API reference of
+# PutObject says to upload again.
 _CODES: Final = frozenset(
     {
         "BandwidthLimitExceeded",
+        "ConditionalRequestConflict",
         "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from functools import partial
+from os.path import commonprefix, splitext
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scones.contract.delivery import Decision
 from scones.contract.layout import ARRIVALS, DECISIONS
-from scones.errors import DeliveryError
+from scones.errors import DeliveryError, SconesError
 from scones.progress import Progress
+from scones.steps.run.patience import patiently
+from scones.steps.storage.arrivals import ArrivalUploads
 from scones.steps.storage.s3 import list_objects, read_json
 
 if TYPE_CHECKING:
@@ -26,7 +31,8 @@ class Schedule:
     """When images are uploaded, and how long decisions are awaited.
 
     `interval` is in seconds between two arrivals, `timeout` in seconds without a new decision; `meanwhile` is called
-    once a second from the first arrival to the last decision.
+    once a second from the first arrival to the last decision, to look at reviews. Its errors are noted, and stop
+    nothing.
     """
 
     interval: float = 0
@@ -46,55 +52,110 @@ def deliver(
 ) -> list[Decision]:
     """Upload images, pairs of `<driver>/<name>` and content, and return their decisions, oldest first.
 
-    Raises DeliveryError with the first image without a decision if `schedule.timeout` passes without a new one.
+    Each image is an arrival, also of a name that was used before; `ArrivalUploads` says which key it gets. Raises
+    DeliveryError with the first image without a decision if `schedule.timeout` passes without a new one.
     """
-    schedule = schedule or Schedule()
-    arrivals = dict(images)
-    act_meanwhile = _once_a_second(schedule.meanwhile, schedule.clock)
-    # S3's prefixes are of characters, not of path components.
-    prefix = DECISIONS + commonprefix(list(arrivals))  # noqa: RUF071
-    # An image of the same name may have a decision from an earlier run; the new decision has another ETag.
-    old_etags = _etags(bucket, prefix, s3=s3)
-    for uploaded, (name, content) in enumerate(arrivals.items(), start=1):
-        s3.put_object(Bucket=bucket, Key=ARRIVALS + name, Body=content)
-        progress.update(0, len(arrivals), f"{uploaded} of {len(arrivals)} arrived")
-        act_meanwhile()
-        schedule.sleep(schedule.interval)
-    decisions: dict[str, Decision] = {}
-    deadline = schedule.clock() + schedule.timeout
-    while missing := sorted(arrivals.keys() - decisions.keys()):
-        etags = _etags(bucket, prefix, s3=s3)
-        new = [name for name in missing if etags.get(name) != old_etags.get(name)]
-        decisions |= {name: read_json(bucket, f"{DECISIONS}{name}.json", s3=s3) for name in new}
-        progress.update(len(decisions), len(arrivals), f"{len(decisions)} of {len(arrivals)} decided")
-        if new:
-            deadline = schedule.clock() + schedule.timeout
-        elif schedule.clock() > deadline:
-            raise DeliveryError(_timeout_message(missing, len(arrivals), schedule.timeout))
-        else:
-            act_meanwhile()
-            schedule.sleep(_POLL_SECONDS)
+    run = _Run(bucket, s3, progress, schedule or Schedule())
+    try:
+        names = run.upload(list(images))
+        decisions = run.wait(names)
+    finally:
+        run.meanwhile.report()
     return sorted(decisions.values(), key=lambda decision: decision["decided_at"])
 
 
-def _once_a_second(action: Callable[[], None], clock: Callable[[], float]) -> Callable[[], None]:
-    """Return a function that calls `action`, but not again within a second."""
-    due = clock()
+class _Run:
+    """One call of `deliver`."""
 
-    def act() -> None:
-        nonlocal due
-        if clock() >= due:
-            action()
-            # Counted from the end of the action, which may itself take longer than a second.
-            due = clock() + _MEANWHILE_SECONDS
+    def __init__(self, bucket: str, s3: S3Client, progress: Progress, schedule: Schedule) -> None:
+        self._bucket = bucket
+        self._s3 = s3
+        self._progress = progress
+        self._schedule = schedule
+        self.meanwhile = _Meanwhile(schedule, progress)
 
-    return act
+    def upload(self, pairs: Sequence[tuple[str, bytes]]) -> list[str]:
+        """Upload the images and return the names of their arrivals."""
+        # Without the suffixes, because what is appended to a name that is taken stands before the suffix.
+        decided = self._decided([splitext(name)[0] for name, _ in pairs])
+        uploads = ArrivalUploads(self._bucket, self._s3, decided, self._progress, self._schedule.sleep)
+        names = []
+        for name, content in pairs:
+            names.append(uploads.upload(name, content))
+            if names[-1] != name:
+                self._progress.note(f"{name} has arrived before; this arrival is {names[-1]}")
+            self._progress.update(0, len(pairs), f"{len(names)} of {len(pairs)} arrived")
+            self.meanwhile()
+            self._schedule.sleep(self._schedule.interval)
+        return names
+
+    def wait(self, names: Sequence[str]) -> dict[str, Decision]:
+        """Return arrival -> decision, once each arrival has one."""
+        timeout = self._schedule.timeout
+        deadline = self._schedule.clock() + timeout
+        decisions: dict[str, Decision] = {}
+        while missing := sorted(set(names) - decisions.keys()):
+            new = self._read(self._decided(names).intersection(missing))
+            decisions |= new
+            self._progress.update(len(decisions), len(names), f"{len(decisions)} of {len(names)} decided")
+            if new:
+                deadline = self._schedule.clock() + timeout
+            elif self._schedule.clock() > deadline:
+                raise DeliveryError(_timeout_message(missing, len(names), timeout))
+            else:
+                self.meanwhile()
+                self._schedule.sleep(_POLL_SECONDS)
+        return decisions
+
+    def _decided(self, names: Sequence[str]) -> set[str]:
+        """Return the names of decided arrivals under the common prefix of these names."""
+        # S3's prefixes are of characters, not of path components.
+        prefix = DECISIONS + commonprefix(names)  # noqa: RUF071
+
+        def look() -> list[str]:
+            return [stored["Key"] for stored in list_objects(self._bucket, prefix, s3=self._s3)]
+
+        keys = patiently(look, progress=self._progress, sleep=self._schedule.sleep)
+        return {key.removeprefix(DECISIONS).removesuffix(".json") for key in keys}
+
+    def _read(self, names: Iterable[str]) -> dict[str, Decision]:
+        """Return arrival -> decision; a decision that was deleted since it was listed is left out."""
+
+        def read(name: str) -> Decision | None:
+            decision: Decision | None = read_json(self._bucket, f"{DECISIONS}{name}.json", s3=self._s3)
+            return decision
+
+        decisions = {
+            name: patiently(partial(read, name), progress=self._progress, sleep=self._schedule.sleep) for name in names
+        }
+        return {name: decision for name, decision in decisions.items() if decision}
 
 
-def _etags(bucket: str, prefix: str, *, s3: S3Client) -> dict[str, str]:
-    """Return arrival -> ETag of its decision, for the decisions under a prefix."""
-    decisions = list_objects(bucket, prefix, s3=s3)
-    return {stored["Key"].removeprefix(DECISIONS).removesuffix(".json"): stored["ETag"] for stored in decisions}
+class _Meanwhile:
+    """Calls the schedule's `meanwhile`, but not again within a second; notes its first error and counts the others."""
+
+    def __init__(self, schedule: Schedule, progress: Progress) -> None:
+        self._schedule = schedule
+        self._progress = progress
+        self._due = schedule.clock()
+        self._n_failed = 0
+
+    def __call__(self) -> None:
+        if self._schedule.clock() < self._due:
+            return
+        try:
+            self._schedule.meanwhile()
+        except (BotoCoreError, ClientError, SconesError) as error:
+            self._n_failed += 1
+            if self._n_failed == 1:
+                self._progress.note(f"the reviews could not be read: {error}; deliveries go on")
+        # Counted from the end of the action, which may itself take longer than a second.
+        self._due = self._schedule.clock() + _MEANWHILE_SECONDS
+
+    def report(self) -> None:
+        """Note how often the action failed, if it did."""
+        if self._n_failed:
+            self._progress.note(f"the reviews could not be read {self._n_failed} times; see `scones review`")
 
 
 def _timeout_message(missing: list[str], n_arrivals: int, timeout: float) -> str:
