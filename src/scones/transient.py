@@ -35,7 +35,7 @@ _CODES: Final = frozenset(
         "TransactionInProgressException",
     }
 )
-# The service did not answer, or its answer broke off.
+# The service did not answer, or its answer was cut short.
 _NO_ANSWER: Final = (ConnectionError, HTTPClientError, IncompleteReadError)
 
 

@@ -49,7 +49,7 @@ class ArrivalUploads:
     def upload(self, name: str, content: bytes) -> str:
         """Upload an image as `<driver>/<name>`, or with the time appended if that is taken; return the name it has.
 
-        The same content that was uploaded less than `REPEAT_SECONDS` ago, as by a run that broke off, is the same
+        The same content that was uploaded less than `REPEAT_SECONDS` ago, as by an interrupted run, is the same
         arrival, and is not uploaded again.
         """
         digest = hashlib.sha256(content).hexdigest()
