@@ -40,9 +40,10 @@ def _calls(depots: Depots, drill: Drill) -> Sequence[dict[str, Any]]:
     """Return the calls of a command that meets no fault."""
     depots.site.record()
     result = depots.site.run(*drill.argv, **drill.variables, **NO_RETRIES)
-    problem = drill.problem(result)
+    # A delivery goes on after the command that started it.
     calls: list[dict[str, Any]] = depots.site.report()["calls"]
     depots.site.clear()
+    problem = drill.problem(result)
     if result.code or problem:
         raise RuntimeError(f"scones {' '.join(drill.argv)} fails without a fault: {problem}\n{result.stderr}")
     return calls

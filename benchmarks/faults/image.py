@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import shutil
 import sys
 from pathlib import Path
@@ -22,8 +21,7 @@ def main() -> None:
     elif program == "evaluate":
         shutil.copy(folder / "evaluation.json", ROOT / "processing/output/evaluation/evaluation.json")
     else:
-        sys.argv[1:] = [program]
-        runpy.run_module("scones.model", run_name="__main__")
+        os.execv(sys.executable, [sys.executable, "-m", "scones.model", program])  # noqa: S606
 
 
 if __name__ == "__main__":

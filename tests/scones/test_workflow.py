@@ -229,6 +229,20 @@ def test_an_uncertain_prediction_is_decided_by_a_reviewer(
     assert (decision["assignment"] or {}).get("distance_km") == kilometres
 
 
+def test_a_delivery_that_waits_ends_with_the_functions_that_it_began_with(released: Deployed) -> None:
+    add_orders(released)
+    with_settings(released, threshold=1.0)
+    answer = answering(released, "motorcycle")
+
+    def update_and_answer() -> None:
+        with_settings(released, threshold=0.5)
+        answer()
+
+    image = png(draw("bicycle", 1015, 32))
+    (decision,) = send(released, meanwhile=update_and_answer, waiting=image).values()
+    assert (decision["decided_by"], decision["threshold"]) == ("review", 1.0)
+
+
 def test_a_reviewers_answer_becomes_training_data(released: Deployed, tmp_path: Path) -> None:
     add_orders(released)
     with_settings(released, threshold=1.0)

@@ -127,11 +127,13 @@ def answer(arrival: str, label: str, reviewer: str, *, context: ReviewContext, n
     # Read the row again: it may have another reviewer's answer, which a crash kept from its delivery.
     row = _read_row(arrival, context=context)
     _deliver_answer(row, context=context)
-    if _answer_of(row) != review_answer:
+    stored = _answer_of(row)
+    # The same answer of the same reviewer is a call that was repeated, because its response was lost.
+    if (stored["answer"], stored["reviewer"]) != (label, reviewer):
         raise ReviewAnsweredError(
             f"{row['reviewer']} has already answered {row['answer']} at {row['answered_at']}; that answer counts"
         )
-    return review_answer
+    return stored
 
 
 def measure(*, context: ReviewContext, now: datetime) -> None:

@@ -116,6 +116,12 @@ def test_a_second_answer_is_refused_with_the_first(depot: Depot) -> None:
     assert depot.row("a1")["answer"] == "motorcycle"
 
 
+def test_a_repeated_answer_is_the_stored_one(depot: Depot) -> None:
+    ask(data(), depot.start()[1], context=depot.context, now=NOW)
+    first = answer("a1", "motorcycle", "anna", context=depot.context, now=NOW)
+    assert answer("a1", "motorcycle", "anna", context=depot.context, now=NOW + timedelta(seconds=9)) == first
+
+
 def test_the_token_leaves_the_table_only_for_step_functions(depot: Depot, capsys: pytest.CaptureFixture[str]) -> None:
     sqs, sns = depot.client("sqs"), depot.client("sns")
     subscriber = sqs.create_queue(QueueName="reviewers")["QueueUrl"]
