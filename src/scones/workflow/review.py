@@ -105,7 +105,7 @@ def ask(data: ImageData, token: str, *, context: ReviewContext, now: datetime) -
 
 def list_waiting(*, context: ReviewContext, now: datetime) -> list[Review]:
     """Return the reviews that wait for an answer and are not overdue, oldest first, without their tokens."""
-    _deliver_pending_answers(context=context)
+    _deliver_pending_answers(context=context, now=now)
     return _waiting(context=context, now=now)
 
 
@@ -126,7 +126,7 @@ def answer(arrival: str, label: str, reviewer: str, *, context: ReviewContext, n
     _store_first_answer(arrival, review_answer, context=context)
     # Read the row again: it may have another reviewer's answer, which a crash kept from its delivery.
     row = _read_row(arrival, context=context)
-    _deliver_answer(row, context=context)
+    _deliver_answer(row, context=context, now=now)
     stored = _answer_of(row)
     # The same answer of the same reviewer is a call that was repeated, because its response was lost.
     if (stored["answer"], stored["reviewer"]) != (label, reviewer):
@@ -140,7 +140,7 @@ def measure(*, context: ReviewContext, now: datetime) -> None:
     """Print `oldest_review_metric`, then deliver the answers that a crash has kept from their deliveries."""
     # CloudWatch turns a log line of this format into a metric.
     print(json.dumps(oldest_review_metric(context=context, now=now)))
-    _deliver_pending_answers(context=context)
+    _deliver_pending_answers(context=context, now=now)
 
 
 def oldest_review_metric(*, context: ReviewContext, now: datetime) -> dict[str, Any]:
@@ -161,11 +161,11 @@ def _waiting(*, context: ReviewContext, now: datetime) -> list[Review]:
     return [_review_of(row) for row in rows if row["due_at"] > now.isoformat()]
 
 
-def _deliver_pending_answers(*, context: ReviewContext) -> None:
+def _deliver_pending_answers(*, context: ReviewContext, now: datetime) -> None:
     """Deliver the answers whose delivery or label is missing, after a crash or a failed call."""
     for row in _rows_in_state("ANSWERING", context=context):
         try:
-            _deliver_answer(_read_row(row["arrival_id"], context=context), context=context)
+            _deliver_answer(_read_row(row["arrival_id"], context=context), context=context, now=now)
         # One review that fails, for whatever reason, must not hide the others. It stays as it is until the next call.
         except (BotoCoreError, ClientError, ReviewClosedError) as error:
             _log(row["arrival_id"], "answer not delivered", error)
@@ -235,7 +235,7 @@ def _store_first_answer(arrival: str, review_answer: ReviewAnswer, *, context: R
     )
 
 
-def _deliver_answer(row: Mapping[str, Any], *, context: ReviewContext) -> None:
+def _deliver_answer(row: Mapping[str, Any], *, context: ReviewContext, now: datetime) -> None:
     """Complete the delivery's task and remove the token, then write the label. Does only what is still to be done.
 
     Raises ReviewClosedError if the delivery no longer waits.
@@ -247,7 +247,8 @@ def _deliver_answer(row: Mapping[str, Any], *, context: ReviewContext) -> None:
         _remove_token(row, context=context)
     if row.get("state") == "ANSWERING" and write_label(_review_of(row), _answer_of(row), s3=context.s3):
         _set_answered(row, context=context)
-    if not was_waiting:
+    # Before its time is over, a task has ended by this answer: another call delivered it, or this one was repeated.
+    if not was_waiting and row["due_at"] <= now.isoformat():
         raise ReviewClosedError(
             f"the delivery of {row['s3_key']} waited until {row['due_at']} and no longer does; the label is kept"
         )

@@ -247,7 +247,17 @@ def test_a_late_answer_is_kept_and_raises_review_closed(depot: Depot) -> None:
     depot.client("stepfunctions").send_task_success(taskToken=token, output="{}")
     depot.output(execution)
     with pytest.raises(ReviewClosedError, match="no longer does; the label is kept"):
-        answer("a1", "bicycle", "anna", context=depot.context, now=NOW)
+        answer("a1", "bicycle", "anna", context=depot.context, now=NOW + timedelta(seconds=900))
+
+
+def test_an_answer_that_another_call_delivers_is_taken(depot: Depot) -> None:
+    execution, token = depot.start()
+    ask(data(), token, context=depot.context, now=NOW)
+    lost = CrashingClients(4, after=True)
+    clients = {name: lost.wrap(getattr(depot.context, name)) for name in ("dynamodb", "stepfunctions")}
+    with pytest.raises(Crash):
+        answer("a1", "bicycle", "anna", context=replace(depot.context, **clients), now=NOW)
+    assert answer("a1", "bicycle", "anna", context=depot.context, now=NOW) == depot.output(execution)
 
 
 def test_an_answer_to_an_unknown_arrival_is_refused(depot: Depot) -> None:
