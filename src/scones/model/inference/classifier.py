@@ -13,11 +13,10 @@ from typing import cast
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import ImageFile
 
 from scones.contract.release import Certificate, ModelDescription
 from scones.errors import ModelArtifactError
-from scones.model.inference.images import normalise, open_image, shrink
+from scones.model.inference.images import OpenedImage, normalise, open_image, shrink
 
 _CHANNELS = 3
 # The first layer's output alone is 25 MB for 256 images of 32 pixels, so that a test set is not run at once.
@@ -81,10 +80,14 @@ class Classifier:
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
         """Decode an image into RGB [size, size, 3]. Raises ImageRejectedError."""
-        return self.shrink(open_image(data))
+        return self.shrink(self.open(data))
 
-    def shrink(self, image: ImageFile.ImageFile) -> NDArray[np.uint8]:
-        """Decode an image of `open_image` into RGB [size, size, 3] and close it. Raises ImageRejectedError."""
+    def open(self, data: bytes) -> OpenedImage:
+        """Read an image's header, and decode no pixel. Raises ImageRejectedError."""
+        return open_image(data, self.description["size"])
+
+    def shrink(self, image: OpenedImage) -> NDArray[np.uint8]:
+        """Decode an opened image into RGB [size, size, 3] and close it. Raises ImageRejectedError."""
         return shrink(image, self.description["size"])
 
     def inputs(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -17,12 +17,22 @@ from scones.errors import ImageRejectedError
 from scones.model.inference.classifier import Classifier
 from scones.model.serving import json_lines
 from scones.model.serving.batching import Batches
+from scones.model.serving.decode_lock import DecodeLock
 from scones.model.serving.large_images import LargeImages
 from scones.model.serving.messages import HttpError, Request, Respond, Response
 from scones.model.serving.prediction_log import PredictionLog
-from scones.model.serving.predictions import OnResult, ReceivedImage, is_large, predict
+from scones.model.serving.predictions import (
+    LARGE_BODY_BYTES,
+    OnResult,
+    ReceivedImage,
+    decode_bytes,
+    is_large,
+    predict,
+)
+from scones.model.serving.tracebacks import release_frames
 
-_METHODS = {b"/ping": b"GET", b"/invocations": b"POST"}
+PING = b"/ping"
+_METHODS = {PING: b"GET", b"/invocations": b"POST"}
 
 
 class Application:
@@ -31,23 +41,27 @@ class Application:
     Images are answered in the loop's own thread, in batches, and large ones in a thread beside it.
     """
 
-    def __init__(self, classifier: Classifier) -> None:
-        self._model = classifier.id
+    def __init__(self, classifier: Classifier, lock: DecodeLock) -> None:
+        self._classifier = classifier
         self._log = PredictionLog(classifier.id)
         self._batches: Batches[ReceivedImage, Inference] = Batches(
             lambda images: predict(classifier, images), self._log.add
         )
         self._large_images = LargeImages(
-            lambda image: predict(classifier, [image])[0], lambda image, result: self._log.add([image], [result])
+            lambda image: predict(classifier, [image])[0],
+            lambda image: decode_bytes(classifier, image),
+            lambda image, result: self._log.add([image], [result]),
+            lock,
         )
         self._tasks = set[asyncio.Task[None]]()
+        self._json_lines = asyncio.Lock()
 
     def answer(self, request: Request, respond: Respond) -> None:
         """Call `respond` once, now or later. Raises nothing."""
         try:
             _check_route(request)
-            if request.path == b"/ping":
-                respond(Response(200, JSON, json.dumps({"model": self._model}).encode()))
+            if request.path == PING:
+                respond(Response(200, JSON, json.dumps({"model": self._classifier.id}).encode()))
             else:
                 self._invoke(request, respond)
         except HttpError as error:
@@ -73,16 +87,35 @@ class Application:
 
     async def _answer_lines(self, body: bytes, respond: Respond) -> None:
         try:
-            response = Response(200, JSON_LINES, await json_lines.answer(body, self._predict))
+            # One request at a time: a small body can ask for an answer of a hundred times its size.
+            async with self._json_lines:
+                response = Response(200, JSON_LINES, await json_lines.answer(body, self._predict_line))
         except Exception as error:
             response = _error_response(error)
         respond(response)
 
     def _predict(self, image: ReceivedImage, on_result: OnResult) -> None:
-        if is_large(image):
-            self._large_images.submit(image, on_result)
+        if is_large(self._classifier, image):
+            self._large_images.submit(lambda: image, len(image.body), on_result)
         else:
             self._batches.submit(image, on_result)
+
+    def _predict_line(self, line: json_lines.Line, budget: json_lines.DecodeBudget, on_result: OnResult) -> None:
+        def read() -> ReceivedImage:
+            image = line.read()
+            budget.spend(decode_bytes(self._classifier, image))
+            return image
+
+        if line.size > LARGE_BODY_BYTES:
+            self._large_images.submit(read, line.size, on_result)
+            return
+        try:
+            image = read()
+        except ImageRejectedError as error:
+            release_frames(error)
+            on_result(error)
+        else:
+            self._predict(image, on_result)
 
 
 def _check_route(request: Request) -> None:

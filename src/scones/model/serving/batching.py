@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from scones.model.serving.tracebacks import release_frames
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -53,6 +55,7 @@ class Batches(Generic[Item, Result]):
         try:
             results = self._answer(items)
         except Exception as error:
+            release_frames(error)
             results = [error] * len(items)
         for waiting, result in zip(batch, results, strict=True):
             waiting.on_result(result)

@@ -7,6 +7,7 @@ was answered has its connection closed after that answer, as RFC 9112 (9.3.2) al
 from __future__ import annotations
 
 import asyncio
+import io
 from enum import Enum, auto
 from typing import Protocol, cast
 
@@ -16,6 +17,8 @@ from scones.contract.layout import MAX_IMAGE_BYTES
 from scones.model.serving.messages import HttpError, Request, Respond, Response
 
 MAX_HEAD_BYTES = 64 * 1024
+# A body with its head, and with the lengths of its chunks or trailers, if it has any.
+MAX_REQUEST_BYTES = MAX_IMAGE_BYTES + 1024 * 1024
 RECEIVE_SECONDS = 30
 # Longer than a load balancer keeps idle connections, so that it never sends into one that is being closed.
 IDLE_SECONDS = 75
@@ -30,14 +33,14 @@ class ConnectionHost(Protocol):
     is_draining: bool
     date: bytes
 
-    def admit(self, length: int) -> None:
-        """Reserve memory for a request body of `length` bytes. Raises HttpError if the worker is full."""
+    def receive(self, connection: Connection, length: int) -> None:
+        """Count `length` more bytes held for this connection. May call `evict` of any connection, this one included."""
 
-    def release(self, length: int) -> None:
-        """Give back what `admit` reserved."""
+    def forget(self, connection: Connection) -> None:
+        """Count nothing of what `receive` counted for this connection any more."""
 
-    def answer(self, request: Request, respond: Respond) -> None:
-        """Call `respond` once, now or later."""
+    def answer(self, connection: Connection, request: Request, respond: Respond) -> None:
+        """Call `respond` once, now or later; calls `forget` before."""
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
@@ -57,37 +60,34 @@ class RequestCycle:
     """One request, from its first byte to its answer.
 
     `since` is the loop's time at which it began; before that, the time since which the connection has been idle.
-    `reserved` is the number of bytes that the host has admitted for it, or None.
+    `received` is the number of bytes that have come in reads after which it was not complete.
     """
 
-    __slots__ = ("body", "body_bytes", "has_head", "head_bytes", "headers", "reserved", "since", "url")
+    __slots__ = ("body", "body_bytes", "has_head", "headers", "received", "since", "url")
 
     def __init__(self, since: float) -> None:
         self.since = since
         self.url = b""
         self.headers: dict[bytes, bytes] = {}
         self.has_head = False
-        self.head_bytes = 0
-        self.body: list[bytes] = []
+        self.received = 0
+        # It grows where it is, and gives its bytes away without a copy: a list of pieces takes twice the memory.
+        self.body = io.BytesIO()
         self.body_bytes = 0
-        self.reserved: int | None = None
 
-    def max_body_bytes(self) -> int:
-        """Return the most bytes that the body may have: as declared, or the limit if it comes in chunks."""
-        declared = self.headers.get(b"content-length")
-        if declared:
-            return int(declared)
-        return MAX_IMAGE_BYTES if b"transfer-encoding" in self.headers else 0
+    def has_body(self) -> bool:
+        """Return whether the head declares a body."""
+        return b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
 
-    def expects_continue(self) -> bool:
-        """Return whether the client waits for `100 Continue` before it sends the body."""
-        return self.headers.get(b"expect", b"").lower() == b"100-continue"
+    def expects_continue(self, parser: httptools.HttpRequestParser) -> bool:
+        """Return whether the client waits for `100 Continue` before it sends the body; HTTP/1.0 does not know it."""
+        return self.headers.get(b"expect", b"").lower() == b"100-continue" and parser.get_http_version() != "1.0"
 
     def request(self, parser: httptools.HttpRequestParser) -> Request:
-        """Return the complete request, and drop the pieces of its body."""
+        """Return the complete request, and drop its body."""
         path = self.url.partition(b"?")[0]
-        body = b"".join(self.body)
-        self.body.clear()
+        body = self.body.getvalue()
+        self.body = io.BytesIO()
         return Request(parser.get_method(), path, self.headers, body, parser.should_keep_alive())
 
 
@@ -102,6 +102,8 @@ class Connection(asyncio.Protocol):
         self._cycle = RequestCycle(_now())
         # The request that waits for its answer. It is kept while CLOSING, until it has been answered.
         self._pending: Request | None = None
+        # Since when the client has not read its answers.
+        self._paused_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start; called by the loop."""
@@ -109,20 +111,23 @@ class Connection(asyncio.Protocol):
         self._host.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give back what the connection held; called by the loop."""
-        # A request that is being answered still uses its memory, and gives it back with the answer.
-        if not self._pending:
-            self._release()
+        """End; called by the loop."""
         self._state = State.CLOSING
         self._host.remove(self)
 
     def pause_writing(self) -> None:
-        """Read nothing more from a client that does not read its answers."""
+        """Read nothing more from a client that does not read its answers, which are held for it."""
+        self._paused_since = _now()
         self._transport.pause_reading()
+        self._host.receive(self, self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Read again."""
-        self._transport.resume_reading()
+        self._paused_since = None
+        self._host.forget(self)
+        # It may be closing by now.
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Parse `data`; the parser calls the `on_...` methods for what it finds."""
@@ -133,19 +138,33 @@ class Connection(asyncio.Protocol):
             if cycle.body_bytes > MAX_IMAGE_BYTES:
                 self._transport.abort()
             return
+        self._parse(data)
+        # What ended in these bytes is in memory already, so only a request that goes on is measured.
+        if self._state is State.RECEIVING:
+            self._host.receive(self, len(data))
+            # Of a request that began in the middle of these bytes, the length is not known.
+            if self._cycle is cycle:
+                self._measure(cycle, len(data))
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # The connection stays HTTP/1.1, as RFC 9110 (7.8) allows.
+        except httptools.HttpParserUpgrade as upgrade:
+            # The connection stays HTTP/1.1, as RFC 9110 (7.8) allows, and requests may follow.
+            if rest := data[upgrade.args[0] :]:
+                self._parse(rest)
         except httptools.HttpParserError as error:
             message = f"the request is not valid HTTP/1.1: {error}; send a valid request"
             self._refuse(HttpError(400, "BadRequestError", message))
-        # A head that ended in these bytes is in memory already, so only one that goes on is measured.
-        if not cycle.has_head:
-            cycle.head_bytes += len(data)
-            if cycle.head_bytes > MAX_HEAD_BYTES:
-                message = f"the head is over {MAX_HEAD_BYTES} bytes; send less"
-                self._refuse(HttpError(431, "HeadTooLargeError", message))
+
+    def _measure(self, cycle: RequestCycle, length: int) -> None:
+        """Count a read after which the request is not complete, and refuse one that is too long."""
+        cycle.received += length
+        if not cycle.has_head and cycle.received > MAX_HEAD_BYTES:
+            message = f"the head is over {MAX_HEAD_BYTES} bytes; send less"
+            self._refuse(HttpError(431, "HeadTooLargeError", message))
+        elif cycle.received > MAX_REQUEST_BYTES:
+            self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
         """Begin a request, unless one is being answered."""
@@ -163,26 +182,24 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header; of several with one name the last one counts."""
-        # The parser goes on behind a request that is being answered, whose headers must stay as they are.
-        if self._state is State.RECEIVING:
+        # The parser goes on behind a request that is being answered, whose headers must stay as they are. Trailers come
+        # after a body in chunks, and must not replace the headers.
+        if self._state is State.RECEIVING and not self._cycle.has_head:
             self._cycle.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        """Reserve memory for the body, or refuse it before it is sent."""
+        """Refuse a body that is declared too long before it is sent."""
         if self._state is State.CLOSING:
             return
         cycle = self._cycle
         cycle.has_head = True
-        length = cycle.max_body_bytes()
-        try:
-            if length > MAX_IMAGE_BYTES:
-                raise _too_large()
-            self._host.admit(length)
-        except HttpError as error:
-            self._refuse(error)
-            return
-        cycle.reserved = length
-        if cycle.expects_continue():
+        if int(cycle.headers.get(b"content-length") or 0) > MAX_IMAGE_BYTES:
+            self._refuse(_too_large())
+        elif self._parser.should_upgrade() and cycle.has_body():
+            # httptools takes such a body for the other protocol's, and would parse it as the next request.
+            message = "the request offers another protocol and has a body; send it without the Upgrade header"
+            self._refuse(HttpError(400, "BadRequestError", message))
+        elif cycle.expects_continue(self._parser):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -192,7 +209,7 @@ class Connection(asyncio.Protocol):
         if cycle.body_bytes > MAX_IMAGE_BYTES:
             self._refuse(_too_large())
         elif self._state is not State.CLOSING:
-            cycle.body.append(body)
+            cycle.body.write(body)
 
     def on_message_complete(self) -> None:
         """Have the request answered."""
@@ -201,16 +218,31 @@ class Connection(asyncio.Protocol):
         self._state = State.ANSWERING
         request = self._cycle.request(self._parser)
         self._pending = request
-        self._host.answer(request, self._respond)
+        self._host.answer(self, request, self._respond)
 
     def tick(self, now: float) -> None:
         """End what takes too long; to be called every second or so with the loop's time."""
         waited = now - self._cycle.since
+        if self._paused_since is not None and now - self._paused_since > RECEIVE_SECONDS:
+            self._transport.abort()
         if self._state is State.RECEIVING and waited > RECEIVE_SECONDS:
             message = f"the request took over {RECEIVE_SECONDS} s to arrive; send it faster"
             self._refuse(HttpError(408, "RequestTimeoutError", message))
         elif self._state is State.IDLE and waited > IDLE_SECONDS:
             self._transport.close()
+
+    @property
+    def idle_since(self) -> float | None:
+        """The loop's time since which nothing has been received or answered; None while there is a request."""
+        return self._cycle.since if self._state is State.IDLE else None
+
+    def evict(self, error: HttpError) -> None:
+        """End at once, because others need the room: with the error, or with the rest of a response unsent."""
+        if self._paused_since is not None:
+            self._transport.abort()
+            return
+        self._refuse(error)
+        self._transport.close()
 
     def drain(self) -> None:
         """Close if idle. A request under way closes the connection with its response, as the host is draining."""
@@ -220,7 +252,6 @@ class Connection(asyncio.Protocol):
     def _respond(self, response: Response) -> None:
         request = self._pending
         self._pending = None
-        self._release()
         if request is None or self._transport.is_closing():
             return
         closes = self._state is State.CLOSING or self._host.is_draining or not request.keep_alive
@@ -239,17 +270,12 @@ class Connection(asyncio.Protocol):
         self._state = State.CLOSING
         if self._pending:
             return
-        self._release()
-        self._transport.write(error.response().encode(self._host.date, closes=True))
+        self._host.forget(self)
+        has_body = self._parser.get_method() != b"HEAD"
+        self._transport.write(error.response().encode(self._host.date, closes=True, has_body=has_body))
         # Closing at once would reset the connection while the client still sends, and lose the response.
         self._transport.write_eof()
         asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)
-
-    def _release(self) -> None:
-        reserved = self._cycle.reserved
-        self._cycle.reserved = None
-        if reserved is not None:
-            self._host.release(reserved)
 
 
 def _now() -> float:

@@ -5,41 +5,70 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 from scones.contract.delivery import Inference
+from scones.model.serving.decode_lock import DecodeLock
 from scones.model.serving.predictions import OnResult, ReceivedImage
+from scones.model.serving.tracebacks import release_frames
+
+# More memory than this is taken by one worker at a time. A phone's photograph, a JPEG of some megabytes, takes less.
+MAX_UNLOCKED_BYTES = 8 * 1024 * 1024
 
 
 class LargeImages:
     """Calls `answer` with one image after the other, in a thread of its own.
 
-    If `answer` raises, the exception is the image's result. `log` is called with the image and its result after it has
-    been delivered.
+    If `answer` raises, the exception is the image's result. `decode_bytes` returns the memory that an image takes.
+    `log` is called with the image and its result after it has been delivered.
     """
 
     def __init__(
         self,
         answer: Callable[[ReceivedImage], Inference | Exception],
+        decode_bytes: Callable[[ReceivedImage], int],
         log: Callable[[ReceivedImage, Inference | Exception], None],
+        lock: DecodeLock,
     ) -> None:
         self._answer = answer
+        self._decode_bytes = decode_bytes
         self._log = log
-        # One thread, because decoding an image of 50 megapixels takes a second and 1 GB.
+        self._lock = lock
+        # One thread, because decoding an image of 50 megapixels takes a second and 200 MB.
         self._executor = ThreadPoolExecutor(1)
 
-    def submit(self, image: ReceivedImage, on_result: OnResult) -> None:
-        """Have `on_result` called with the image's result, later and from the event loop."""
+    def submit(self, read: Callable[[], ReceivedImage], source_bytes: int, on_result: OnResult) -> None:
+        """Have `on_result` called with the image's result, later and from the event loop.
 
-        def deliver(future: asyncio.Future[Inference | Exception]) -> None:
-            result = future.result()
+        `read` returns the image, from `source_bytes` bytes; it is called in the thread, because it may take time and
+        memory.
+        """
+
+        def deliver(future: asyncio.Future[tuple[ReceivedImage | None, Inference | Exception]]) -> None:
+            image, result = future.result()
             on_result(result)
-            self._log(image, result)
+            if image:
+                self._log(image, result)
 
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._executor, self._answer_or_error, image).add_done_callback(deliver)
+        loop.run_in_executor(self._executor, self._run, read, source_bytes).add_done_callback(deliver)
 
-    def _answer_or_error(self, image: ReceivedImage) -> Inference | Exception:
+    def _run(
+        self, read: Callable[[], ReceivedImage], source_bytes: int
+    ) -> tuple[ReceivedImage | None, Inference | Exception]:
+        image = None
         try:
-            return self._answer(image)
+            with ExitStack() as stack:
+                if is_locked := source_bytes > MAX_UNLOCKED_BYTES:
+                    stack.enter_context(self._lock.held())
+                image = read()
+                if not is_locked and self._decode_bytes(image) > MAX_UNLOCKED_BYTES:
+                    stack.enter_context(self._lock.held())
+                return image, self._answer(image)
         except Exception as error:
-            return error
+            release_frames(error)
+            return image, error
+        finally:
+            # The log's digest takes 15 ms for 25 MB, which the event loop should not spend.
+            if image:
+                image.sha256  # noqa: B018

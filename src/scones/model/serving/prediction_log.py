@@ -22,6 +22,7 @@ from scones.model.serving.predictions import ReceivedImage
 MAX_ID_CHARACTERS = 64
 MAX_MESSAGE_CHARACTERS = 300
 _DELAY_SECONDS = 0.02
+_MAX_KEPT_BYTES = 64 * 1024
 
 
 class _Entry(NamedTuple):
@@ -46,6 +47,9 @@ class PredictionLog:
         now = time.perf_counter()
         for image, result in zip(images, results, strict=True):
             self._entries.append(_Entry(image, result, at, now - image.received))
+        # Entries keep their images' files, and nobody counts that memory.
+        if any(len(image.body) > _MAX_KEPT_BYTES for image in images):
+            self.flush()
 
     def flush(self) -> None:
         """Write the lines now."""

@@ -10,29 +10,41 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFile
 
 from scones.contract.delivery import Inference
 from scones.errors import ImageRejectedError
 from scones.model.inference.classifier import Answer, Classifier, accepted
-from scones.model.inference.images import open_image
+from scones.model.inference.images import OpenedImage
+from scones.model.serving.tracebacks import release_frames
 
 # Such an image takes 10 ms or more to decode; a worker should not keep other requests waiting for it.
 LARGE_PIXELS = 1_000_000
+# Nor should its header take the event loop's time or its pixels the memory beside that of other workers.
+LARGE_BODY_BYTES = 1024 * 1024
+LARGE_DECODE_BYTES = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass
 class ReceivedImage:
     """An image file as it was received. `id` is the caller's own, for the log; `received` is of `perf_counter`."""
 
     body: bytes
     id: str = ""
     received: float = field(default_factory=time.perf_counter)
+    _opened: OpenedImage | None = None
 
-    @cached_property
-    def image(self) -> ImageFile.ImageFile:
-        """The image with its header read and no pixel decoded. Raises ImageRejectedError."""
-        return open_image(self.body)
+    def open(self, classifier: Classifier) -> OpenedImage:
+        """Return the image with its header read and no pixel decoded. Raises ImageRejectedError."""
+        if self._opened is None:
+            self._opened = classifier.open(self.body)
+        return self._opened
+
+    def decode(self, classifier: Classifier) -> NDArray[np.uint8]:
+        """Decode the image into RGB [size, size, 3], and keep nothing of it. Raises ImageRejectedError."""
+        opened = self.open(classifier)
+        # The log keeps this object for some milliseconds, and Pillow's object its decoder's memory.
+        self._opened = None
+        return classifier.shrink(opened)
 
     @cached_property
     def sha256(self) -> str:
@@ -41,15 +53,25 @@ class ReceivedImage:
 
 
 OnResult = Callable[[Inference | Exception], None]
-Predict = Callable[[ReceivedImage, OnResult], None]
 
 
-def is_large(image: ReceivedImage) -> bool:
-    """Return whether the image takes long to decode; a file that cannot be read does not."""
+def is_large(classifier: Classifier, image: ReceivedImage) -> bool:
+    """Return whether the image takes long to decode; a small file that cannot be read does not."""
+    if len(image.body) > LARGE_BODY_BYTES:
+        return True
     try:
-        return image.image.width * image.image.height > LARGE_PIXELS
+        opened = image.open(classifier)
     except ImageRejectedError:
         return False
+    return opened.pixels > LARGE_PIXELS or opened.decode_bytes > LARGE_DECODE_BYTES
+
+
+def decode_bytes(classifier: Classifier, image: ReceivedImage) -> int:
+    """Return the memory in bytes that decoding the image takes; 0 for a file that cannot be read."""
+    try:
+        return image.open(classifier).decode_bytes
+    except ImageRejectedError:
+        return 0
 
 
 def predict(classifier: Classifier, images: Sequence[ReceivedImage]) -> list[Inference | ImageRejectedError]:
@@ -92,6 +114,7 @@ def inferences(classifier: Classifier, answer: Answer) -> list[Inference]:
 
 def _decode(classifier: Classifier, image: ReceivedImage) -> NDArray[np.uint8] | ImageRejectedError:
     try:
-        return classifier.shrink(image.image)
+        return image.decode(classifier)
     except ImageRejectedError as error:
+        release_frames(error)
         return error

@@ -13,21 +13,21 @@ from email.utils import formatdate
 import uvloop
 
 from scones.model.inference.classifier import Classifier
-from scones.model.serving.application import Application
+from scones.model.serving.admission import Admission
+from scones.model.serving.application import PING, Application
 from scones.model.serving.connection import Connection
-from scones.model.serving.messages import HttpError, Request, Respond
+from scones.model.serving.decode_lock import DecodeLock
+from scones.model.serving.messages import HttpError, Request, Respond, Response
 
-# What may wait at once in one worker: as many requests as are answered in about half a second, and as many bytes as
-# memory holds.
-MAX_WAITING_REQUESTS = 256
-MAX_WAITING_BYTES = 128 * 1024 * 1024
+# With its other files, a worker stays below the usual limit of 1,024 open files.
+MAX_CONNECTIONS = 900
 # SageMaker kills the container 30 s after SIGTERM.
 DRAIN_SECONDS = 25
 
 
-def serve(classifier: Classifier, channel: socket.socket) -> None:
-    """Answer the connections that come through `channel`, until it ends."""
-    uvloop.run(Worker(Application(classifier), channel).run())
+def serve(classifier: Classifier, lock: DecodeLock, channel: socket.socket) -> None:
+    """Answer the connections that come through `channel`, until it ends; `lock` is shared by all workers."""
+    uvloop.run(Worker(Application(classifier, lock), channel).run())
 
 
 class Worker:
@@ -41,8 +41,7 @@ class Worker:
         self._channel = channel
         self._channel_ended = asyncio.Event()
         self._openings = set[asyncio.Task[object]]()
-        self._waiting_requests = 0
-        self._waiting_bytes = 0
+        self._admission = Admission()
 
     async def run(self) -> None:
         """Serve until the channel ends; then answer the requests under way, for at most `DRAIN_SECONDS`."""
@@ -59,27 +58,38 @@ class Worker:
                 await self._drain()
         self._application.close()
 
-    def answer(self, request: Request, respond: Respond) -> None:
-        """Call `respond` once, now or later."""
-        self._application.answer(request, respond)
+    def receive(self, connection: Connection, length: int) -> None:
+        """Count `length` more bytes held for this connection; may end the oldest half-sent requests."""
+        self._admission.receive(connection, length)
 
-    def admit(self, length: int) -> None:
-        """Reserve memory for a request body of `length` bytes. Raises HttpError (503) if the worker is full."""
-        # A client that retries in a second is served sooner than one that waits in a long queue.
-        if self._waiting_requests >= MAX_WAITING_REQUESTS or self._waiting_bytes + length > MAX_WAITING_BYTES:
-            message = f"{self._waiting_requests} requests are waiting; try again in a second"
-            raise HttpError(503, "OverloadedError", message)
-        self._waiting_requests += 1
-        self._waiting_bytes += length
+    def forget(self, connection: Connection) -> None:
+        """Count nothing of what `receive` counted for this connection any more."""
+        self._admission.forget(connection)
 
-    def release(self, length: int) -> None:
-        """Give back what `admit` reserved."""
-        self._waiting_requests -= 1
-        self._waiting_bytes -= length
+    def answer(self, connection: Connection, request: Request, respond: Respond) -> None:
+        """Call `respond` once, now or later: with 503 if too many requests are waiting."""
+        # SageMaker replaces a container whose ping fails, so that a refused ping would make an outage of an overload.
+        if request.path == PING:
+            self._admission.forget(connection)
+            self._application.answer(request, respond)
+            return
+        length = len(request.body)
+        try:
+            self._admission.admit(connection, length)
+        except HttpError as error:
+            respond(error.response())
+            return
+
+        def release_and_respond(response: Response) -> None:
+            self._admission.release(length)
+            respond(response)
+
+        self._application.answer(request, release_and_respond)
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that has ended, and tell the supervisor."""
         self.connections.discard(connection)
+        self._admission.forget(connection)
         with suppress(OSError):
             self._channel.send(b"-")
 
@@ -93,11 +103,20 @@ class Worker:
             self._channel_ended.set()
         loop = asyncio.get_running_loop()
         for descriptor in descriptors:
+            self._make_room()
             opening = loop.connect_accepted_socket(lambda: Connection(self), socket.socket(fileno=descriptor))
             task: asyncio.Task[object] = loop.create_task(opening)
             # The event loop keeps only a weak reference to a task.
             self._openings.add(task)
             task.add_done_callback(self._openings.discard)
+
+    def _make_room(self) -> None:
+        """End a connection if there are too many: the oldest half-sent request, or else what has been idle longest."""
+        if len(self.connections) < MAX_CONNECTIONS or self._admission.evict_oldest():
+            return
+        idle = [connection for connection in self.connections if connection.idle_since is not None]
+        if idle:
+            min(idle, key=_idle_since).drain()
 
     def _tick(self, now: float) -> None:
         # Once a second is often enough for the Date header, and saves formatting it for each response.
@@ -113,3 +132,7 @@ class Worker:
             for connection in list(self.connections):
                 connection.drain()
             await asyncio.sleep(0.05)
+
+
+def _idle_since(connection: Connection) -> float:
+    return connection.idle_since or 0.0

@@ -138,3 +138,29 @@ def test_training_and_serving_prepare_the_same_input(shape: Callable[..., bytes]
     one_by_one = np.stack([prepare(data, SIZE, mean, std) for data in files])
     together = normalise(np.stack([decode(data, SIZE) for data in files]), mean, std)
     np.testing.assert_array_equal(one_by_one, together)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1", "CMYK"])
+def test_a_large_image_in_bands_looks_the_same_as_in_one_piece(mode: str) -> None:
+    gradient = Image.radial_gradient("L").resize((1999, 1013)).convert("RGBA")
+    gradient.putalpha(Image.linear_gradient("L").resize((1999, 1013)))
+    image = gradient.convert("RGB").quantize(64) if mode == "P" else gradient.convert(mode)
+    data = encode(image, "JPEG" if mode == "CMYK" else "PNG")
+    whole = Image.open(io.BytesIO(data))
+    rgba = whole.convert("RGBA") if whole.has_transparency_data else whole.convert("RGB")
+    small = rgba.resize((SIZE, SIZE), Image.Resampling.BICUBIC, reducing_gap=3).convert("RGBA")
+    expected = np.asarray(Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB"))
+    assert np.abs(decode(data, SIZE).astype(int) - expected).max() <= 3
+
+
+def test_a_large_image_of_16_bits_becomes_rgb() -> None:
+    data = encode(Image.fromarray(np.full((800, 800), 32768, np.uint16)))
+    np.testing.assert_allclose(pixels(data).mean(axis=(1, 2)), [0.5, 0.5, 0.5], atol=0.01)
+
+
+def test_exif_orientation_rotates_a_large_image_upright() -> None:
+    image = Image.new("RGB", (800, 800), "black")
+    image.paste("white", (0, 0, 800, 400))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert pixels(encode(image, "PNG", exif=exif.tobytes()))[:, :, 10:].min() > 0.9

@@ -17,6 +17,7 @@ from PIL import Image
 from scones.contract.layout import IMAGE_TYPES, INFERENCE_JSON, JSON, JSON_LINES
 from scones.model.inference.classifier import Classifier
 from scones.model.serving.application import Application, media_type, wants_inference
+from scones.model.serving.decode_lock import DecodeLock
 from scones.model.serving.messages import Request, Response
 
 Shape = Callable[..., bytes]
@@ -30,7 +31,7 @@ def call(classifier: Classifier, path: str, body: bytes = b"", **headers: str) -
 
     async def run() -> Response:
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        Application(classifier).answer(Request(b"POST", path.encode(), raw, body), answered.set_result)
+        Application(classifier, DecodeLock()).answer(Request(b"POST", path.encode(), raw, body), answered.set_result)
         return await answered
 
     response = asyncio.run(run())
@@ -50,7 +51,7 @@ def test_a_ping_is_answered_while_a_large_image_is_decoded(trained: Path) -> Non
     image = Request(b"POST", b"/invocations", {b"content-type": b"image/png"}, file.getvalue())
 
     async def run() -> None:
-        application, done = Application(Classifier(trained / "model")), asyncio.Event()
+        application, done = Application(Classifier(trained / "model"), DecodeLock()), asyncio.Event()
         application.answer(image, lambda response: (answers.append(len(json.loads(response.body))), done.set())[0])
         await asyncio.sleep(0)
         application.answer(Request(b"GET", b"/ping", {}, b""), lambda response: answers.append(-response.status))

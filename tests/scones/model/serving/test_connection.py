@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.contract.layout import JSON, MAX_IMAGE_BYTES
-from scones.model.serving.connection import IDLE_SECONDS, MAX_HEAD_BYTES, RECEIVE_SECONDS, Connection
+from scones.model.serving.connection import (
+    IDLE_SECONDS,
+    MAX_HEAD_BYTES,
+    MAX_REQUEST_BYTES,
+    RECEIVE_SECONDS,
+    Connection,
+)
 from scones.model.serving.messages import HttpError, Request, Respond, Response
 
 POST = b"POST /invocations?x=1 HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 5\r\n\r\nhello"
@@ -39,22 +45,21 @@ class Transport(asyncio.Transport):
 class Echo:
     """Answers with the method, path and body, at once or when `send_answer` is called."""
 
-    def __init__(self, waits: bool = False, room: int = 10) -> None:
+    def __init__(self, waits: bool = False) -> None:
         self.connections = set[Connection]()
         self.is_draining, self.date = False, b"now"
-        self.room, self.held, self.seen = room, list[int](), list[Request]()
+        self.held, self.seen = 0, list[Request]()
         self.send_answer: Callable[[], None] = lambda: None
         self._waits = waits
 
-    def admit(self, length: int) -> None:
-        if len(self.held) >= self.room:
-            raise HttpError(503, "OverloadedError", "full")
-        self.held.append(length)
+    def receive(self, connection: Connection, length: int) -> None:
+        self.held += length
 
-    def release(self, length: int) -> None:
-        self.held.remove(length)
+    def forget(self, connection: Connection) -> None:
+        self.held = 0
 
-    def answer(self, request: Request, respond: Respond) -> None:
+    def answer(self, connection: Connection, request: Request, respond: Respond) -> None:
+        self.forget(connection)
         self.seen.append(request)
         response = Response(200, JSON, b" ".join((request.method, request.path, request.body)))
         if self._waits:
@@ -64,10 +69,11 @@ class Echo:
 
     def remove(self, connection: Connection) -> None:
         self.connections.discard(connection)
+        self.forget(connection)
 
 
 def talk(server: Echo, pieces: Sequence[bytes], then: Callable[[Connection], None] | None = None) -> Transport:
-    """Send the pieces one after the other, do what comes then, and end the connection: all room must be free again."""
+    """Send the pieces one after the other, do what comes then, and end the connection: nothing is held any more."""
     transport = Transport()
 
     async def run() -> None:
@@ -80,7 +86,7 @@ def talk(server: Echo, pieces: Sequence[bytes], then: Callable[[Connection], Non
         connection.connection_lost(None)
 
     asyncio.run(run())
-    assert server.held == []
+    assert server.held == 0
     assert server.connections == set()
     return transport
 
@@ -133,27 +139,24 @@ def test_a_refused_client_that_keeps_sending_is_cut_off() -> None:
     assert talk(Echo(), [b"?", bytes(MAX_IMAGE_BYTES + 1)]).is_closed
 
 
-def test_a_full_server_asks_to_retry_later() -> None:
-    transport = talk(Echo(room=0), [POST])
-    assert statuses(transport) == [503]
+def test_an_evicted_client_learns_why_and_its_connection_is_closed() -> None:
+    error = HttpError(503, "OverloadedError", "full")
+    transport = talk(Echo(), [POST[:-1]], lambda connection: connection.evict(error))
+    assert (statuses(transport), transport.is_closed) == ([503], True)
     assert b"retry-after: 1" in transport.written
+
+
+def test_only_a_request_that_is_not_complete_is_held() -> None:
+    server, held = Echo(waits=True), list[int]()
+    talk(server, [POST[:50], POST[50:70]], lambda _: held.append(server.held))
+    talk(server, [POST[:50], POST[50:]], lambda _: held.append(server.held))
+    assert held == [70, 0]
 
 
 def test_a_request_behind_one_that_is_being_answered_closes_the_connection() -> None:
     server = Echo(waits=True)
     transport = talk(server, [POST + PING], lambda _: server.send_answer())
     assert (statuses(transport), transport.is_closed, len(server.seen)) == ([200], True, 1)
-
-
-def test_an_answer_to_a_lost_connection_frees_its_memory() -> None:
-    server = Echo(waits=True)
-
-    def leave(connection: Connection) -> None:
-        connection.connection_lost(None)
-        assert server.held == [5]
-        server.send_answer()
-
-    talk(server, [POST], leave)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +210,16 @@ def test_an_answer_to_head_has_no_body() -> None:
 
 
 def test_an_offer_to_upgrade_is_ignored() -> None:
-    upgrade = POST.replace(b"Host: x", b"Connection: Upgrade\r\nUpgrade: h2c")
+    upgrade = PING.replace(b"Host: x", b"Connection: Upgrade\r\nUpgrade: h2c")
     assert statuses(talk(Echo(), [upgrade])) == [200]
+
+
+@pytest.mark.parametrize("at", [1, 40, 150, -3, -1])
+def test_an_offer_to_upgrade_with_a_body_gets_one_response(at: int) -> None:
+    upgrade = POST.replace(b"Host: x", b"Connection: Upgrade\r\nUpgrade: h2c")
+    transport = talk(Echo(), [upgrade[:at], upgrade[at:]])
+    assert statuses(transport) == [400]
+    assert b"without the Upgrade header" in transport.written
 
 
 @pytest.mark.parametrize("waits", [False, True])
@@ -227,3 +238,37 @@ def test_a_second_request_changes_nothing_in_the_one_being_answered() -> None:
     [request] = server.seen
     assert request.path == b"/invocations"
     assert request.headers[b"content-type"] == b"image/png"
+
+
+def test_a_refused_head_request_gets_no_body() -> None:
+    refused = talk(Echo(), [b"HEAD / HTTP/1.1\r\nx: " + b"x" * MAX_HEAD_BYTES])
+    assert statuses(refused) == [431]
+    assert refused.written.endswith(b"\r\n\r\n")
+
+
+def test_a_client_of_http_1_0_gets_no_100_continue() -> None:
+    expecting = POST.replace(b"HTTP/1.1", b"HTTP/1.0").replace(b"Host: x", b"Expect: 100-continue")
+    assert statuses(talk(Echo(), [expecting])) == [200]
+
+
+def test_trailers_do_not_replace_headers() -> None:
+    server = Echo()
+    head = CHUNKED.replace(b"Host: x", b"Content-Type: image/png")
+    talk(server, [head + b"1\r\nx\r\n0\r\nContent-Type: text/plain\r\n\r\n"])
+    assert [request.headers[b"content-type"] for request in server.seen] == [b"image/png"]
+
+
+def test_trailers_without_an_end_are_refused() -> None:
+    endless = [CHUNKED + b"1\r\nx\r\n0\r\nx: ", *[b"x" * 1024 * 1024] * (MAX_REQUEST_BYTES // 1024**2 + 1)]
+    assert statuses(talk(Echo(), endless)) == [413]
+
+
+def test_a_request_after_an_offer_to_upgrade_is_answered() -> None:
+    upgrade = PING.replace(b"Host: x", b"Connection: Upgrade\r\nUpgrade: h2c")
+    assert statuses(talk(Echo(), [upgrade + PING])) == [200, 200]
+
+
+def test_the_bytes_of_one_request_do_not_count_as_the_head_of_the_next() -> None:
+    size = MAX_HEAD_BYTES + 1
+    first = b"POST /invocations HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+    assert statuses(talk(Echo(), [first + PING[:10], PING[10:]])) == [200, 200]

@@ -12,7 +12,8 @@ from scones.contract.delivery import Inference
 from scones.errors import ImageRejectedError
 from scones.model.inference.classifier import Classifier
 from scones.model.serving import json_lines
-from scones.model.serving.predictions import ReceivedImage, predict
+from scones.model.serving.json_lines import MAX_REQUEST_DECODE_BYTES, DecodeBudget, Line
+from scones.model.serving.predictions import ReceivedImage, decode_bytes, predict
 
 Shape = Callable[..., bytes]
 
@@ -24,8 +25,14 @@ def line(image: bytes, **more: str) -> bytes:
 def answer(trained: Path, given: Sequence[bytes]) -> list[dict[str, object]]:
     classifier = Classifier(trained / "model")
 
-    def predict_one(image: ReceivedImage, then: Callable[[Inference | Exception], None]) -> None:
-        asyncio.get_running_loop().call_soon(then, predict(classifier, [image])[0])
+    def predict_one(line: Line, budget: DecodeBudget, then: Callable[[Inference | Exception], None]) -> None:
+        try:
+            image = line.read()
+            budget.spend(decode_bytes(classifier, image))
+            result: Inference | Exception = predict(classifier, [image])[0]
+        except ImageRejectedError as error:
+            result = error
+        asyncio.get_running_loop().call_soon(then, result)
 
     answered = asyncio.run(json_lines.answer(b"\n".join(given), predict_one))
     return [json.loads(each) for each in answered.splitlines()]
@@ -69,3 +76,25 @@ def test_any_line_is_an_image_or_rejected(given: str | bytes) -> None:
 @given(image=st.binary(), name=st.text(max_size=json_lines.MAX_ID_CHARACTERS))
 def test_a_line_is_parsed_to_its_id_and_image(image: bytes, name: str) -> None:
     assert json_lines.parse(line(image, id=name)) == (name, image)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_lines_end_with_a_newline_or_with_the_body(trained: Path, shape: Shape, end: bytes) -> None:
+    good = line(shape("circle", 1))
+    assert [len(each) for each in answer(trained, [good, good + end])] == [len(answer(trained, [good])[0])] * 2
+
+
+def test_lines_larger_than_what_is_read_at_once_keep_their_order(trained: Path, shape: Shape) -> None:
+    good = line(shape("circle", 1), id="good")
+    long = json.dumps({"image": "A" * 2 * 1024 * 1024, "id": "long"}).encode()
+    answers = answer(trained, [good, long, good, long])
+    assert [each["id"] for each in answers] == ["good", "long", "good", "long"]
+    assert ["error" in each for each in answers] == [False, True, False, True]
+
+
+def test_decoding_all_images_of_a_request_has_a_limit() -> None:
+    budget = DecodeBudget()
+    budget.spend(MAX_REQUEST_DECODE_BYTES)
+    budget.spend(0)
+    with pytest.raises(ImageRejectedError, match="fewer at once"):
+        budget.spend(1)
