@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.faults import outage
 from benchmarks.faults.drill import Row, measure
-from benchmarks.faults.scenarios import SCENARIOS, open_depots
+from benchmarks.faults.scenarios import SCENARIOS, Depots, open_depots
 from benchmarks.faults.site import open_site
 from benchmarks.faults.table import figures, show
 from benchmarks.machine import machine
@@ -39,25 +40,25 @@ def main() -> None:
     started = time.monotonic()
     about = machine(LIBRARIES)
     names = arguments.only or list(SCENARIOS)
-    with tempfile.TemporaryDirectory(prefix="scones-faults-") as folder:
-        rows = run(names, Path(folder), arguments.seed)
+    with tempfile.TemporaryDirectory(prefix="scones-faults-") as folder, open_site(Path(folder)) as site:
+        depots = open_depots(site)
+        outages = [] if arguments.only else outage.measure(depots)
+        rows = run(depots, names, arguments.seed)
     result: dict[str, Any] = {"machine": about, "seed": arguments.seed, "seconds": round(time.monotonic() - started)}
-    result |= {"figures": figures(rows), "rows": rows}
+    result |= {"figures": figures(rows, outages), "outages": outages, "rows": rows}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=1) + "\n")
     show(result)
 
 
-def run(names: list[str], folder: Path, seed: int) -> list[Row]:
-    """Run the drills of these commands on one site, and print a line for each."""
+def run(depots: Depots, names: list[str], seed: int) -> list[Row]:
+    """Run the drills of these commands, and print a line for each."""
     rows: list[Row] = []
-    with open_site(folder) as site:
-        depots = open_depots(site)
-        for name in names:
-            for row in measure(depots, name, SCENARIOS[name], PER_CALL.get(name, DEFAULT_PER_CALL), seed):
-                rows.append(row)
-                fault = f"{row['command']:22} {row['side']:13} {row['operation']:36} {row['kind']:14}"
-                print(f"{len(rows):4} {fault} {row['outcome']:6} {row['problem'] or row['error']}"[:220], flush=True)
+    for name in names:
+        for row in measure(depots, name, SCENARIOS[name], PER_CALL.get(name, DEFAULT_PER_CALL), seed):
+            rows.append(row)
+            fault = f"{row['command']:22} {row['side']:13} {row['operation']:36} {row['kind']:14}"
+            print(f"{len(rows):4} {fault} {row['outcome']:6} {row['problem'] or row['error']}"[:220], flush=True)
     return rows
 
 

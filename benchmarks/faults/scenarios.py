@@ -107,7 +107,8 @@ def stage(depots: Depots, n: int) -> Drill:
 def _staged(depots: Depots, result: Result) -> str:
     if result.code:
         return succeeded(result)
-    digest = json.loads(result.stdout)["digest"]
+    (row,) = json.loads(result.stdout)
+    digest = row["digest"]
     keys = [stored["Key"] for stored in list_objects(depots.bucket(), f"{DATA}{digest}/", s3=depots.site.client("s3"))]
     manifest = read_json(depots.bucket(), f"{DATA}{digest}/manifest.json", s3=depots.site.client("s3"))
     missing = {f"{DATA}{digest}/{image['key']}" for image in manifest["images"]} - set(keys)

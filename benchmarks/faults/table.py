@@ -12,17 +12,19 @@ from rich.table import Table
 Rows = Sequence[dict[str, Any]]
 
 
-def figures(rows: Rows) -> list[dict[str, Any]]:
+def figures(rows: Rows, outages: Rows) -> list[dict[str, Any]]:
     """Return each figure with its bar, and whether it is met."""
     distinct = {(row["command"], row["side"], row["operation"]) for row in rows}
     injected = [row for row in rows if row["injected"]]
     wrong = [row for row in injected if row["outcome"] == "wrong"]
+    lost = sum(outage["arrivals"] - outage["outcomes"].get("DISPATCHED", 0) for outage in outages)
     return [
         _figure("faults injected", len(injected), at_least=400),
         _figure("distinct (command, side, operation)", len(distinct), at_least=100),
         _figure("wrong outcomes", len(wrong), at_most=0),
         _figure("releases left running unwatched", sum(row["unwatched"] for row in rows), at_most=0),
         _figure("tracebacks", sum(row["traceback"] for row in rows), at_most=0),
+        _figure("deliveries lost while the endpoint was throttled", lost, at_most=0),
     ]
 
 

@@ -20,7 +20,7 @@ def arrival_id(data: ImageData) -> str:
     """Return the id of an arrival: 32 hexadecimal digits, the same for every upload of one content to one key.
 
     An SDK repeats a PutObject whose answer was lost, which makes a second version of the same image. The ETag names the
-    content; the version is used only if there is no ETag.
+    content; the version is used only without an ETag.
     """
     content = data.get("etag") or data.get("version_id", "")
     identity = "\n".join((data["s3_bucket"], data["s3_key"], content))
