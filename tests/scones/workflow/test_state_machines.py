@@ -160,6 +160,15 @@ def test_a_release_has_its_five_steps_in_order() -> None:
     assert order == ["Train", "Evaluate", "Gate", "Register", "Deploy", "Released"]
 
 
+@pytest.mark.parametrize(("job", "stop"), [("Train", "StopTraining"), ("Evaluate", "StopEvaluation")])
+def test_a_job_whose_start_was_answered_too_late_is_stopped(job: str, stop: str) -> None:
+    states = machine("release")["States"]
+    (first, last) = states[job]["Catch"]
+    assert (first["ErrorEquals"], first["Next"]) == (["SageMaker.ResourceInUseException"], stop)
+    assert states[stop]["Resource"].endswith(states[job]["Resource"].split(":create")[1].replace(".sync", ""))
+    assert {last["Next"]} == {states[stop]["Next"]} == {rule["Next"] for rule in states[stop]["Catch"]}
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_every_task_retries_the_transient_errors_of_its_service(name: str) -> None:
     for state, found in machine(name)["States"].items():
