@@ -184,6 +184,10 @@ class AlreadyRunningError(SconesError):
     """Another run holds the lock."""
 
 
+class DeletionError(SconesError):
+    """S3 did not delete an object."""
+
+
 class LeftBehindError(SconesError):
     """Cleanup found resources that still exist; `left` has their names."""
 

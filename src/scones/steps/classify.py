@@ -24,12 +24,11 @@ from scones.progress import Progress
 from scones.steps.batch.shards import MAX_SHARD_IMAGE_BYTES, Shard, ShardImage, find_images, pack, plan_shards
 from scones.steps.batch.tables import Row, answer_row, check_writable, write_table
 from scones.steps.run.patience import patiently
-from scones.steps.storage.s3 import list_objects
+from scones.steps.storage.s3 import delete_objects, list_objects
 from scones.steps.storage.threads import in_threads
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker.literals import TransformInstanceTypeType
     from types_boto3_sagemaker.type_defs import DescribeTransformJobResponseTypeDef as JobDescription
@@ -39,8 +38,6 @@ _POLL_SECONDS = 1.0
 # The container accepts requests of 25 MB. SageMaker requires payload times concurrency to be at most 100 MB.
 _MAX_PAYLOAD_MB = 25
 _MAX_CONCURRENT_TRANSFORMS = 2
-# DeleteObjects accepts no more keys at once.
-_MAX_DELETED_KEYS = 1000
 
 
 @dataclass(frozen=True)
@@ -144,9 +141,7 @@ def _keep_inputs(names: Collection[str], batch: Batch) -> set[str]:
     """Delete all shards from `in/` except those named; return the names of those that are there."""
     keys = batch.keys("in/")
     to_delete = [key for name, key in keys.items() if name not in names]
-    for start in range(0, len(to_delete), _MAX_DELETED_KEYS):
-        objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in to_delete[start : start + _MAX_DELETED_KEYS]]
-        batch.s3.delete_objects(Bucket=batch.request.bucket, Delete={"Objects": objects, "Quiet": True})
+    delete_objects(batch.request.bucket, [{"Key": key} for key in to_delete], s3=batch.s3, sleep=batch.sleep)
     return keys.keys() & set(names)
 
 

@@ -13,20 +13,19 @@ from scones.contract.layout import TAG
 from scones.errors import LeftBehindError
 from scones.progress import Progress
 from scones.settings import Settings
+from scones.steps.account.gone import ignoring_gone
 from scones.steps.account.inventory import Resource, inventory
-from scones.steps.account.stacks import delete_stack, find_stack, stack_outputs
-from scones.steps.run.executions import list_executions
+from scones.steps.account.stacks import delete_stack, find_stack
+from scones.steps.run.executions import list_executions, stop_execution
+from scones.steps.run.patience import patiently
+from scones.steps.storage.s3 import all_versions, delete_objects
 
 if TYPE_CHECKING:
-    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
-
     from scones.clients import ClientFactory
 
 _MACHINE_OUTPUTS: Final = ("DeliveryMachine", "ReleaseMachine", "DeployMachine")
 _BUSY_ENDPOINT_STATUSES: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _BUSY_JOB_STATUSES: Final = ("InProgress", "Stopping")
-# DeleteObjects accepts no more keys at once.
-_MAX_DELETED_KEYS: Final = 1000
 _POLL_SECONDS: Final = 1
 # Longer than SageMaker takes to create or update an endpoint, or to stop a job.
 _MAX_BUSY_SECONDS: Final = 3600
@@ -58,19 +57,25 @@ def cleanup(
     Raises LeftBehindError, with the names of what still exists, if a resource cannot be deleted or stays busy.
     """
     account = Account(client, sleep)
-    _stop_executions(settings, account)
     deleted: list[Resource] = []
-    for resource in inventory(settings, client=client):
-        if delete := DELETE.get(resource.kind):
-            progress.update(len(deleted), detail=f"{resource.kind} {resource.id}")
-            try:
-                delete(resource.id, account)
-            except _StillBusyError as error:
-                # Later resources are kept: the busy one may still be using them.
-                raise _left_behind(list(inventory(settings, client=client)), f"{error}; ") from error
-            deleted.append(resource)
+
+    def delete_all() -> None:
+        _stop_executions(settings, account)
+        for resource in inventory(settings, client=client):
+            if delete := DELETE.get(resource.kind):
+                progress.update(len(deleted), detail=f"{resource.kind} {resource.id}")
+                with ignoring_gone():
+                    delete(resource.id, account)
+                deleted.append(resource)
+
+    try:
+        # From its beginning after a transient error: the inventory then lists what still exists.
+        patiently(delete_all, progress=progress, sleep=sleep)
+    except _StillBusyError as error:
+        # Later resources are kept: the busy one may still be using them.
+        raise _left_behind(list(inventory(settings, client=client)), f"{error}; ") from error
     progress.update(len(deleted), len(deleted), "listing every service again")
-    if left := _settled(settings, account):
+    if left := _settled(settings, account, progress):
         raise _left_behind(left)
     return deleted
 
@@ -81,11 +86,15 @@ def _left_behind(left: Sequence[Resource], reason: str = "") -> LeftBehindError:
     return LeftBehindError(message, names)
 
 
-def _settled(settings: Settings, account: Account) -> list[Resource]:
+def _settled(settings: Settings, account: Account, progress: Progress) -> list[Resource]:
     """Return what the services still list once their listings have caught up with the deletions."""
+
+    def look() -> list[Resource]:
+        return list(inventory(settings, client=account.client))
+
     left: list[Resource] = []
     for _ in range(_SETTLE_SECONDS // _SETTLE_POLL_SECONDS):
-        left = list(inventory(settings, client=account.client))
+        left = patiently(look, progress=progress, sleep=account.sleep)
         if not left:
             break
         account.sleep(_SETTLE_POLL_SECONDS)
@@ -94,15 +103,14 @@ def _settled(settings: Settings, account: Account) -> list[Resource]:
 
 def _stop_executions(settings: Settings, account: Account) -> None:
     # A running execution would go on creating resources while the inventory is deleted.
-    cloudformation = account.client("cloudformation")
-    if not find_stack(settings.workflow_stack, cloudformation=cloudformation):
-        return
-    outputs = stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
+    stack = find_stack(settings.workflow_stack, cloudformation=account.client("cloudformation"))
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())} if stack else {}
     stepfunctions = account.client("stepfunctions")
     for machine in [outputs[name] for name in _MACHINE_OUTPUTS if name in outputs]:
-        # The whole list first, because stopping between two pages of a listing can make it skip.
-        for execution in list(list_executions(machine, stepfunctions=stepfunctions, status="RUNNING")):
-            stepfunctions.stop_execution(executionArn=execution["executionArn"], error="Cleanup")
+        with ignoring_gone():
+            # The whole list first, because stopping between two pages of a listing can make it skip.
+            for execution in list(list_executions(machine, stepfunctions=stepfunctions, status="RUNNING")):
+                stop_execution(execution["executionArn"], "Cleanup", stepfunctions=stepfunctions)
 
 
 def _wait_while(busy: Collection[str], status: Callable[[], str], resource: str, account: Account) -> None:
@@ -127,7 +135,8 @@ def _delete_build(build: str, account: Account) -> None:
     codebuild = account.client("codebuild")
 
     def stopped() -> str:
-        if codebuild.batch_get_builds(ids=[build])["builds"][0]["buildComplete"]:
+        builds = codebuild.batch_get_builds(ids=[build])["builds"]
+        if not builds or builds[0]["buildComplete"]:
             return "complete"
         codebuild.stop_build(id=build)
         return "running"
@@ -195,16 +204,11 @@ def _empty_bucket(name: str, account: Account) -> None:
     s3 = account.client("s3")
     for uploads in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
         for upload in uploads.get("Uploads", []):
-            s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-        # Versions and delete markers: a versioned bucket is empty only without both.
-        versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        objects: list[ObjectIdentifierTypeDef] = [
-            {"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions
-        ]
-        for start in range(0, len(objects), _MAX_DELETED_KEYS):
-            chunk = objects[start : start + _MAX_DELETED_KEYS]
-            s3.delete_objects(Bucket=name, Delete={"Objects": chunk, "Quiet": True})
+            with ignoring_gone():
+                s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+    # Versions and delete markers: a versioned bucket is empty only without both.
+    for page in all_versions(name, "", s3=s3):
+        delete_objects(name, page, s3=s3, sleep=account.sleep)
 
 
 def _delete_log_stream(name: str, account: Account) -> None:
@@ -223,7 +227,8 @@ def _delete_rule(name: str, account: Account) -> None:
 def _delete_role(name: str, account: Account) -> None:
     iam = account.client("iam")
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        with ignoring_gone():
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
     iam.delete_role(RoleName=name)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from scones.contract.layout import TAG
 from scones.errors import LeftBehindError
@@ -19,6 +19,8 @@ from scones.settings import Settings
 from scones.steps.account.inventory import inventory
 from scones.steps.cleanup import DELETE, Account, cleanup
 from scones.steps.deploy import deploy
+
+from .conftest import Notes
 
 SETTINGS = Settings(project="tidy")
 OURS = [{"Key": TAG, "Value": "tidy"}]
@@ -180,3 +182,74 @@ def test_a_job_that_ends_just_before_it_is_stopped_is_deleted(kind: str, last: s
     DELETE[f"{kind} job"]("job", Account(lambda service: sagemaker, lambda seconds: None))
     described = f"describe_{kind}_job"
     assert sagemaker.calls == [described, f"stop_{kind}_job", described, last]
+
+
+class Forgetful:
+    """The clients of an account where the first answer to every call of these operations is lost."""
+
+    def __init__(self, client: Any, *operations: str) -> None:
+        self.client = client
+        self.operations = set(operations)
+
+    def __call__(self, service: str) -> Any:
+        return Wrapped(self.client(service), {name: self._lose(service, name) for name in self.operations})
+
+    def _lose(self, service: str, operation: str) -> Any:
+        def call(**arguments: Any) -> Any:
+            answer = getattr(self.client(service), operation)(**arguments)
+            if operation in self.operations:
+                self.operations.remove(operation)
+                raise ConnectionClosedError(endpoint_url="http://127.0.0.1:1")
+            return answer
+
+        return call
+
+
+def test_lost_answers_leave_nothing_behind(project: dict[str, str], localaws: Any) -> None:
+    serve("tidy", OURS, project["Bucket"], localaws)
+    operations = ("delete_endpoint", "delete_endpoint_config", "delete_model", "delete_objects", "delete_bucket")
+    lossy = Forgetful(localaws.client, *operations, "delete_stack", "delete_log_group")
+    notes = Notes()
+    cleanup(SETTINGS, client=lossy, progress=notes, sleep=lambda seconds: None)
+    assert list(inventory(SETTINGS, client=localaws.client)) == []
+    # No log group was made: its functions were never invoked.
+    assert (len(notes.noted), lossy.operations) == (1, {"delete_log_group"})
+
+
+def test_a_role_is_deleted_although_one_of_its_policies_is_gone_already(localaws: Any) -> None:
+    iam = localaws.client("iam")
+    iam.create_role(RoleName="twice", AssumeRolePolicyDocument="{}")
+    policies = Wrapped(iam, {"list_role_policies": lambda **_: {"PolicyNames": ["gone"]}})
+    DELETE["role"]("twice", Account(lambda service: policies, lambda seconds: None))
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.get_role(RoleName="twice")
+
+
+def test_a_stack_that_was_only_planned_is_cleaned_up(localaws: Any) -> None:
+    template = '{"Resources": {"G": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/half"}}}}'
+    cloudformation = localaws.client("cloudformation")
+    cloudformation.create_change_set(
+        StackName="half-workflow",
+        ChangeSetName="c",
+        ChangeSetType="CREATE",
+        TemplateBody=template,
+        Tags=[{"Key": TAG, "Value": "half"}],
+    )
+    deleted = cleanup(Settings(project="half"), client=localaws.client, progress=Progress())
+    assert [(resource.kind, resource.id) for resource in deleted] == [("stack", "half-workflow")]
+
+
+def test_a_tagged_resource_that_only_the_tagging_api_lists_is_not_left_behind(localaws: Any) -> None:
+    class Late:
+        """The tagging API some minutes after a deletion."""
+
+        def get_paginator(self, operation: str) -> Any:
+            return self
+
+        def paginate(self, **arguments: Any) -> Any:
+            return [{"ResourceTagMappingList": [{"ResourceARN": "arn:aws:s3:::never-there-bucket"}]}]
+
+    def clients(service: str) -> Any:
+        return Late() if service == "resourcegroupstaggingapi" else localaws.client(service)
+
+    assert cleanup(Settings(project="never-there"), client=clients, progress=Progress()) == []

@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 
 from scones.contract.layout import ALARMS, FUNCTIONS, MACHINES, TABLES, TAG
 from scones.settings import Settings
+from scones.steps.account.gone import ignoring_gone
+from scones.steps.account.tagged import tagged_arns
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_logs import CloudWatchLogsClient
-    from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sns import SNSClient
@@ -86,8 +87,9 @@ def inventory(settings: Settings, *, client: ClientFactory) -> Iterator[Resource
         lambda: _roles(project, client("iam")),
         lambda: _log_groups(project, client("logs")),
         lambda: _log_streams(project, client("logs")),
-        lambda: _tagged(project, client("resourcegroupstaggingapi")),
+        lambda: (Resource("tagged", arn) for arn in tagged_arns(project, client=client)),
     )
+    # The tags catch kinds that the lists before them do not know.
     for kind in kinds:
         # Complete lists, because deleting between two pages of a listing can make it skip.
         yield from list(kind())
@@ -96,9 +98,10 @@ def inventory(settings: Settings, *, client: ClientFactory) -> Iterator[Resource
 def _scalable_targets(project: str, scaling: ApplicationAutoScalingClient) -> Iterator[Resource]:
     for target in _pages(scaling, "describe_scalable_targets", "ScalableTargets", ServiceNamespace="sagemaker"):
         if target["ResourceId"].startswith(f"endpoint/{project}/"):
-            tags = scaling.list_tags_for_resource(ResourceARN=target["ScalableTargetARN"])["Tags"]
-            if tags.get(TAG) == project:
-                yield Resource("scalable target", target["ResourceId"])
+            with ignoring_gone():
+                tags = scaling.list_tags_for_resource(ResourceARN=target["ScalableTargetARN"])["Tags"]
+                if tags.get(TAG) == project:
+                    yield Resource("scalable target", target["ResourceId"])
 
 
 def _image_builds(project: str, codebuild: CodeBuildClient) -> Iterator[Resource]:
@@ -208,8 +211,10 @@ def _roles(project: str, iam: IAMClient) -> Iterator[Resource]:
     prefixes = tuple(f"{project}-{name}-" for name in names)
     for role in _pages(iam, "list_roles", "Roles"):
         name = role["RoleName"]
-        if name.startswith(prefixes) and _has_tag(project, iam.list_role_tags(RoleName=name)["Tags"]):
-            yield Resource("role", name)
+        if name.startswith(prefixes):
+            with ignoring_gone():
+                if _has_tag(project, iam.list_role_tags(RoleName=name)["Tags"]):
+                    yield Resource("role", name)
 
 
 def _log_groups(project: str, logs: CloudWatchLogsClient) -> Iterator[Resource]:
@@ -239,20 +244,16 @@ def _log_streams(project: str, logs: CloudWatchLogsClient) -> Iterator[Resource]
             yield Resource("log stream", f"{group}:{name}")
 
 
-def _tagged(project: str, tagging: ResourceGroupsTaggingAPIClient) -> Iterator[Resource]:
-    """Yield every resource that has the tag, by ARN, to catch kinds that the lists above do not know."""
-    filters = [{"Key": TAG, "Values": [project]}]
-    for mapping in _pages(tagging, "get_resources", "ResourceTagMappingList", TagFilters=filters):
-        yield Resource("tagged", mapping["ResourceARN"])
-
-
 def _pages(client: BaseClient, operation: str, member: str, **arguments: object) -> Iterator[dict[str, Any]]:
     for page in client.get_paginator(operation).paginate(**arguments):
         yield from page[member]
 
 
 def _is_tagged(project: str, arn: str, sagemaker: SageMakerClient) -> bool:
-    return _has_tag(project, sagemaker.list_tags(ResourceArn=arn)["Tags"])
+    # The listings name a resource for some time after its deletion.
+    with ignoring_gone():
+        return _has_tag(project, sagemaker.list_tags(ResourceArn=arn)["Tags"])
+    return False
 
 
 def _has_tag(project: str, tags: Sequence[Mapping[str, object]]) -> bool:

@@ -61,6 +61,21 @@ def start_execution(machine: str, name: str, text: str, *, stepfunctions: SFNCli
         return execution
 
 
+def stop_execution(execution: str, reason: str, *, stepfunctions: SFNClient) -> None:
+    """Stop an execution, with `reason` as its error, unless it has ended or does not exist."""
+    try:
+        stepfunctions.stop_execution(executionArn=execution, error=reason)
+    except ClientError as error:
+        # An execution may end between the look that found it running and this call.
+        if error_code(error) == "ExecutionDoesNotExist" or not _is_running(execution, stepfunctions=stepfunctions):
+            return
+        raise
+
+
+def _is_running(execution: str, *, stepfunctions: SFNClient) -> bool:
+    return stepfunctions.describe_execution(executionArn=execution)["status"] == "RUNNING"
+
+
 def history(execution: str, *, stepfunctions: SFNClient) -> Iterator[HistoryEventTypeDef]:
     """Yield the events of an execution's ARN, oldest first."""
     for page in stepfunctions.get_paginator("get_execution_history").paginate(executionArn=execution):

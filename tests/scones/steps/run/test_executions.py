@@ -20,6 +20,7 @@ from scones.steps.run.executions import (
     history,
     list_executions,
     start_execution,
+    stop_execution,
 )
 
 from ..conftest import Lossy, Notes
@@ -129,6 +130,24 @@ def test_a_name_that_is_in_use_with_another_input_is_an_error(
     start("first")
     with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
         start_execution(machine, "first", '{"other": 1}', stepfunctions=localaws.client("stepfunctions"))
+
+
+def test_stopping_an_execution_that_has_ended_or_never_was_is_no_error(
+    localaws: Any, machine: str, start: Callable[[str], str]
+) -> None:
+    class Refusing:
+        """Step Functions that refuses to stop an execution that has ended."""
+
+        describe_execution = localaws.client("stepfunctions").describe_execution
+
+        def stop_execution(self, **arguments: Any) -> Any:
+            response: Any = {"Error": {"Code": "ValidationException", "Message": "it has ended"}}
+            raise ClientError(response, "StopExecution")
+
+    client = localaws.client("stepfunctions")
+    follow(start("first"), lambda states: None, stepfunctions=client, progress=Progress())
+    stop_execution(execution_arn(machine, "first"), "Cleanup", stepfunctions=Refusing())  # type: ignore[arg-type]
+    stop_execution(execution_arn(machine, "never"), "Cleanup", stepfunctions=client)
 
 
 def test_all_executions_are_listed_the_newest_first(localaws: Any, machine: str, start: Callable[[str], str]) -> None:
