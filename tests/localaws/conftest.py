@@ -1,14 +1,17 @@
+import http.client
 import io
 import itertools
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
 ROLE = "arn:aws:iam::000000000000:role/any"
+Ask = Callable[..., tuple[int, dict[str, Any]]]
 _numbers = itertools.count()
 
 
@@ -69,3 +72,33 @@ def invoke(localaws: Any) -> Callable[..., Any]:
         return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
     return call
+
+
+@pytest.fixture
+def ask(localaws: Any) -> Iterator[Ask]:
+    """Sends a request to the injector and returns its status and JSON; everything is cleared afterwards."""
+
+    def send(method: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+        connection = http.client.HTTPConnection(urlsplit(localaws.url).netloc, timeout=60)
+        connection.request(method, "/_localaws/faults", body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    yield send
+    send("DELETE")
+
+
+@pytest.fixture
+def inject(ask: Ask) -> Callable[..., None]:
+    """Adds a rule to the injector."""
+
+    def add(**rule: object) -> None:
+        assert ask("POST", json.dumps(rule).encode()) == (200, {})
+
+    return add
+
+
+@pytest.fixture
+def report(ask: Ask) -> Callable[[], dict[str, Any]]:
+    """Returns what was called and what was injected."""
+    return lambda: ask("GET")[1]

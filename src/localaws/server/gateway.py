@@ -9,19 +9,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from localaws.faults.http import HttpFaults
+from localaws.faults.injector import Injector
+from localaws.server.asgi import App, Message, Receive, Send, respond
+
 Save = Callable[[], Awaitable[None]]
 
 # ministack holds a whole request in memory.
 MAX_BODY_BYTES = 1 << 30
+_JSON = {"content-type": "application/x-amz-json-1.0"}
 _READS = ("Get", "Describe", "List", "Head", "BatchGet", "Query", "Scan", "Filter", "Lookup", "Validate", "Search")
 
 # An invocation changes nothing itself: what a function or an endpoint changes, it changes by requests of its own.
@@ -98,9 +98,10 @@ class Hooks:
 class Gateway:
     """The ASGI application around `app`; `names` are the host names of this server besides localhost."""
 
-    def __init__(self, app: App, hooks: Hooks, names: Iterable[str] = ()) -> None:
+    def __init__(self, app: App, hooks: Hooks, injector: Injector, names: Iterable[str] = ()) -> None:
         self._app = app
         self._hooks = hooks
+        self._serve = HttpFaults(injector, self._forward)
         self._names = frozenset(names)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -109,7 +110,7 @@ class Gateway:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         reason = refusal(headers, self._names)
         if reason is None:
-            await self._forward(scope, headers, receive, send)
+            await self._serve(scope, headers, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -161,7 +162,7 @@ def _answering(send: Send, save: Save | None) -> Send:
 
 async def _forbid(send: Send, reason: str) -> None:
     body = json.dumps({"__type": "AccessDeniedException", "message": reason})
-    await _respond(send, 403, "application/x-amz-json-1.0", body)
+    await respond(send, 403, _JSON, body.encode())
 
 
 async def _refuse_full(send: Send, *, is_json: bool) -> None:
@@ -169,14 +170,7 @@ async def _refuse_full(send: Send, *, is_json: bool) -> None:
     code = "InsufficientStorage"
     message = "the disk that holds this server's state is full; free some space and try again"
     if is_json:
-        await _respond(send, 507, "application/x-amz-json-1.0", json.dumps({"__type": code, "message": message}))
+        await respond(send, 507, _JSON, json.dumps({"__type": code, "message": message}).encode())
     else:
         body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-        await _respond(send, 507, "application/xml", body)
-
-
-async def _respond(send: Send, status: int, content_type: str, text: str) -> None:
-    body = text.encode()
-    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        await respond(send, 507, {"content-type": "application/xml"}, body.encode())

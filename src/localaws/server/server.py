@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from localaws.errors import ServerError
+from localaws.faults.injector import injector
 from localaws.images import GROUP, ImageRegistry, find_images
 from localaws.server import environment, processes
 from localaws.server.gateway import Gateway, Hooks
@@ -127,7 +128,7 @@ async def _run(site: _Site, images: ImageRegistry, until_eof: bool) -> None:
         started=lambda: _announce(site),
         stopping=stopping,
     )
-    gateway = Gateway(engine.app, hooks, {site.host, socket.gethostname()})
+    gateway = Gateway(engine.app, hooks, injector, {site.host, socket.gethostname()})
     _set_on_signals(stop, until_eof)
     await hypercorn_serve(gateway, _config(site.listener), shutdown_trigger=stop.wait)
     await asyncio.to_thread(saver.close)

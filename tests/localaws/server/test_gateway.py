@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws.server.gateway import Gateway, Hooks, Message, frees_space, is_own_host, is_read, operation_of, refusal
+from localaws.faults.injector import Injector
+from localaws.server.asgi import Message
+from localaws.server.gateway import Gateway, Hooks, frees_space, is_own_host, is_read, operation_of, refusal
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def ask_full(method: str, headers: dict[str, str]) -> list[Message]:
         raise AssertionError("no message was expected")
 
     hooks = Hooks(track=lambda operation: save, is_full=lambda: True, started=lambda: None, stopping=save)
-    gateway = Gateway(app, hooks)
+    gateway = Gateway(app, hooks, Injector())
     pairs = [(name.encode(), value.encode()) for name, value in ({"host": "localhost"} | headers).items()]
     scope = {"type": "http", "method": method, "path": "/bucket/key", "query_string": b"", "headers": pairs}
     asyncio.run(gateway(scope, never, send))

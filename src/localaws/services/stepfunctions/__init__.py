@@ -15,7 +15,8 @@ from ministack.services import stepfunctions as engine
 from ministack.services.cloudformation import provisioners
 
 from localaws.errors import DefinitionError
-from localaws.services.stepfunctions import callbacks, context, executions, histories, invocations, nested
+from localaws.faults.injector import injector
+from localaws.services.stepfunctions import callbacks, context, executions, faults, histories, invocations, nested
 from localaws.services.stepfunctions.definition import check
 from localaws.services.stepfunctions.integrations import is_supported
 from localaws.services.stepfunctions.timing import fail, find_retrier, run_in_time, sleep
@@ -34,7 +35,7 @@ def install(resources: Callable[[], Collection[str]]) -> None:
     engine._fail_execution = fail
     engine._start_execution = executions.start
     engine._invoke_nested_start_execution_sync = nested.start_and_wait
-    engine._invoke_resource = invocations.invoke
+    engine._invoke_resource = faults.failing(invocations.invoke, injector)
     lambda_svc._execute_function_with_config_scope = invocations.execute
     engine._execute_task = callbacks.execute_task
     engine._invoke_with_callback = callbacks.wait_for_answer

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 
-from localaws.services.sagemaker import engine
+from localaws.services.sagemaker.containers import s3
 from localaws.services.sagemaker.engine import HttpRequest
 from localaws.services.sagemaker.errors import ContainerError
 
@@ -65,7 +65,7 @@ def download_prefix(uri: str, folder: Path, is_stopped: Callable[[], bool], *, m
 
 def get(uri: str) -> bytes:
     """Return an object's content. Raises ContainerError, with its URI, if it cannot be read."""
-    status, _, body = engine.call("s3", HttpRequest("GET", _path(uri)))
+    status, _, body = s3.call(HttpRequest("GET", _path(uri)))
     if status != 200:
         raise ContainerError(f"ClientError: Data download failed:{_error_code(body)} ({status}): {uri}")
     return body
@@ -74,14 +74,14 @@ def get(uri: str) -> bytes:
 def put(uri: str, body: bytes) -> None:
     """Write an object. Raises ContainerError, with its URI, if it cannot be written."""
     headers = {"content-type": "application/octet-stream", "content-length": str(len(body))}
-    status, _, answer = engine.call("s3", HttpRequest("PUT", _path(uri), headers, body))
+    status, _, answer = s3.call(HttpRequest("PUT", _path(uri), headers, body))
     if status != 200:
         raise ContainerError(f"ClientError: Artifact upload failed:{_error_code(answer)} ({status}): {uri}")
 
 
 def delete(uri: str) -> None:
     """Delete an object, if it exists."""
-    engine.call("s3", HttpRequest("DELETE", _path(uri)))
+    s3.call(HttpRequest("DELETE", _path(uri)))
 
 
 def upload_folder(folder: Path, uri: str) -> None:
@@ -127,7 +127,7 @@ def _list_keys(bucket: str, prefix: str) -> Iterator[str]:
     # URL encoding, because XML cannot hold every character that a key may have.
     query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
     while True:
-        status, _, body = engine.call("s3", HttpRequest("GET", f"/{bucket}", query=query))
+        status, _, body = s3.call(HttpRequest("GET", f"/{bucket}", query=query))
         if status != 200:
             raise ContainerError(f"ClientError: Data download failed:{_error_code(body)} ({status}): s3://{bucket}")
         # The document comes from this process.

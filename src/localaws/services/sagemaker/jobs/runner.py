@@ -11,6 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from localaws.server import processes
+from localaws.services.sagemaker.containers import s3
 from localaws.services.sagemaker.containers.logs import follow
 from localaws.services.sagemaker.errors import ContainerError
 
@@ -96,6 +97,7 @@ def failure_reason(text: str, exit_code: int) -> str:
 
 
 def _run(arn: str, job: Job, work: Callable[[Job], None], fail: Callable[[str], None]) -> None:
+    s3.mark_job()
     try:
         work(job)
     except ContainerError as error:
