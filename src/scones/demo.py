@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from scones.console import plain
 from scones.contract.layout import ARRIVALS, DATA
 from scones.contract.release import Manifest
 from scones.errors import LeftBehindError
@@ -86,9 +87,11 @@ def run_demo(options: DemoOptions, console: Console) -> Path:
             page = write(run | {"seconds": reporter.seconds}, folder)
         if not options.keep:
             _clean_up(settings, run, folder, client, reporter)
-    console.print(f"\n[bold]{page}[/]", highlight=False)
+    console.print()
+    console.print(plain(page, "bold"), highlight=False)
     if options.keep:
-        console.print('Still running. Inspect it with eval "$(scones local env)"; stop it with `scones local down`.')
+        kept = 'Still running. Inspect it with eval "$(scones local env)"; stop it with `scones local down`.'
+        console.print(plain(kept), highlight=False)
     return folder
 
 

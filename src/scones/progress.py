@@ -12,6 +12,8 @@ from rich.progress import Progress as Bars
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from scones.console import labelled, plain
+
 
 class Progress:
     """What a running step reports. This base class shows nothing, for callers that need no progress."""
@@ -39,10 +41,10 @@ class _BarProgress(Progress):
         self._task = bars.add_task(name, total=None, detail="")
 
     def update(self, done: int, total: int | None = None, detail: str = "") -> None:
-        self._bars.update(self._task, completed=done, total=total, detail=detail)
+        self._bars.update(self._task, completed=done, total=total, detail=plain(detail).plain)
 
     def note(self, text: str) -> None:
-        self._console.print(f"  {text}", highlight=False, markup=False)
+        self._console.print(plain(f"  {text}"), highlight=False)
 
 
 class _LineProgress(Progress):
@@ -57,10 +59,10 @@ class _LineProgress(Progress):
         # Steps that poll report the same detail many times.
         if detail and detail != self._last_detail:
             self._last_detail = detail
-            self._console.print(f"  {self._name}: {detail}", highlight=False, markup=False)
+            self._console.print(plain(f"  {self._name}: {detail}"), highlight=False)
 
     def note(self, text: str) -> None:
-        self._console.print(f"  {text}", highlight=False, markup=False)
+        self._console.print(plain(f"  {text}"), highlight=False)
 
 
 class Reporter:
@@ -78,15 +80,16 @@ class Reporter:
         if self._console.is_terminal:
             columns = (
                 SpinnerColumn(),
-                TextColumn("[bold]{task.description:10}"),
+                TextColumn("{task.description:10}", style="bold", markup=False),
                 TimeElapsedColumn(),
                 _KnownBar(24),
-                TextColumn("{task.fields[detail]}"),
+                TextColumn("{task.fields[detail]}", markup=False),
             )
             with Bars(*columns, console=self._console, transient=True) as bars:
                 yield _BarProgress(name, self._console, bars)
         else:
-            self._console.print(f"{name}: {doing}", highlight=False, markup=False)
+            self._console.print(plain(f"{name}: {doing}"), highlight=False)
             yield _LineProgress(name, self._console)
         self.seconds[name] = round(self._clock() - started, 2)
-        self._console.print(f"[green]✓[/] {name:10} {self.seconds[name]:6.1f} s  {doing}", highlight=False)
+        done = f"{name:10} {self.seconds[name]:6.1f} s  {doing}"
+        self._console.print(labelled("✓", "green", done), highlight=False)

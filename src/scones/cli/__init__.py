@@ -14,6 +14,7 @@ from rich.console import Console
 
 from scones import __version__
 from scones.cli import depot, model
+from scones.console import labelled
 from scones.errors import SconesError
 
 app = typer.Typer(
@@ -75,5 +76,6 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"[red]error:[/] {' '.join(message.split())}", highlight=False)
+    one_line = " ".join(message.split())
+    Console(stderr=True, soft_wrap=True).print(labelled("error:", "red", one_line), highlight=False)
     sys.exit(code)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from scones.console import labelled, plain
 
 if TYPE_CHECKING:
     from scones.progress import Reporter
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of a table.")]
 
 # A log has no width of its own, and a name that is broken over two lines cannot be searched for.
-console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+_UNLIMITED = 100_000
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _UNLIMITED)
 
 
 def reporter_for(as_json: bool) -> Reporter:
@@ -34,7 +38,7 @@ def progress_console(as_json: bool) -> Console:
 
 def warn(message: str) -> None:
     """Print a warning on the standard error."""
-    Console(stderr=True, soft_wrap=True).print(f"[yellow]warning:[/] {message}", highlight=False)
+    Console(stderr=True, soft_wrap=True).print(labelled("warning:", "yellow", message), highlight=False)
 
 
 def print_rows(
@@ -44,7 +48,7 @@ def print_rows(
     if as_json:
         print(json.dumps(rows, indent=2, default=str))
     elif not rows:
-        console.print(if_empty)
+        console.print(plain(if_empty), highlight=False)
     else:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for column in columns:
@@ -54,7 +58,7 @@ def print_rows(
         console.print(table)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Text:
     if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None else str(value)
+        return plain(f"{value:.4f}")
+    return plain("" if value is None else value)
