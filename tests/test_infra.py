@@ -12,6 +12,7 @@ import pytest
 from scones.contract import layout
 from scones.contract.layout import EVALUATIONS, RETENTION_DAYS, RETENTION_SECONDS
 from scones.settings import Settings
+from scones.steps import deploy
 from scones.steps.account.package import template
 from scones.workflow import clients
 
@@ -108,6 +109,22 @@ def test_a_state_machine_calls_versions_that_outlive_an_update(machine: str) -> 
         function = WORKFLOW["Resources"][version["Properties"]["FunctionName"]["Ref"]]["Properties"]
         # A version is published only if the function differs from its last version.
         assert function["Environment"]["Variables"]["REVISION"] == version["Properties"]["Description"]
+
+
+def referred(value: object) -> set[str]:
+    """Return the names that a part of a template refers to."""
+    if isinstance(value, dict):
+        found = {value["Ref"]} if "Ref" in value else set()
+        text = value.get("Fn::Sub")
+        found |= set(re.findall(r"\$\{(\w+)\}", text)) if isinstance(text, str) else set()
+        return found.union(*(referred(part) for part in value.values()))
+    return set().union(*(referred(part) for part in value)) if isinstance(value, list) else set()
+
+
+def test_the_revision_covers_every_parameter_of_a_function() -> None:
+    names = referred(list(resources(FUNCTION).values()))
+    names |= {condition["Fn::Equals"][0]["Ref"] for condition in [WORKFLOW["Conditions"]["IsServerless"]]}
+    assert set(deploy.FUNCTION_PARAMETERS) == (names & set(WORKFLOW["Parameters"])) - {"Revision"}
 
 
 def test_two_attempts_of_a_call_end_before_their_function() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,20 @@ from scones.steps.account.stacks import Change, Stack, deploy_stack, find_stack,
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_s3 import S3Client
+
+# The parameters that a function of the template refers to. A change of any other needs no new versions of functions.
+FUNCTION_PARAMETERS = (
+    "Project",
+    "Bucket",
+    "CodeKey",
+    "EndpointMode",
+    "OrdersTable",
+    "ArrivalsTable",
+    "ReviewsTable",
+    "Rules",
+    "ReviewSeconds",
+    "Threshold",
+)
 
 
 @dataclass(frozen=True)
@@ -93,13 +107,13 @@ def _workflow(settings: Settings, storage: Mapping[str, str], artifacts: Mapping
         "RealtimeMaxInstances": str(settings.realtime_max_instances),
     }
     body = template("workflow")
-    parameters["Revision"] = _revision(body, parameters)
+    parameters["Revision"] = _revision(body, [parameters[name] for name in FUNCTION_PARAMETERS])
     return Stack(settings.workflow_stack, body, parameters, settings.tags)
 
 
-def _revision(body: str, parameters: Mapping[str, str]) -> str:
+def _revision(body: str, parameters: Sequence[str]) -> str:
     """Return a hash of all that the functions are made from, so that each change publishes new versions of them."""
-    content = json.dumps([body, parameters], sort_keys=True).encode()
+    content = json.dumps([body, parameters]).encode()
     return hashlib.sha256(content).hexdigest()[:32]
 
 
