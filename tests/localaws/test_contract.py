@@ -43,7 +43,12 @@ PARAMETERS = {
     "services.lambda_svc._execute_function_with_config_scope": ["func", "event"],
     "services.lambda_svc._provided_runtime_code_dir": ["code_zip"],
     "services.lambda_svc._resolve_layer_zip": ["attachment"],
+    "services.eventbridge._dispatch_event": ["event", "view"],
     "services.eventbridge._events_log_list": [],
+    "services.s3._fire_s3_event": [
+        "bucket_name", "key", "event_name", "size", "etag", "deletion_type", "restore_event_data", "version_id",
+        "sequencer", "object_extra", "record_extra",
+    ],
     "services.s3._persist_displaced_version": ["bucket_name", "key", "prior_obj", "versioning"],
     "services.s3._version_file_exists": ["bucket_name", "key", "version_id", "account_id"],
     "services.s3._persist_object": ["bucket", "key", "obj"],

@@ -111,11 +111,13 @@ def _rest_protocol(service: str) -> str:
 
 @cache
 def _routes(service: str) -> tuple[_Route, ...]:
-    """Return the routes of a REST service, those with the most conditions first."""
+    """Return the routes of a REST service, those with the most conditions first and deprecated ones last."""
     if not _rest_protocol(service).startswith("rest-"):
         return ()
     model = service_model(service)
-    routes = [_route(model.operation_model(name)) for name in model.operation_names]
+    operations = [model.operation_model(name) for name in model.operation_names]
+    # S3's deprecated operations have the request lines of their successors.
+    routes = [_route(operation) for operation in sorted(operations, key=lambda operation: operation.deprecated)]
     return tuple(sorted(routes, key=lambda route: -route.conditions))
 
 

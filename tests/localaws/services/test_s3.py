@@ -1,5 +1,6 @@
-"""A bucket of a CloudFormation stack: its tags, and its deletion."""
+"""Events of objects, conditional writes, and buckets of CloudFormation stacks."""
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -94,3 +95,109 @@ def test_a_bucket_that_holds_only_earlier_versions_is_not_deleted(
     for name in (version, marker):
         s3.delete_object(Bucket="versions-bucket", Key="k", VersionId=name)
     assert delete_stack(stack) == "DELETE_COMPLETE"
+
+
+@pytest.fixture
+def event_of(localaws: Any, eventually: Eventually) -> Callable[..., dict[str, Any]]:
+    """Makes a bucket, changes it, and returns the input of the execution that the event starts."""
+
+    def happened(bucket: str, is_versioned: bool, change: Callable[[Any], object], kind: str) -> dict[str, Any]:
+        s3, events, machines = (localaws.client(name) for name in ("s3", "events", "stepfunctions"))
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+        if is_versioned:
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        definition = json.dumps({"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}})
+        role = "arn:aws:iam::000000000000:role/any"
+        arn = machines.create_state_machine(name=bucket, definition=definition, roleArn=role)["stateMachineArn"]
+        pattern = {"source": ["aws.s3"], "detail-type": [kind], "detail": {"bucket": {"name": [bucket]}}}
+        events.put_rule(Name=bucket, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=bucket, Targets=[{"Id": "1", "Arn": arn, "RoleArn": role}])
+        change(s3)
+        started = eventually(lambda: machines.list_executions(stateMachineArn=arn)["executions"])[0]
+        found: dict[str, Any] = json.loads(machines.describe_execution(executionArn=started["executionArn"])["input"])
+        return found
+
+    return happened
+
+
+def test_the_event_of_a_versioned_bucket_names_the_version(event_of: Callable[..., dict[str, Any]]) -> None:
+    made: dict[str, Any] = {}
+
+    def upload(s3: Any) -> None:
+        made.update(s3.put_object(Bucket="event-versions", Key="a b/1+2.png", Body=b"content"))
+
+    event = event_of("event-versions", True, upload, "Object Created")
+    found = event["detail"]["object"]
+    assert found.pop("sequencer")
+    etag = made["ETag"].strip('"')
+    assert found == {"key": "a b/1+2.png", "size": 7, "etag": etag, "version-id": made["VersionId"]}
+    assert event["detail"]["reason"] == "PutObject"
+    assert event["detail"]["source-ip-address"]
+
+
+def test_the_event_of_an_upload_in_parts_names_the_version(event_of: Callable[..., dict[str, Any]]) -> None:
+    def upload(s3: Any) -> None:
+        s3.upload_fileobj(io.BytesIO(bytes(9 << 20)), "event-parts", "key")
+
+    event = event_of("event-parts", True, upload, "Object Created")
+    assert event["detail"]["object"]["version-id"]
+    assert event["detail"]["object"]["size"] == 9 << 20
+    assert event["detail"]["reason"] == "CompleteMultipartUpload"
+
+
+def test_the_event_of_a_delete_marker_names_the_marker(event_of: Callable[..., dict[str, Any]]) -> None:
+    made: dict[str, Any] = {}
+
+    def delete(s3: Any) -> None:
+        s3.put_object(Bucket="event-markers", Key="key", Body=b"x")
+        made.update(s3.delete_object(Bucket="event-markers", Key="key"))
+
+    event = event_of("event-markers", True, delete, "Object Deleted")
+    assert event["detail"]["object"]["version-id"] == made["VersionId"]
+    assert event["detail"]["deletion-type"] == "Delete Marker Created"
+
+
+def test_the_event_of_an_unversioned_bucket_names_none(event_of: Callable[..., dict[str, Any]]) -> None:
+    def upload(s3: Any) -> None:
+        s3.put_object(Bucket="event-unversioned", Key="key", Body=b"x")
+
+    event = event_of("event-unversioned", False, upload, "Object Created")
+    assert "version-id" not in event["detail"]["object"]
+
+
+@pytest.mark.parametrize("is_versioned", [True, False])
+def test_a_conditional_put_is_refused_if_the_key_exists(localaws: Any, is_versioned: bool) -> None:
+    s3 = localaws.client("s3")
+    bucket = f"conditional-{is_versioned}".lower()
+    s3.create_bucket(Bucket=bucket)
+    if is_versioned:
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="key", Body=b"first", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="PreconditionFailed") as caught:
+        s3.put_object(Bucket=bucket, Key="key", Body=b"second", IfNoneMatch="*")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"first"
+    # In a versioned bucket this leaves a delete marker, with which the key counts as absent.
+    s3.delete_object(Bucket=bucket, Key="key")
+    s3.put_object(Bucket=bucket, Key="key", Body=b"third", IfNoneMatch="*")
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"third"
+
+
+def test_a_stack_may_ask_for_the_expiry_of_earlier_versions_and_lone_delete_markers(
+    create_stack: Callable[[str, str], str],
+) -> None:
+    expiring = {
+        "Id": "expire",
+        "Status": "Enabled",
+        "Prefix": "arrivals/",
+        "ExpirationInDays": 30,
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    marker = {"Id": "markers", "Status": "Enabled", "Prefix": "", "ExpiredObjectDeleteMarker": True}
+    lifecycle = {"Rules": [expiring, marker]}
+    versioning = {"Status": "Enabled"}
+    create_stack("expiring", template("expiring", VersioningConfiguration=versioning, LifecycleConfiguration=lifecycle))
