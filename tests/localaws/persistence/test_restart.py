@@ -21,10 +21,11 @@ TABLE = {
 }
 
 
-def code() -> bytes:
+def code(returned: str = "__import__('os').getpid()") -> bytes:
+    """Return the deployment package of a function that returns the value of an expression."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as package:
-        package.writestr("app.py", "import os\ndef handler(event, context):\n  return os.getpid()")
+        package.writestr("app.py", f"def handler(event, context):\n  return {returned}")
     return file.getvalue()
 
 
@@ -101,6 +102,22 @@ def check_stores(server: Any) -> None:
     ]
     events = server.client("logs").get_log_events(logGroupName="kept", logStreamName="s", startFromHead=True)["events"]
     assert [event["message"] for event in events] == ["one", "two", "three"]
+
+
+def test_a_published_version_keeps_its_code_after_kill_9(start_localaws: Callable[..., Any], tmp_path: Path) -> None:
+    settings = {"Runtime": "python3.13", "Role": ROLE, "Handler": "app.handler", "Timeout": 60}
+    with start_localaws(tmp_path / "state") as server:
+        client = server.client("lambda")
+        client.create_function(FunctionName="kept", Code={"ZipFile": code("1")}, Publish=True, **settings)
+        client.create_alias(FunctionName="kept", Name="live", FunctionVersion="1")
+        client.update_function_code(FunctionName="kept", ZipFile=code("2"), Publish=True)
+        server.process.kill()
+        server.wait()
+    with start_localaws(tmp_path / "state") as server:
+        client = server.client("lambda")
+        names = ("kept:1", "kept:2", "kept:live", "kept")
+        answers = [int(client.invoke(FunctionName=name)["Payload"].read()) for name in names]
+    assert answers == [1, 2, 1, 2]
 
 
 def test_what_was_deleted_stays_deleted(start_localaws: Callable[..., Any], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -94,6 +95,18 @@ def test_a_version_keeps_its_code_and_environment(localaws: Any, arns: dict[str,
         arns["live"]: (["two", "two", "2"], "2"),
         NAME: (["two", "two", "$LATEST"], "$LATEST"),
     }
+
+
+def test_versions_run_beside_one_another(localaws: Any, arns: dict[str, str]) -> None:
+    client = localaws.client("lambda")
+
+    def call(name: str) -> list[str]:
+        answer: list[str] = json.loads(client.invoke(FunctionName=name)["Payload"].read())
+        return answer
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(call, [arns["one"], arns["two"]] * 6))
+    assert answers == [["one", "one", "1"], ["two", "two", "2"]] * 6
 
 
 def test_the_arns_end_with_the_version_and_the_alias(arns: dict[str, str]) -> None:
