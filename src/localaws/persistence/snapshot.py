@@ -116,8 +116,9 @@ def entries_at(service: str, module: ModuleType, store: str, key: tuple[Any, ...
 
 def _entries_of(store: str, value: object) -> Iterator[Entry]:
     if isinstance(value, Scoped):
-        # Copied at once, here and below: requests add and remove entries while this generator is read.
-        for key, inner in list(value._data.items()):
+        # Copied in one step, here and below: requests add and remove entries meanwhile. A list of the items would not
+        # be one step, because each pair that it allocates may let another thread run.
+        for key, inner in dict(value._data).items():
             yield Entry(store, key, inner)
     else:
         yield Entry(store, (), value)
@@ -125,8 +126,8 @@ def _entries_of(store: str, value: object) -> Iterator[Entry]:
 
 def _split_table(table: Entry) -> Iterator[Entry]:
     yield _table_alone(table)
-    for partition, items in list(table.value["items"].items()):
-        for sort, item in list(items.items()):
+    for partition, items in dict(table.value["items"]).items():
+        for sort, item in dict(items).items():
             yield Entry("items", (*table.key, partition, sort), item, (item,))
 
 
@@ -149,7 +150,7 @@ def _split_log_record(record: Entry) -> Iterator[Entry]:
 
 def _split_log_group(group: Entry) -> Iterator[Entry]:
     yield group._replace(value=_without(group.value, "streams"))
-    for name, stream in list(group.value["streams"].items()):
+    for name, stream in dict(group.value["streams"]).items():
         yield Entry("streams", (*group.key, name), _without(stream, "events"))
         events = stream["events"]
         for start in range(0, len(events), _EVENTS_PER_ROW):

@@ -1,4 +1,7 @@
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -75,3 +78,28 @@ def test_one_item_is_found_without_its_table_s_others_and_a_missing_one_is_gone(
     assert [entry.value for entry in entries_at("dynamodb", made, "items", ("1", "r", "t", "p", "x"))] == [GONE]
     assert [entry.value for entry in entries_at("dynamodb", made, "items", ("1", "r", "x", "p", "s"))] == [GONE]
     assert [entry.value for entry in entries_at("dynamodb", made, "tables", ("1", "r", "t"))] == [{"TableName": "t"}]
+
+
+@contextmanager
+def growing(items: dict[str, Any]) -> Iterator[None]:
+    """Add items whenever memory is collected, as another thread may do at that moment."""
+
+    def add(phase: str, _: object) -> None:
+        items[f"{phase}-{len(items)}"] = {"v": 0}
+
+    before = gc.get_threshold()
+    gc.callbacks.append(add)
+    gc.set_threshold(10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(add)
+
+
+def test_items_that_are_added_while_a_table_is_read_do_no_harm() -> None:
+    items = {str(number): {"v": number} for number in range(5_000)}
+    made = module("dynamodb", tables={"t": {"TableName": "t", "items": {"p": items}}})
+    with growing(items):
+        found = [entry.value["v"] for entry in entries("dynamodb", made) if entry.store == "items"]
+    assert found[:5_000] == list(range(5_000))
