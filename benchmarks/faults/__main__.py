@@ -25,7 +25,7 @@ from benchmarks.machine import machine
 
 LIBRARIES = ("ministack", "awslambdaric", "boto3", "onnxruntime", "pillow")
 # Of the four to six kinds of fault; a cleanup needs a released project each time.
-PER_CALL = {"cleanup": 2}
+PER_CALL = {"cleanup": 1}
 DEFAULT_PER_CALL = 4
 SEED = 15
 
