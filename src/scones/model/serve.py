@@ -6,14 +6,13 @@ keeps the workers, `serving.application` answers the requests.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import socket
 import warnings
-from contextlib import suppress
 from functools import partial
 
+from scones.model import heap
 from scones.model.container import Container, cpus
 from scones.model.inference.classifier import Classifier
 from scones.model.serving import worker
@@ -21,9 +20,6 @@ from scones.model.serving.decode_lock import DecodeLock
 from scones.model.serving.supervisor import Supervisor
 
 _BACKLOG = 2048
-# From malloc.h.
-_M_MMAP_THRESHOLD = -3
-_MMAP_BYTES = 256 * 1024
 
 
 def main(container: Container) -> None:
@@ -34,19 +30,10 @@ def main(container: Container) -> None:
     classifier = Classifier(container.model, threads=1)
     # Pillow warns of each damaged tag, in words of its own: a log of thousands of lines for one image.
     warnings.filterwarnings("ignore", module="PIL")
-    _return_freed_memory()
+    heap.return_large_blocks()
     _compact_heap()
     with socket.create_server((host, port), backlog=_BACKLOG) as listener:
         Supervisor(listener, partial(worker.serve, classifier, DecodeLock()), cpus()).run()
-
-
-def _return_freed_memory() -> None:
-    """Have each large block of memory returned to the system when it is freed."""
-    # glibc raises its threshold to the largest block that was ever freed, up to 32 MB, and keeps later blocks in the
-    # heap: six images of 49 megapixels left 1.2 GB there for good. A threshold that is set stays.
-    # Only glibc has mallopt.
-    with suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
 
 
 def _compact_heap() -> None:
@@ -54,6 +41,4 @@ def _compact_heap() -> None:
     # the allocator to the holes that loading left; so freeze the objects and return the holes.
     gc.collect()
     gc.freeze()
-    # Only glibc has malloc_trim.
-    with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    heap.trim()

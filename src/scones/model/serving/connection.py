@@ -102,7 +102,9 @@ class Connection(asyncio.Protocol):
         self._cycle = RequestCycle(_now())
         # The request that waits for its answer. It is kept while CLOSING, until it has been answered.
         self._pending: Request | None = None
-        # Since when the client has not read its answers.
+        # Whether the client has sent all that it will.
+        self._has_ended = False
+        # The time since which the client has not read its answers.
         self._paused_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -110,9 +112,16 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._host.connections.add(self)
 
+    def eof_received(self) -> bool:
+        """Keep the connection open for the answer under way, if any; called by the loop at the end of what is sent."""
+        self._has_ended = True
+        return self._pending is not None
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called by the loop."""
         self._state = State.CLOSING
+        # It refers to this object, in a cycle that would keep the body until the next garbage collection.
+        del self._parser
         self._host.remove(self)
 
     def pause_writing(self) -> None:
@@ -161,8 +170,7 @@ class Connection(asyncio.Protocol):
         """Count a read after which the request is not complete, and refuse one that is too long."""
         cycle.received += length
         if not cycle.has_head and cycle.received > MAX_HEAD_BYTES:
-            message = f"the head is over {MAX_HEAD_BYTES} bytes; send less"
-            self._refuse(HttpError(431, "HeadTooLargeError", message))
+            self._refuse(HttpError(431, "HeadTooLargeError", f"the head is over {MAX_HEAD_BYTES} bytes; send less"))
         elif cycle.received > MAX_REQUEST_BYTES:
             self._refuse(_too_large())
 
@@ -238,11 +246,11 @@ class Connection(asyncio.Protocol):
 
     def evict(self, error: HttpError) -> None:
         """End at once, because others need the room: with the error, or with the rest of a response unsent."""
-        if self._paused_since is not None:
+        if self._paused_since is None:
+            self._refuse(error)
+            self._transport.close()
+        else:
             self._transport.abort()
-            return
-        self._refuse(error)
-        self._transport.close()
 
     def drain(self) -> None:
         """Close if idle. A request under way closes the connection with its response, as the host is draining."""
@@ -250,13 +258,15 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _respond(self, response: Response) -> None:
-        request = self._pending
-        self._pending = None
+        request, self._pending = self._pending, None
         if request is None or self._transport.is_closing():
             return
-        closes = self._state is State.CLOSING or self._host.is_draining or not request.keep_alive
+        is_refusing = self._state is State.CLOSING
+        closes = is_refusing or self._has_ended or self._host.is_draining or not request.keep_alive
         self._transport.write(response.encode(self._host.date, closes, has_body=request.method != b"HEAD"))
-        if closes:
+        if is_refusing and not self._has_ended:
+            self._linger()
+        elif closes:
             self._state = State.CLOSING
             self._transport.close()
         else:
@@ -273,6 +283,9 @@ class Connection(asyncio.Protocol):
         self._host.forget(self)
         has_body = self._parser.get_method() != b"HEAD"
         self._transport.write(error.response().encode(self._host.date, closes=True, has_body=has_body))
+        self._linger()
+
+    def _linger(self) -> None:
         # Closing at once would reset the connection while the client still sends, and lose the response.
         self._transport.write_eof()
         asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from scones.contract.delivery import Inference
+from scones.model import heap
 from scones.model.serving.decode_lock import DecodeLock
 from scones.model.serving.predictions import OnResult, ReceivedImage
 from scones.model.serving.tracebacks import release_frames
@@ -44,14 +45,20 @@ class LargeImages:
         memory.
         """
 
-        def deliver(future: asyncio.Future[tuple[ReceivedImage | None, Inference | Exception]]) -> None:
-            image, result = future.result()
+        loop = asyncio.get_running_loop()
+
+        def deliver(image: ReceivedImage | None, result: Inference | Exception) -> None:
             on_result(result)
             if image:
                 self._log(image, result)
 
-        loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._executor, self._run, read, source_bytes).add_done_callback(deliver)
+        def run() -> None:
+            # Not a future's result: asyncio's and the executor's futures refer to each other in a cycle, and would keep
+            # the image until the next garbage collection.
+            loop.call_soon_threadsafe(deliver, *self._run(read, source_bytes))
+            heap.trim()
+
+        self._executor.submit(run)
 
     def _run(
         self, read: Callable[[], ReceivedImage], source_bytes: int

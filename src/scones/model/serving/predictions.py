@@ -17,11 +17,12 @@ from scones.model.inference.classifier import Answer, Classifier, accepted
 from scones.model.inference.images import OpenedImage
 from scones.model.serving.tracebacks import release_frames
 
-# Such an image takes 10 ms or more to decode; a worker should not keep other requests waiting for it.
-LARGE_PIXELS = 1_000_000
-# Nor should its header take the event loop's time or its pixels the memory beside that of other workers.
+# Such an image takes some milliseconds to decode, and a batch of them so long that a ping could come too late:
+# SageMaker waits two seconds for its answer.
+LARGE_PIXELS = 300_000
+LARGE_DECODE_BYTES = 4 * LARGE_PIXELS
+# The header of a long file can take as long.
 LARGE_BODY_BYTES = 1024 * 1024
-LARGE_DECODE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -22,6 +23,8 @@ from typing import NoReturn
 
 # How soon a signal is noticed.
 _TICK_SECONDS = 0.1
+# How long a new connection waits for a busy worker.
+_HAND_OVER_SECONDS = 1.0
 # A worker that dies at once, time and again, should not keep the processor busy with forking.
 _MIN_LIFE_SECONDS = 1.0
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -114,8 +117,18 @@ class Supervisor:
         with suppress(OSError):
             connection, _ = self._listener.accept()
             with connection:
-                if not any(_send(worker, connection) for worker in sorted(self._workers, key=_connections)):
+                if not self._hand_over(connection):
                     connection.sendall(UNAVAILABLE)
+
+    def _hand_over(self, connection: socket.socket) -> bool:
+        """Send the connection to the worker with the fewest, and return whether one took it."""
+        if any(_send(worker, connection) for worker in sorted(self._workers, key=_connections)):
+            return True
+        if not self._workers:
+            return False
+        # After a burst of connections all channels can be full, until the workers' event loops come to read them.
+        _, ready, _ = select.select([], [worker.channel for worker in self._workers], [], _HAND_OVER_SECONDS)
+        return any(_send(worker, connection) for worker in self._workers if worker.channel in ready)
 
     def _on_worker_message(self, worker: WorkerProcess) -> None:
         message = b""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 from email.utils import formatdate
 
@@ -47,7 +48,7 @@ class Worker:
         """Serve until the channel ends; then answer the requests under way, for at most `DRAIN_SECONDS`."""
         loop = asyncio.get_running_loop()
         self._channel.setblocking(False)
-        loop.add_reader(self._channel, self._receive_connection)
+        loop.add_reader(self._channel, self._receive_connections)
         while not self._channel_ended.is_set():
             self._tick(loop.time())
             with suppress(TimeoutError):
@@ -93,14 +94,25 @@ class Worker:
         with suppress(OSError):
             self._channel.send(b"-")
 
-    def _receive_connection(self) -> None:
-        message = b""
-        descriptors = list[int]()
-        # If the supervisor was killed, reading fails; the channel has ended then too.
-        with suppress(ConnectionError):
-            message, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
-        if not message:
-            self._channel_ended.set()
+    def _receive_connections(self) -> None:
+        # All that are there: a turn of the loop takes a tenth of a second under load, and a ping should not wait for
+        # one turn for each connection before it.
+        for _ in range(MAX_CONNECTIONS):
+            message = b""
+            descriptors = list[int]()
+            try:
+                message, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                # The supervisor was killed; the channel has ended then too.
+                pass
+            if not message:
+                self._channel_ended.set()
+                return
+            self._open(descriptors)
+
+    def _open(self, descriptors: Iterable[int]) -> None:
         loop = asyncio.get_running_loop()
         for descriptor in descriptors:
             self._make_room()

@@ -156,7 +156,7 @@ def test_only_a_request_that_is_not_complete_is_held() -> None:
 def test_a_request_behind_one_that_is_being_answered_closes_the_connection() -> None:
     server = Echo(waits=True)
     transport = talk(server, [POST + PING], lambda _: server.send_answer())
-    assert (statuses(transport), transport.is_closed, len(server.seen)) == ([200], True, 1)
+    assert (statuses(transport), transport.has_ended, len(server.seen)) == ([200], True, 1)
 
 
 @pytest.mark.parametrize(

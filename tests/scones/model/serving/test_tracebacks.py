@@ -2,6 +2,8 @@ import gc
 import traceback
 import weakref
 
+import pytest
+
 from scones.errors import ImageRejectedError
 from scones.model.serving.tracebacks import release_frames
 
@@ -16,24 +18,25 @@ def fail(alive: list[weakref.ref[Pixels]]) -> None:
     raise OSError("truncated")
 
 
-def reject(alive: list[weakref.ref[Pixels]]) -> None:
+def decode(alive: list[weakref.ref[Pixels]], kind: type[Exception]) -> None:
     pixels = Pixels()
     alive.append(weakref.ref(pixels))
     try:
         fail(alive)
     except OSError as error:
-        raise ImageRejectedError("the image cannot be decoded") from error
+        raise kind("the image cannot be decoded") from error
 
 
-def test_an_error_that_is_kept_keeps_no_image() -> None:
+@pytest.mark.parametrize("kind", [ImageRejectedError, MemoryError])
+def test_an_error_that_is_kept_keeps_no_image(kind: type[Exception]) -> None:
     alive = list[weakref.ref[Pixels]]()
     gc.disable()
     try:
-        reject(alive)
-    except ImageRejectedError as error:
+        decode(alive, kind)
+    except kind as error:
         release_frames(error)
         kept = error
     finally:
         gc.enable()
     assert [reference() for reference in alive] == [None, None]
-    assert "in fail" in "".join(traceback.format_exception(kept))
+    assert ("in fail" in "".join(traceback.format_exception(kept))) is (kind is MemoryError)
