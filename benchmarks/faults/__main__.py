@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import endpoint_faults
 from benchmarks.faults import outage
 from benchmarks.faults.drill import Row, measure
 from benchmarks.faults.scenarios import SCENARIOS, Depots, open_depots
 from benchmarks.faults.site import open_site
-from benchmarks.faults.table import figures, show
+from benchmarks.faults.table import endpoint_figures, figures, show
 from benchmarks.machine import machine
 
 LIBRARIES = ("ministack", "awslambdaric", "boto3", "onnxruntime", "pillow")
@@ -40,12 +41,14 @@ def main() -> None:
     started = time.monotonic()
     about = machine(LIBRARIES)
     names = arguments.only or list(SCENARIOS)
+    endpoint = None if arguments.only else endpoint_faults.measure()
     with tempfile.TemporaryDirectory(prefix="scones-faults-") as folder, open_site(Path(folder)) as site:
         depots = open_depots(site)
         outages = [] if arguments.only else outage.measure(depots)
         rows = run(depots, names, arguments.seed)
     result: dict[str, Any] = {"machine": about, "seed": arguments.seed, "seconds": round(time.monotonic() - started)}
-    result |= {"figures": figures(rows, outages), "outages": outages, "rows": rows}
+    measured = figures(rows, outages) + (endpoint_figures(endpoint) if endpoint else [])
+    result |= {"figures": measured, "endpoint": endpoint, "outages": outages, "rows": rows}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=1) + "\n")
     show(result)

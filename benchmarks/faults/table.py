@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -25,6 +25,19 @@ def figures(rows: Rows, outages: Rows) -> list[dict[str, Any]]:
         _figure("releases left running unwatched", sum(row["unwatched"] for row in rows), at_most=0),
         _figure("tracebacks", sum(row["traceback"] for row in rows), at_most=0),
         _figure("deliveries lost while the endpoint was throttled", lost, at_most=0),
+    ]
+
+
+def endpoint_figures(endpoint: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the figures of `endpoint_faults.measure`."""
+    memory = endpoint["memory"]
+    pings = endpoint["pings"]
+    divisions = endpoint["divisions"]
+    return [
+        _figure("endpoint's memory in MB, peak", memory["peak"], at_most=400),
+        _figure("endpoint's memory afterwards, over the start", memory["after_over_start"], at_most=1.2),
+        _figure("pings answered while invocations get 503", pings["answered"], at_least=pings["n"]),
+        _figure("two responses to one request", divisions["two_responses"], at_most=0),
     ]
 
 
