@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scones.model.serving.connection import MAX_HEAD_BYTES
+from scones.model.serving.messages import MAX_HEAD_BYTES
 
 Shape = Callable[..., bytes]
 Ask = Callable[..., tuple[int, Mapping[str, str], Any]]

@@ -14,11 +14,8 @@ from typing import Protocol, cast
 import httptools
 
 from scones.contract.layout import MAX_IMAGE_BYTES
-from scones.model.serving.messages import HttpError, Request, Respond, Response
+from scones.model.serving.messages import HttpError, Request, RequestCycle, Respond, Response, too_large
 
-MAX_HEAD_BYTES = 64 * 1024
-# A body with its head, and with the lengths of its chunks or trailers, if it has any.
-MAX_REQUEST_BYTES = MAX_IMAGE_BYTES + 1024 * 1024
 RECEIVE_SECONDS = 30
 # Longer than a load balancer keeps idle connections, so that it never sends into one that is being closed.
 IDLE_SECONDS = 75
@@ -34,7 +31,7 @@ class ConnectionHost(Protocol):
     date: bytes
 
     def receive(self, connection: Connection, length: int) -> None:
-        """Count `length` more bytes held for this connection. May call `evict` of any connection, this one included."""
+        """Count `length` more bytes held for this connection. May call `evict` of others; raises HttpError if full."""
 
     def forget(self, connection: Connection) -> None:
         """Count nothing of what `receive` counted for this connection any more."""
@@ -54,41 +51,6 @@ class State(Enum):
     ANSWERING = auto()
     # Takes no more requests. The connection closes after the answer under way, if any.
     CLOSING = auto()
-
-
-class RequestCycle:
-    """One request, from its first byte to its answer.
-
-    `since` is the loop's time at which it began; before that, the time since which the connection has been idle.
-    `received` is the number of bytes that have come in reads after which it was not complete.
-    """
-
-    __slots__ = ("body", "body_bytes", "has_head", "headers", "received", "since", "url")
-
-    def __init__(self, since: float) -> None:
-        self.since = since
-        self.url = b""
-        self.headers: dict[bytes, bytes] = {}
-        self.has_head = False
-        self.received = 0
-        # It grows where it is, and gives its bytes away without a copy: a list of pieces takes twice the memory.
-        self.body = io.BytesIO()
-        self.body_bytes = 0
-
-    def has_body(self) -> bool:
-        """Return whether the head declares a body."""
-        return b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
-
-    def expects_continue(self, parser: httptools.HttpRequestParser) -> bool:
-        """Return whether the client waits for `100 Continue` before it sends the body; HTTP/1.0 does not know it."""
-        return self.headers.get(b"expect", b"").lower() == b"100-continue" and parser.get_http_version() != "1.0"
-
-    def request(self, parser: httptools.HttpRequestParser) -> Request:
-        """Return the complete request, and drop its body."""
-        path = self.url.partition(b"?")[0]
-        body = self.body.getvalue()
-        self.body = io.BytesIO()
-        return Request(parser.get_method(), path, self.headers, body, parser.should_keep_alive())
 
 
 class Connection(asyncio.Protocol):
@@ -128,7 +90,10 @@ class Connection(asyncio.Protocol):
         """Read nothing more from a client that does not read its answers, which are held for it."""
         self._paused_since = _now()
         self._transport.pause_reading()
-        self._host.receive(self, self._transport.get_write_buffer_size())
+        try:
+            self._host.receive(self, self._transport.get_write_buffer_size())
+        except HttpError:
+            self._transport.abort()
 
     def resume_writing(self) -> None:
         """Read again."""
@@ -150,10 +115,13 @@ class Connection(asyncio.Protocol):
         self._parse(data)
         # What ended in these bytes is in memory already, so only a request that goes on is measured.
         if self._state is State.RECEIVING:
-            self._host.receive(self, len(data))
-            # Of a request that began in the middle of these bytes, the length is not known.
-            if self._cycle is cycle:
-                self._measure(cycle, len(data))
+            try:
+                self._host.receive(self, len(data))
+                # Of a request that began in the middle of these bytes, the length is not known.
+                if self._cycle is cycle:
+                    cycle.measure(len(data))
+            except HttpError as error:
+                self._refuse(error)
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -165,14 +133,6 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             message = f"the request is not valid HTTP/1.1: {error}; send a valid request"
             self._refuse(HttpError(400, "BadRequestError", message))
-
-    def _measure(self, cycle: RequestCycle, length: int) -> None:
-        """Count a read after which the request is not complete, and refuse one that is too long."""
-        cycle.received += length
-        if not cycle.has_head and cycle.received > MAX_HEAD_BYTES:
-            self._refuse(HttpError(431, "HeadTooLargeError", f"the head is over {MAX_HEAD_BYTES} bytes; send less"))
-        elif cycle.received > MAX_REQUEST_BYTES:
-            self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
         """Begin a request, unless one is being answered."""
@@ -202,7 +162,7 @@ class Connection(asyncio.Protocol):
         cycle = self._cycle
         cycle.has_head = True
         if int(cycle.headers.get(b"content-length") or 0) > MAX_IMAGE_BYTES:
-            self._refuse(_too_large())
+            self._refuse(too_large())
         elif self._parser.should_upgrade() and cycle.has_body():
             # httptools takes such a body for the other protocol's, and would parse it as the next request.
             message = "the request offers another protocol and has a body; send it without the Upgrade header"
@@ -215,7 +175,7 @@ class Connection(asyncio.Protocol):
         cycle = self._cycle
         cycle.body_bytes += len(body)
         if cycle.body_bytes > MAX_IMAGE_BYTES:
-            self._refuse(_too_large())
+            self._refuse(too_large())
         elif self._state is not State.CLOSING:
             cycle.body.write(body)
 
@@ -281,6 +241,7 @@ class Connection(asyncio.Protocol):
         if self._pending:
             return
         self._host.forget(self)
+        self._cycle.body = io.BytesIO()
         has_body = self._parser.get_method() != b"HEAD"
         self._transport.write(error.response().encode(self._host.date, closes=True, has_body=has_body))
         self._linger()
@@ -293,7 +254,3 @@ class Connection(asyncio.Protocol):
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _too_large() -> HttpError:
-    return HttpError(413, "PayloadTooLargeError", f"the body is over {MAX_IMAGE_BYTES} bytes; send a smaller one")

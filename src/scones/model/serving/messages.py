@@ -1,14 +1,21 @@
-"""HTTP requests and responses, as the application sees them and as a connection writes them. No I/O."""
+"""HTTP requests and responses, as they arrive, as the application sees them and as they are written. No I/O."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
 
-from scones.contract.layout import JSON
+import httptools
+
+from scones.contract.layout import JSON, MAX_IMAGE_BYTES
+
+MAX_HEAD_BYTES = 64 * 1024
+# A body with its head, and with the lengths of its chunks or trailers, if it has any.
+MAX_REQUEST_BYTES = MAX_IMAGE_BYTES + 1024 * 1024
 
 # Made once, because each response needs one.
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -64,3 +71,51 @@ class HttpError(Exception):
         """Return the error as a JSON response with the keys `error` and `message`."""
         body = json.dumps({"error": self.name, "message": str(self)})
         return Response(self.status, JSON, body.encode())
+
+
+def too_large() -> HttpError:
+    """Return the error for a body over `MAX_IMAGE_BYTES`."""
+    return HttpError(413, "PayloadTooLargeError", f"the body is over {MAX_IMAGE_BYTES} bytes; send a smaller one")
+
+
+class RequestCycle:
+    """One request, from its first byte to its answer.
+
+    `since` is the loop's time at which it began; before that, the time since which the connection has been idle.
+    `received` is the number of bytes that have come in reads after which it was not complete.
+    """
+
+    __slots__ = ("body", "body_bytes", "has_head", "headers", "received", "since", "url")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.url = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.has_head = False
+        self.received = 0
+        # It grows where it is, and gives its bytes away without a copy: a list of pieces takes twice the memory.
+        self.body = io.BytesIO()
+        self.body_bytes = 0
+
+    def measure(self, length: int) -> None:
+        """Count a read after which the request is not complete. Raises HttpError if it is too long."""
+        self.received += length
+        if not self.has_head and self.received > MAX_HEAD_BYTES:
+            raise HttpError(431, "HeadTooLargeError", f"the head is over {MAX_HEAD_BYTES} bytes; send less")
+        if self.received > MAX_REQUEST_BYTES:
+            raise too_large()
+
+    def has_body(self) -> bool:
+        """Return whether the head declares a body."""
+        return b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
+
+    def expects_continue(self, parser: httptools.HttpRequestParser) -> bool:
+        """Return whether the client waits for `100 Continue` before it sends the body; HTTP/1.0 does not know it."""
+        return self.headers.get(b"expect", b"").lower() == b"100-continue" and parser.get_http_version() != "1.0"
+
+    def request(self, parser: httptools.HttpRequestParser) -> Request:
+        """Return the complete request, and drop its body."""
+        path = self.url.partition(b"?")[0]
+        body = self.body.getvalue()
+        self.body = io.BytesIO()
+        return Request(parser.get_method(), path, self.headers, body, parser.should_keep_alive())

@@ -60,7 +60,7 @@ class Worker:
         self._application.close()
 
     def receive(self, connection: Connection, length: int) -> None:
-        """Count `length` more bytes held for this connection; may end the oldest half-sent requests."""
+        """Count `length` more bytes held for this connection. Raises HttpError (503) if there is no room for them."""
         self._admission.receive(connection, length)
 
     def forget(self, connection: Connection) -> None:

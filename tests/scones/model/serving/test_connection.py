@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.contract.layout import JSON, MAX_IMAGE_BYTES
-from scones.model.serving.connection import (
-    IDLE_SECONDS,
-    MAX_HEAD_BYTES,
-    MAX_REQUEST_BYTES,
-    RECEIVE_SECONDS,
-    Connection,
-)
-from scones.model.serving.messages import HttpError, Request, Respond, Response
+from scones.model.serving.connection import IDLE_SECONDS, RECEIVE_SECONDS, Connection
+from scones.model.serving.messages import MAX_HEAD_BYTES, MAX_REQUEST_BYTES, HttpError, Request, Respond, Response
 
 POST = b"POST /invocations?x=1 HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 5\r\n\r\nhello"
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scones.contract.layout import JSON
-from scones.model.serving.connection import MAX_HEAD_BYTES, Connection
-from scones.model.serving.messages import HttpError, Request, Respond, Response
+from scones.model.serving.connection import Connection
+from scones.model.serving.messages import MAX_HEAD_BYTES, HttpError, Request, Respond, Response
 
 
 class Host:
