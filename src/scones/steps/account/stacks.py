@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
 
 from scones.errors import StackError
 from scones.progress import Progress
+from scones.steps.account.gone import ignoring_gone
+from scones.steps.run.patience import error_code, patiently
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
-    from types_boto3_cloudformation.type_defs import ChangeTypeDef, StackTypeDef, TagTypeDef
+    from types_boto3_cloudformation.literals import ChangeSetTypeType
+    from types_boto3_cloudformation.type_defs import (
+        ChangeTypeDef,
+        DescribeChangeSetOutputTypeDef,
+        StackEventTypeDef,
+        StackResourceTypeDef,
+        StackTypeDef,
+        TagTypeDef,
+    )
 
 # A stack in one of these states never worked, and CloudFormation refuses to update it: it can only be deleted.
 _NEVER_CREATED: Final = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 _IN_PROGRESS: Final = "_IN_PROGRESS"
+# What a stack enters when an operation starts; a rollback belongs to the operation that failed.
+_STARTS: Final = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 _CHANGE_SET_POLL_SECONDS: Final = 0.5
 
 
@@ -80,13 +93,14 @@ def deploy_stack(
 
     Raises StackError with the first resource that failed and CloudFormation's reason.
     """
-    _delete_failed_stack(stack.name, cloudformation=cloudformation, sleep=sleep)
+    _prepare(stack.name, cloudformation=cloudformation, progress=progress, sleep=sleep)
     change_set = _create_change_set(stack, cloudformation=cloudformation, sleep=sleep)
     if not change_set.changes:
         cloudformation.delete_change_set(ChangeSetName=change_set.id)
         progress.note(f"{stack.name}: nothing to change")
         return False
-    cloudformation.execute_change_set(ChangeSetName=change_set.id)
+    execute = partial(_execute, change_set.id, cloudformation=cloudformation)
+    patiently(execute, progress=progress, sleep=sleep)
     _wait(stack.name, len(change_set.changes), cloudformation=cloudformation, progress=progress, sleep=sleep)
     return True
 
@@ -118,9 +132,10 @@ def delete_stack(
     name: str, *, cloudformation: CloudFormationClient, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Delete a stack and wait until it no longer exists. Raises StackError with the first resource that failed."""
-    cloudformation.delete_stack(StackName=name)
+    patiently(lambda: cloudformation.delete_stack(StackName=name), progress=Progress(), sleep=sleep)
+    look = partial(find_stack, name, cloudformation=cloudformation)
     # No deadline, here and in `_wait`: CloudFormation ends every operation, each resource having its own timeout.
-    while stack := find_stack(name, cloudformation=cloudformation):
+    while stack := patiently(look, progress=Progress(), sleep=sleep):
         if stack["StackStatus"] == "DELETE_COMPLETE":
             return
         if stack["StackStatus"] == "DELETE_FAILED":
@@ -134,9 +149,16 @@ def _poll_seconds(status: str) -> float:
     return 1.0 if status.endswith(_IN_PROGRESS) else 0.2
 
 
-def _delete_failed_stack(name: str, *, cloudformation: CloudFormationClient, sleep: Callable[[float], None]) -> None:
-    """Delete the stack if it was never created completely."""
-    stack = find_stack(name, cloudformation=cloudformation)
+def _prepare(
+    name: str, *, cloudformation: CloudFormationClient, progress: Progress, sleep: Callable[[float], None]
+) -> None:
+    """Wait for the operation that an interrupted run started; delete the stack if it was never created completely."""
+    look = partial(find_stack, name, cloudformation=cloudformation)
+    stack = patiently(look, progress=progress, sleep=sleep)
+    while stack and stack["StackStatus"].endswith(_IN_PROGRESS) and stack["StackStatus"] not in _NEVER_CREATED:
+        progress.update(0, detail=f"waiting for {name}: {stack['StackStatus']}")
+        sleep(_poll_seconds(stack["StackStatus"]))
+        stack = patiently(look, progress=progress, sleep=sleep)
     if stack and stack["StackStatus"] in _NEVER_CREATED:
         delete_stack(name, cloudformation=cloudformation, sleep=sleep)
 
@@ -146,24 +168,56 @@ def _create_change_set(
 ) -> _ChangeSet:
     existing = find_stack(stack.name, cloudformation=cloudformation)
     is_new = existing is None or existing["StackStatus"] == "REVIEW_IN_PROGRESS"
-    change_set_id = cloudformation.create_change_set(
-        StackName=stack.name,
-        ChangeSetName=f"scones-{uuid.uuid4().hex[:12]}",
-        ChangeSetType="CREATE" if is_new else "UPDATE",
-        TemplateBody=stack.template,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()],
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-        Tags=cast("list[TagTypeDef]", stack.tags),
-    )["Id"]
+    name = f"scones-{uuid.uuid4().hex[:12]}"
+    create = partial(_create, stack, name, "CREATE" if is_new else "UPDATE", cloudformation=cloudformation)
+    patiently(create, progress=Progress(), sleep=sleep)
+
+    def describe() -> DescribeChangeSetOutputTypeDef:
+        return cloudformation.describe_change_set(StackName=stack.name, ChangeSetName=name)
+
     # Ends by itself: CloudFormation either creates or fails a change set.
     while True:
-        description = cloudformation.describe_change_set(ChangeSetName=change_set_id)
+        description = patiently(describe, progress=Progress(), sleep=sleep)
         if description["Status"] == "CREATE_COMPLETE":
             return _ChangeSet(description["ChangeSetId"], description["Changes"])
         if description["Status"] == "FAILED":
             _require_unchanged(stack.name, description)
             return _ChangeSet(description["ChangeSetId"], [])
         sleep(_CHANGE_SET_POLL_SECONDS)
+
+
+def _create(stack: Stack, name: str, kind: ChangeSetTypeType, *, cloudformation: CloudFormationClient) -> None:
+    try:
+        cloudformation.create_change_set(
+            StackName=stack.name,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateBody=stack.template,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Tags=cast("list[TagTypeDef]", stack.tags),
+        )
+    except ClientError as error:
+        # Nobody else uses this name: the call was repeated because its first answer was lost.
+        if error_code(error) != "AlreadyExistsException":
+            raise
+
+
+def _execute(change_set: str, *, cloudformation: CloudFormationClient) -> None:
+    try:
+        cloudformation.execute_change_set(ChangeSetName=change_set)
+    except ClientError as error:
+        code = error_code(error)
+        # CloudFormation refuses to execute a change set twice, and deletes it once the stack is updated.
+        was_executed = code.startswith("ChangeSetNotFound") or (
+            code.startswith("InvalidChangeSetStatus") and _is_executed(change_set, cloudformation=cloudformation)
+        )
+        if not was_executed:
+            raise
+
+
+def _is_executed(change_set: str, *, cloudformation: CloudFormationClient) -> bool:
+    return cloudformation.describe_change_set(ChangeSetName=change_set)["ExecutionStatus"].startswith("EXECUTE_")
 
 
 def _require_unchanged(name: str, change_set: Mapping[str, Any]) -> None:
@@ -181,10 +235,14 @@ def _wait(
     progress: Progress,
     sleep: Callable[[float], None],
 ) -> None:
-    while True:
+    def look() -> tuple[str, list[StackResourceTypeDef]]:
         stack = find_stack(name, cloudformation=cloudformation)
-        status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
-        resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"] if stack else []
+        if stack is None:
+            return "DELETE_COMPLETE", []
+        return stack["StackStatus"], cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+
+    while True:
+        status, resources = patiently(look, progress=progress, sleep=sleep)
         done = sum(resource["ResourceStatus"].endswith("_COMPLETE") for resource in resources)
         progress.update(done, max(total, done), f"{name} {status}")
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
@@ -196,10 +254,22 @@ def _wait(
 
 
 def _first_failure(name: str, *, cloudformation: CloudFormationClient) -> str:
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    failures = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
-    if not failures:
-        return "CloudFormation gave no reason"
-    # Events are listed newest first, and the first failure caused the others.
-    first = failures[-1]
-    return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', 'no reason given')}"
+    """Return the first resource that failed in the stack's last operation, with CloudFormation's reason."""
+    failure = "CloudFormation gave no reason"
+    with ignoring_gone():
+        for event in _last_operation(name, cloudformation=cloudformation):
+            # Events are listed newest first, and the first failure caused the others.
+            if event.get("ResourceStatus", "").endswith("_FAILED"):
+                reason = event.get("ResourceStatusReason", "no reason given")
+                failure = f"{event.get('LogicalResourceId')}: {reason}"
+    return failure
+
+
+def _last_operation(name: str, *, cloudformation: CloudFormationClient) -> Iterator[StackEventTypeDef]:
+    """Yield the events of the stack's last operation, newest first, without its start."""
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=name):
+        for event in page["StackEvents"]:
+            is_of_the_stack = event.get("PhysicalResourceId") == event["StackId"]
+            if is_of_the_stack and event.get("ResourceStatus") in _STARTS:
+                return
+            yield event
