@@ -57,7 +57,7 @@ def requests(image: bytes, rng: random.Random) -> list[Sent]:
         Sent(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", 200),
         Sent(b"GET /none HTTP/1.1\r\nHost: x\r\n" + upgrade.encode() + b"\r\n", 404),
         Sent(post(image, 400, more=upgrade).data, 400, ends=True),
-        Sent(b"GET / HTTP/1.1\r\nx: " + bytes(300_000).replace(b"\0", b"x") + b"\r\n\r\n", 431, ends=True),
+        Sent(b"GET / HTTP/1.1\r\nx: " + bytes(700_000).replace(b"\0", b"x") + b"\r\n\r\n", 431, ends=True),
         Sent(b"POST /invocations HTTP/1.1\r\nContent-Length: 30000000\r\n\r\n" + large, 413, ends=True),
         Sent(b"GET / HTTP/9\r\n\r\n" + large, 400, ends=True),
     ]
