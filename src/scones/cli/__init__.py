@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from scones import __version__
-from scones.cli import depot, model
+from scones.cli import depot, model, privacy
 from scones.console import labelled
 from scones.errors import SconesError
 
@@ -44,9 +44,10 @@ def _root(
     pass
 
 
-# Without a name, so that the commands of both modules are commands of `scones` itself.
+# Without a name, so that the commands of these modules are commands of `scones` itself.
 app.add_typer(model.app)
 app.add_typer(depot.app)
+app.add_typer(privacy.app)
 
 
 def _add_plugins() -> None:

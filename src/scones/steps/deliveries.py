@@ -88,7 +88,7 @@ def redrive(context: DeliveryContext, *, progress: Progress) -> list[Delivery]:
     """
     started = [_replay(execution, context, progress) for execution in _failed_executions(context)]
     for message in _dead_letters(context):
-        if _s3_key(message["Body"]) is None:
+        if input_key(message["Body"]) is None:
             progress.note(
                 f"{message['MessageId']} names no image and stays in {context.queue}; look at it, and delete it there"
             )
@@ -188,7 +188,7 @@ def _from_execution(execution: Mapping[str, Any]) -> Delivery:
         name=execution["name"],
         status=execution["status"],
         started_at=execution["startDate"].isoformat(timespec="seconds"),
-        s3_key=_s3_key(execution.get("input", "")),
+        s3_key=input_key(execution.get("input", "")),
         error=execution.get("error"),
         cause=execution.get("cause"),
     )
@@ -199,13 +199,13 @@ def _from_message(message: MessageTypeDef) -> Delivery:
         name=message["MessageId"],
         status="UNDELIVERED",
         started_at="",
-        s3_key=_s3_key(message["Body"]),
+        s3_key=input_key(message["Body"]),
         error=None,
         cause=None,
     )
 
 
-def _s3_key(text: str) -> str | None:
+def input_key(text: str) -> str | None:
     """Return the image's key in an execution's input: the data object of the course, or an event of EventBridge."""
     try:
         event = json.loads(text)
