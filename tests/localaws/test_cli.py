@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 
+LOCALAWS = (sys.executable, "-m", "localaws")
+# Never the default port: another server of this machine may have it.
+FREE_PORT = {**os.environ, "LOCALAWS_PORT": "0"}
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "localaws", *arguments], capture_output=True, text=True, check=False)
+
+def run(*arguments: str, program: tuple[str, ...] = LOCALAWS, **variables: str) -> subprocess.CompletedProcess[str]:
+    environ = {**FREE_PORT, **variables}
+    return subprocess.run([*program, *arguments], capture_output=True, text=True, check=False, env=environ)
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def test_up_status_env_and_down(state: Path, ended: Callable[[int], bool]) -> No
     description = status(state)
     assert description["up"] is True
     assert f"export AWS_ENDPOINT_URL={description['url']}" in first.stdout.splitlines()
-    assert {description[name] for name in ("buckets", "functions", "machines", "endpoints")} == {0}
+    assert {description[name] for name in ("buckets", "functions", "state_machines", "endpoints")} == {0}
     again = run("up", *at)
     assert (again.returncode, "already up" in again.stdout) == (0, True)
     assert status(state)["pid"] == description["pid"]
@@ -62,7 +67,67 @@ def test_a_killed_server_is_not_reported_as_up(state: Path, eventually: Callable
 def test_a_port_in_use_is_reported_in_one_line(localaws: Any, state: Path) -> None:
     refused = run("up", "--state", str(state), "--port", localaws.url.rpartition(":")[2])
     assert refused.returncode == 1
-    assert "Address already in use" in refused.stderr.splitlines()[-1]
+    message = refused.stderr.splitlines()[-1]
+    assert message.startswith("error: 127.0.0.1:")
+    assert "Address already in use; give another --port (0 picks a free one)" in message
+
+
+def test_a_server_keeps_its_port_from_one_start_to_the_next(state: Path) -> None:
+    at = ("--state", str(state))
+    first = json.loads(run("up", "--json", *at).stdout)
+    run("down", *at)
+    again = json.loads(run("up", "--json", *at, LOCALAWS_PORT="").stdout)
+    assert (first["started"], again["started"]) == (True, True)
+    assert again["url"] == first["url"] == again["environment"]["AWS_ENDPOINT_URL"]
+
+
+def test_another_port_than_that_of_the_running_server_is_an_error(state: Path) -> None:
+    at = ("--state", str(state))
+    port = json.loads(run("up", "--json", *at).stdout)["port"]
+    refused = run("up", *at, "--port", "1")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"error: localaws is already up on port {port}; stop it with `")
+    same = json.loads(run("up", "--json", *at, "--port", str(port)).stdout)
+    assert (same["port"], same["started"]) == (port, False)
+
+
+def test_of_two_that_start_at_once_one_waits_for_the_other(state: Path) -> None:
+    argv = [*LOCALAWS, "up", "--json", "--state", str(state)]
+    starting = [subprocess.Popen(argv, stdout=subprocess.PIPE, env=FREE_PORT, text=True) for _ in range(2)]
+    answers = [json.loads(process.communicate()[0]) for process in starting]
+    assert sorted(answer["started"] for answer in answers) == [False, True]
+    assert answers[0]["url"] == answers[1]["url"]
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        (LOCALAWS, "python -m localaws"),
+        ((str(Path(sys.executable).with_name("localaws")),), "localaws"),
+        ((str(Path(sys.executable).with_name("scones")), "local"), "scones local"),
+    ],
+    ids=["module", "script", "group"],
+)
+def test_messages_and_help_name_commands_as_the_user_types_them(
+    tmp_path: Path, program: tuple[str, ...], name: str
+) -> None:
+    refused = run("env", "--state", str(tmp_path), program=program)
+    assert refused.stderr == f"error: localaws is not up in {tmp_path}; start it with `{name} up`.\n"
+    assert f"Example: {name} down" in run("down", "--help", program=program).stdout
+
+
+def test_a_profile_reaches_the_server_and_is_printed_with_the_settings(localaws: Any, tmp_path: Path) -> None:
+    files = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
+    written = run("env", "--profile", "laptop", "--json", "--state", str(localaws.state), **files)
+    settings = json.loads(written.stdout)
+    assert (settings["profile"], settings["endpoint_url"], settings["region"]) == ("laptop", localaws.url, "us-east-1")
+    localaws.client("s3").create_bucket(Bucket="seen-by-profile")
+    look = "import boto3; print(boto3.Session(profile_name='laptop').client('s3').list_buckets()['Buckets'])"
+    unset = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    seen = subprocess.run([sys.executable, "-c", look], env={**unset, **files}, capture_output=True, text=True)
+    assert "seen-by-profile" in seen.stdout
+    plain = run("env", "--profile", "laptop", "--state", str(localaws.state), **files)
+    assert (plain.returncode, plain.stdout) == (0, "export AWS_PROFILE=laptop\n")
 
 
 def test_a_second_server_on_the_same_folder_is_refused(localaws: Any) -> None:

@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from localaws.errors import ServerError
 from localaws.server.environment import REGION
 
 LOG = "localaws.log"
+# IANA has assigned it to nothing, and no system chooses it for outgoing connections: those begin at 32768.
+DEFAULT_PORT = 24566
 # A failing start ends its process at once; only a slow machine needs this long.
 _START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
@@ -63,10 +65,36 @@ def _read(state: Path) -> RunningServer | None:
         return None
 
 
+def choose_port(state: Path) -> int:
+    """Return the port of the server that ran on this folder last, or DEFAULT_PORT."""
+    try:
+        port = int((state / "port").read_text())
+    except (OSError, ValueError):
+        return DEFAULT_PORT
+    return port if 0 < port < 65536 else DEFAULT_PORT
+
+
+@contextmanager
+def changing(state: Path) -> Iterator[None]:
+    """Start or stop the folder's server in this block: other processes that enter theirs wait until it ends.
+
+    Raises ServerError if the folder cannot be written.
+    """
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        # Not the server's own lock, which tells whether a server runs.
+        lock = (state / "command.lock").open("w")
+    except OSError as error:
+        raise _unwritable(state, error) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def start(state: Path, port: int, sleep: Sleep = time.sleep) -> RunningServer:
     """Start a server in the background and return it once it answers.
 
-    Raises ServerError, with the last line of the server's log, if it does not start.
+    Raises ServerError, with the error from the server's log, if it does not start.
     """
     log = _open_log(state)
     begin = log.tell()
@@ -75,6 +103,19 @@ def start(state: Path, port: int, sleep: Sleep = time.sleep) -> RunningServer:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True
         )
+    try:
+        server = _wait_until_ready(process, state, sleep)
+    except BaseException:
+        # Ctrl-C does not reach the server's session, and a server that nobody waits for must not be left.
+        process.kill()
+        raise
+    if server is None:
+        process.kill()
+        raise ServerError(_failure(state / LOG, begin))
+    return server
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], state: Path, sleep: Sleep) -> RunningServer | None:
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         server = _read(state)
@@ -82,8 +123,7 @@ def start(state: Path, port: int, sleep: Sleep = time.sleep) -> RunningServer:
         if server is not None and server.pid == process.pid:
             return server
         sleep(_POLL_SECONDS)
-    process.kill()
-    raise ServerError(_last_line(state / LOG, begin))
+    return None
 
 
 def _open_log(state: Path) -> IO[bytes]:
@@ -91,12 +131,18 @@ def _open_log(state: Path) -> IO[bytes]:
         state.mkdir(parents=True, exist_ok=True)
         return (state / LOG).open("ab")
     except OSError as error:
-        raise ServerError(f"{state} cannot be written: {error.strerror}; give another --state.") from error
+        raise _unwritable(state, error) from error
 
 
-def _last_line(log: Path, begin: int) -> str:
+def _unwritable(state: Path, error: OSError) -> ServerError:
+    return ServerError(f"{state} cannot be written: {error.strerror}; give another --state.")
+
+
+def _failure(log: Path, begin: int) -> str:
     lines = log.read_bytes()[begin:].decode(errors="replace").strip().splitlines() or ["The server did not start."]
-    return f"{lines[-1].removeprefix('Error: ')} (The log is {log}.)"
+    # Another server may write to the same log; only an error explains why this one has ended.
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return f"{(errors or lines)[-1]} (The log is {log}.)"
 
 
 def stop(server: RunningServer, sleep: Sleep = time.sleep) -> None:
@@ -138,21 +184,22 @@ def _is_alive(pid: int) -> bool:
 
 
 def describe(server: RunningServer) -> dict[str, object]:
-    """Return the server's address, process id, age in seconds, memory in MB and number of resources of each kind.
+    """Return the server's address, port, process id, age in seconds, memory in MB and number of resources of each kind.
 
     Raises ServerError if it does not answer.
     """
     age = datetime.now(UTC) - datetime.fromisoformat(server.started_at)
     return {
         "url": server.url,
+        "port": server.port,
         "pid": server.pid,
-        "uptime_s": round(age.total_seconds()),
-        "rss_mb": _rss_mb(server.pid),
+        "uptime_seconds": round(age.total_seconds()),
+        "memory_mb": _memory_mb(server.pid),
         **_counts(server.url),
     }
 
 
-def _rss_mb(pid: int) -> int:
+def _memory_mb(pid: int) -> int:
     import psutil
 
     try:
@@ -175,7 +222,7 @@ def _counts(url: str) -> dict[str, int]:
         return {
             "buckets": sum(len(page.get("Buckets", ())) for page in buckets.paginate()),
             "functions": sum(len(page.get("Functions", ())) for page in functions.paginate()),
-            "machines": sum(len(page.get("stateMachines", ())) for page in machines.paginate()),
+            "state_machines": sum(len(page.get("stateMachines", ())) for page in machines.paginate()),
             "endpoints": sum(len(page.get("Endpoints", ())) for page in endpoints.paginate()),
         }
     except (BotoCoreError, ClientError) as error:

@@ -14,13 +14,27 @@ REGION = "us-east-1"
 _FOREIGN = ("AWS_", "LAMBDA_", "LOCALSTACK_", "MINISTACK_", "SFN_", "S3_", "SERVICES")
 
 
-def client_environment(url: str) -> dict[str, str]:
-    """Return the variables with which any AWS client reaches this server, which accepts any credentials."""
+def client_settings(url: str) -> dict[str, str]:
+    """Return, with the keys of AWS's configuration files, what any AWS client needs to reach this server.
+
+    The server accepts any credentials.
+    """
     return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
+        "endpoint_url": url,
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "region": REGION,
+    }
+
+
+def client_environment(url: str) -> dict[str, str]:
+    """Return the same settings as environment variables."""
+    settings = client_settings(url)
+    return {
+        "AWS_ENDPOINT_URL": settings["endpoint_url"],
+        "AWS_ACCESS_KEY_ID": settings["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": settings["aws_secret_access_key"],
+        "AWS_DEFAULT_REGION": settings["region"],
     }
 
 

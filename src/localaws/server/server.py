@@ -104,7 +104,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=512)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise ServerError(f"{host}:{port} cannot be used: {why}; give another --port or --host.") from error
+        raise ServerError(f"{host}:{port} cannot be used: {why}; give another --port (0 picks a free one).") from error
 
 
 async def _run(site: _Site, images: ImageRegistry, until_eof: bool) -> None:
@@ -185,6 +185,8 @@ def _announce(site: _Site) -> None:
     draft = site.state / "server.json.tmp"
     draft.write_text(json.dumps(about))
     draft.replace(site.state / "server.json")
+    # The next `up` listens where clients expect the server.
+    (site.state / "port").write_text(str(site.port))
     print(f"localaws ready on {site.url}", flush=True)
 
 

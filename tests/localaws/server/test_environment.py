@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from localaws.server.environment import client_environment
+from localaws.server.environment import client_environment, client_settings
 
 URL = "http://127.0.0.1:4566"
 # In a process of its own, because `prepare` also changes where the whole process makes its temporary files.
@@ -30,6 +30,10 @@ def test_clients_get_the_url_and_any_credentials() -> None:
     environ = client_environment(URL)
     assert environ["AWS_ENDPOINT_URL"] == URL
     assert set(environ) == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+
+
+def test_the_settings_of_a_profile_are_those_of_the_environment() -> None:
+    assert list(client_settings(URL).values()) == list(client_environment(URL).values())
 
 
 def test_the_callers_aws_settings_do_not_reach_the_server(tmp_path: Path) -> None:
