@@ -82,9 +82,12 @@ def _decision_row(decision: Decision) -> dict[str, object]:
 @app.command(epilog="Example: `scones deliveries --failed --redrive`")
 def deliveries(
     failed: Annotated[
-        bool, typer.Option("--failed", help="Only failed deliveries that have not been retried.")
+        bool,
+        typer.Option("--failed", help="Only deliveries of the last 14 days that failed and have not been retried."),
     ] = False,
-    redrive: Annotated[bool, typer.Option("--redrive", help="Retry the failed deliveries.")] = False,
+    redrive: Annotated[
+        bool, typer.Option("--redrive", help="Retry the failed deliveries of the last 14 days.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List deliveries, find those that failed, and retry them."""

@@ -12,14 +12,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypedDict
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from botocore.exceptions import ClientError
 
 from scones.items import conditional_write, to_item
 from scones.progress import Progress
-from scones.steps.run.executions import list_executions
+from scones.steps.run.executions import execution_arn, list_executions
+from scones.steps.run.patience import error_code
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
     from types_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
+FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
+# How far back failed deliveries are looked for: as long as an event stays in the dead letter queue.
+MAX_AGE = timedelta(days=14)
 MAX_LISTED = 1000
 # An execution's name has at most 80 characters; 73 leave room for `-r` and five digits. EventBridge's names have 73.
 _MAX_BASE_CHARS = 73
@@ -70,7 +74,10 @@ def list_deliveries(context: DeliveryContext) -> list[Delivery]:
 
 
 def failed_deliveries(context: DeliveryContext) -> list[Delivery]:
-    """Return the failed deliveries that have not been retried, oldest first, and then the undelivered events."""
+    """Return the failed deliveries of the newest `MAX_AGE` that have not been retried, and then the undelivered events.
+
+    The deliveries are sorted by their start, oldest first.
+    """
     failed = [_describe(execution, context) for execution in _failed_executions(context)]
     messages = _dead_letters(context)
     for message in messages:
@@ -156,12 +163,26 @@ def _release_claim(execution: str, context: DeliveryContext) -> None:
 
 
 def _failed_executions(context: DeliveryContext) -> list[ExecutionListItemTypeDef]:
-    """Return the failed executions whose replay does not exist, oldest first."""
-    executions = list(list_executions(context.machine, stepfunctions=context.stepfunctions))
-    names = {execution["name"] for execution in executions}
-    failed = [execution for execution in executions if execution["status"] in FAILED]
-    not_retried = [execution for execution in failed if next_name(execution["name"]) not in names]
+    """Return the failed executions of the newest `MAX_AGE` whose replay does not exist, oldest first."""
+    oldest = datetime.now(UTC) - MAX_AGE
+    failed: list[ExecutionListItemTypeDef] = []
+    for status in FAILED:
+        executions = list_executions(context.machine, stepfunctions=context.stepfunctions, status=status)
+        # They are listed newest first, so that the pages of all earlier ones are never asked for.
+        failed += takewhile(lambda execution: execution["startDate"] >= oldest, executions)
+    not_retried = [execution for execution in failed if not _is_retried(execution["name"], context)]
     return sorted(not_retried, key=lambda execution: execution["startDate"])
+
+
+def _is_retried(name: str, context: DeliveryContext) -> bool:
+    replay = execution_arn(context.machine, next_name(name))
+    try:
+        context.stepfunctions.describe_execution(executionArn=replay)
+    except ClientError as error:
+        if error_code(error) == "ExecutionDoesNotExist":
+            return False
+        raise
+    return True
 
 
 def _dead_letters(context: DeliveryContext) -> list[MessageTypeDef]:

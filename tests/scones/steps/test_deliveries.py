@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -91,7 +92,10 @@ class Depot:
 
 def definition(table: str, seconds: int) -> str:
     """The delivery's own Claim, and then each way to end."""
-    text = state_machine("delivery").decode().replace("${ArrivalsTable}", table).replace("${KeptSeconds}", "60")
+    text = state_machine("delivery").decode()
+    values = {"Partition": "aws", "ArrivalsTable": table, "KeptSeconds": "60", "RepeatSeconds": "60"}
+    for name, value in values.items():
+        text = text.replace(f"${{{name}}}", value)
     claim = {key: value for key, value in json.loads(text)["States"]["Claim"].items() if key not in ("Catch", "Retry")}
     ways = {"FAILED": "Fail", "ABORTED": "Wait", "TIMED_OUT": "Wait", "SUCCEEDED": "Succeed"}
     choices = [{"Condition": f"{{% $states.input.then = '{then}' %}}", "Next": way} for then, way in ways.items()]
@@ -226,3 +230,33 @@ def test_a_delivery_has_its_image_and_its_error(depot: Depot) -> None:
     (found,) = failed_deliveries(depot.context())
     assert (found["s3_key"], found["error"], found["cause"]) == ("arrivals/anna/a1.png", "Broken", "it is broken")
     assert found["started_at"].endswith("+00:00")
+
+
+class Recording:
+    """Step Functions' client that makes executions look older, and keeps what lists were asked for."""
+
+    def __init__(self, client: Any, age: timedelta) -> None:
+        self.client = client
+        self.age = age
+        self.asked: list[dict[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def get_paginator(self, operation: str) -> Recording:
+        return self
+
+    def paginate(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+        self.asked.append(arguments)
+        for page in self.client.get_paginator("list_executions").paginate(**arguments):
+            yield {"executions": [one | {"startDate": one["startDate"] - self.age} for one in page["executions"]]}
+
+
+@pytest.mark.parametrize(("days", "expected"), [(13, ["a1"]), (15, [])])
+def test_failed_deliveries_are_those_of_the_last_fourteen_days(depot: Depot, days: int, expected: list[str]) -> None:
+    depot.start("a1", "FAILED")
+    depot.start("fine", "SUCCEEDED")
+    stepfunctions: Any = Recording(depot.client("stepfunctions"), timedelta(days=days))
+    found = failed_deliveries(replace(depot.context(), stepfunctions=stepfunctions))
+    assert [delivery["name"] for delivery in found] == expected
+    assert {asked.get("statusFilter") for asked in stepfunctions.asked} == set(FAILED)
