@@ -144,13 +144,13 @@ def add_orders(
 ) -> list[str]:
     """Add orders to the table as open ones, created at `now`; return the ids of those that did not exist yet."""
     new_orders = list(orders)
-    added = []
+    added: dict[str, None] = {}
     for done, new_order in enumerate(new_orders, start=1):
         order_id = new_order.order.order_id
         if _add_order(new_order, table=table, dynamodb=dynamodb, now=now):
-            added.append(order_id)
+            added[order_id] = None
         progress.update(done, len(new_orders), order_id)
-    return added
+    return list(added)
 
 
 def _add_order(new_order: NewOrder, *, table: str, dynamodb: DynamoDBClient, now: datetime) -> bool:
@@ -169,9 +169,15 @@ def _add_order(new_order: NewOrder, *, table: str, dynamodb: DynamoDBClient, now
         # A customer's address is personal data.
         "expires_at": int(order.promised_at.timestamp()) + RETENTION_SECONDS,
     }
-    return conditional_write(
+    is_new = conditional_write(
         dynamodb.put_item, TableName=table, Item=to_item(row), ConditionExpression="attribute_not_exists(order_id)"
     )
+    if is_new:
+        return True
+    # The SDK repeats a call whose answer was lost; the row is then there, and this run has made it.
+    key = to_item({"order_id": order.order_id})
+    stored = from_item(dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {}))
+    return all(stored.get(name) == row[name] for name in ("created_at", "promised_at", "distance_km"))
 
 
 def list_orders(*, table: str, dynamodb: DynamoDBClient) -> list[dict[str, Any]]:

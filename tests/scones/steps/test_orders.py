@@ -221,3 +221,26 @@ def test_a_row_holds_the_promised_time_in_utc_so_that_texts_sort_as_times(
     assert [row["order_id"] for row in list_orders(table=name, dynamodb=dynamodb)] == ["early", "late"]
     item = dynamodb.get_item(TableName=name, Key=to_item({"order_id": "early"}))["Item"]
     assert from_item(item)["promised_at"] == "2026-11-25T19:00:00+00:00"
+
+
+def test_an_order_is_added_although_the_answer_to_the_call_was_lost(
+    localaws: Any, table: Callable[[str, str], str]
+) -> None:
+    orders = table("order_id", "promised_at")
+    client = localaws.client("dynamodb")
+
+    class Repeating:
+        """DynamoDB's client that repeats each write, as the SDK does if the first answer is lost."""
+
+        get_item = client.get_item
+
+        def put_item(self, **request: Any) -> Any:
+            client.put_item(**request)
+            return client.put_item(**request)
+
+    dynamodb: Any = Repeating()
+    new = NewOrder(Order("o-1", 3.0, datetime(2026, 11, 25, 18, tzinfo=UTC)))
+    first = datetime(2026, 11, 25, 17, tzinfo=UTC)
+    arguments: Any = {"table": orders, "dynamodb": dynamodb, "progress": Progress()}
+    assert add_orders([new, new], now=first, **arguments) == ["o-1"]
+    assert add_orders([new], now=first + timedelta(seconds=1), **arguments) == []
