@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict, now_iso
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 
 Scoped = AccountScopedDict | AccountRegionScopedDict
 State = dict[str, Any]
@@ -205,14 +205,4 @@ def _join_log_groups(state: State) -> None:
         state["log_groups"]._data[tuple(scope)]["streams"][name]["events"].extend(block)
 
 
-def _end_executions(state: State) -> None:
-    # The threads that ran them ended with the server; nothing would ever finish these executions.
-    failure = {"error": "States.Runtime", "cause": "The server stopped while this execution was running."}
-    for execution in state.get("executions", AccountRegionScopedDict())._data.values():
-        if execution["status"] == "RUNNING":
-            execution.update(failure, status="FAILED", stopDate=now_iso())
-            event = {"type": "ExecutionFailed", "timestamp": now_iso(), "executionFailedEventDetails": failure}
-            execution["events"].append({"id": len(execution["events"]) + 1, **event})
-
-
-_JOINS = {"dynamodb": _join_tables, "cloudwatch_logs": _join_log_groups, "stepfunctions": _end_executions}
+_JOINS = {"dynamodb": _join_tables, "cloudwatch_logs": _join_log_groups}

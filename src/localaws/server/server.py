@@ -112,10 +112,15 @@ async def _run(site: _Site, images: ImageRegistry, until_eof: bool) -> None:
     from ministack import app as engine
 
     from localaws.services import sagemaker
+    from localaws.services.stepfunctions import executions
 
     saver = _extend_engine(site.state, images)
     stop = asyncio.Event()
     sweeping = asyncio.create_task(saver.sweep())
+
+    def started() -> None:
+        executions.fail_interrupted()
+        _announce(site)
 
     async def stopping() -> None:
         sweeping.cancel()
@@ -125,7 +130,7 @@ async def _run(site: _Site, images: ImageRegistry, until_eof: bool) -> None:
     hooks = Hooks(
         track=saver.track,
         is_full=lambda: _is_full(site.state),
-        started=lambda: _announce(site),
+        started=started,
         stopping=stopping,
     )
     gateway = Gateway(engine.app, hooks, injector, {site.host, socket.gethostname()})

@@ -164,3 +164,52 @@ def test_a_server_that_is_asked_to_stop_leaves_nothing_running(
     assert ended(pid)
     assert all(ended(child.pid) for child in children)
     assert not (tmp_path / "state" / "server.json").exists()
+
+
+def test_a_task_that_waited_for_an_answer_fails_with_its_execution_and_eventbridge_says_so(
+    start_localaws: Callable[..., Any], tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    message = {"QueueUrl": "{% $states.input %}", "MessageBody": "{% $states.context.Task.Token %}"}
+    resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+    ask = {"Type": "Task", "Resource": resource, "Arguments": message, "End": True}
+    definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": {"Ask": ask}})
+
+    def received(server: Any, queue: str) -> list[str]:
+        answer = server.client("sqs").receive_message(QueueUrl=queue_url(server, queue), MaxNumberOfMessages=10)
+        return [message["Body"] for message in answer.get("Messages", ())]
+
+    with start_localaws(tmp_path / "state") as server:
+        watch_status(server)
+        states = server.client("stepfunctions")
+        server.client("sqs").create_queue(QueueName="tokens")
+        machine = states.create_state_machine(name="asks", definition=definition, roleArn=ROLE)["stateMachineArn"]
+        asking = json.dumps(queue_url(server, "tokens"))
+        execution = states.start_execution(stateMachineArn=machine, input=asking)["executionArn"]
+        (token,) = eventually(lambda: received(server, "tokens"))
+        server.process.kill()
+        server.wait()
+    for expected in ([execution], []):
+        # The second restart has nothing to say about an execution that failed at the first.
+        with start_localaws(tmp_path / "state") as server:
+            failed = [json.loads(event)["detail"] for event in received(server, "statuses")]
+            assert [detail["executionArn"] for detail in failed if detail["status"] == "FAILED"] == expected
+            states = server.client("stepfunctions")
+            with pytest.raises(states.exceptions.TaskTimedOut):
+                states.send_task_success(taskToken=token, output="{}")
+            history = states.get_execution_history(executionArn=execution)["events"]
+            assert [event["type"] for event in history].count("ExecutionFailed") == 1
+            server.client("sqs").purge_queue(QueueUrl=queue_url(server, "statuses"))
+
+
+def queue_url(server: Any, name: str) -> str:
+    return str(server.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def watch_status(server: Any) -> None:
+    """Send each change of an execution's status to the queue `statuses`."""
+    server.client("sqs").create_queue(QueueName="statuses")
+    pattern = {"source": ["aws.states"], "detail-type": ["Step Functions Execution Status Change"]}
+    events = server.client("events")
+    events.put_rule(Name="statuses", EventPattern=json.dumps(pattern))
+    arn = "arn:aws:sqs:us-east-1:000000000000:statuses"
+    events.put_targets(Rule="statuses", Targets=[{"Id": "queue", "Arn": arn}])

@@ -61,17 +61,6 @@ def test_log_streams_come_back_with_their_events_in_order(groups: dict[str, dict
     assert back == made_groups
 
 
-@given(st.dictionaries(NAMES, st.sampled_from(["RUNNING", "SUCCEEDED", "ABORTED"]), max_size=4))
-def test_only_running_executions_are_failed(executions: dict[str, str]) -> None:
-    made = module(
-        "stepfunctions", executions={arn: {"status": status, "events": []} for arn, status in executions.items()}
-    )
-    back = through_disk("stepfunctions", made).get("executions", {})
-    for arn, status in executions.items():
-        assert back[arn]["status"] == ("FAILED" if status == "RUNNING" else status)
-        assert (back[arn].get("error") == "States.Runtime") == (status == "RUNNING")
-
-
 def test_one_item_is_found_without_its_table_s_others_and_a_missing_one_is_gone() -> None:
     made = module("dynamodb", tables={"t": {"TableName": "t", "items": {"p": {"s": {"v": 1}}}}})
     assert [entry.value for entry in entries_at("dynamodb", made, "items", ("1", "r", "t", "p", "s"))] == [{"v": 1}]
