@@ -7,7 +7,13 @@ export SCONES_DATA ?= ../shared/data/cifar100_bikes
 export SCONES_NEGATIVES ?= ../shared/data/cifar100_other
 endif
 
-.PHONY: help demo test bench-train bench-serve bench-delivery bench-faults image-check image-requirements lint clean
+# On Linux, pip's ordinary torch is the CUDA build with gigabytes of libraries. PyTorch's own index has one for CPUs: with
+# it, `make demo` downloads about 300 MB in all (from the sizes of the packages, not measured here). TORCH_INDEX= (empty)
+# takes the ordinary one, and so does an index that does not answer within 5 seconds.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+
+.PHONY: help demo dist test bench-train bench-serve bench-delivery bench-faults image-check image-requirements lint clean
 
 help:           ## Show this list.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:[^#]*##/ /'
@@ -43,20 +49,33 @@ lint: .venv/dev         ## Check style, types, templates and the figures of tool
 	.venv/bin/cfn-lint infra/*.yaml
 	.venv/bin/python tools/code_metrics.py
 
+# $(call install,EXTRA) makes .venv. `timeout` ends a look-up of the host name, too, which urlopen's own timeout does not.
+define install
+$(PYTHON) -m venv .venv
+@echo "Installing into .venv; the first time takes minutes ..."
+@if [ "$$(uname -s)" = Linux ] && [ -n "$(TORCH_INDEX)" ]; then \
+	timeout 5 .venv/bin/python -c 'import sys, urllib.request as web; web.urlopen(sys.argv[1], timeout=5)' \
+		"$(TORCH_INDEX)/torch/" 2>/dev/null \
+	&& .venv/bin/pip install --quiet --index-url "$(TORCH_INDEX)" "$(TORCH)" \
+	|| echo "$(TORCH_INDEX) does not give $(TORCH); taking pip's ordinary one."; \
+fi
+.venv/bin/pip install --quiet --editable '.[$(1)]'
+endef
+
 .venv/demo: pyproject.toml
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --editable '.[demo]'
+	$(call install,demo)
 	touch $@
 
 .venv/dev: pyproject.toml
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --editable '.[dev]'
+	$(call install,dev)
 	touch $@ .venv/demo
 
 .venv/bench: pyproject.toml
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --editable '.[bench]'
+	$(call install,bench)
 	touch $@
+
+dist: .venv/dev         ## Build the package for PyPI into dist/.
+	.venv/bin/python -m build
 
 clean:          ## Remove what the targets made, but no runs.
 	rm -rf .venv .scones build dist
