@@ -83,3 +83,14 @@ MAX_DECODE_BYTES: Final = 160_000_000
 # The environment variable that replaces /opt/ml, so that several containers can run on one machine without Docker.
 ML_ROOT_VARIABLE: Final = "SCONES_ML_ROOT"
 ML_ROOT: Final = "/opt/ml"
+
+
+def pixel_bytes(file_format: str | None, mode: str, pixels: int) -> int:
+    """Return the memory in bytes that decoding so many pixels takes, with Pillow's names of format and mode.
+
+    A JPEG takes less, because it is decoded at a fraction of its size.
+    """
+    if file_format == "WEBP":
+        # libwebp's two canvases, and the frame that Pillow copies from them, four bytes a pixel each.
+        return 12 * pixels
+    return {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(mode, 4) * pixels

@@ -49,6 +49,23 @@ def test_the_largest_image_fits_the_request_of_a_real_time_endpoint() -> None:
     assert layout.MAX_IMAGE_BYTES == 25 * 2**20
 
 
+MEGAPIXELS = [
+    ("PNG", "RGB", 40),
+    ("PNG", "RGBA", 40),
+    ("PNG", "L", 50),
+    ("GIF", "P", 50),
+    ("PNG", "I;16", 50),
+    ("WEBP", "RGB", 13),
+]
+
+
+@pytest.mark.parametrize(("file_format", "mode", "megapixels"), MEGAPIXELS)
+def test_images_of_so_many_megapixels_are_decoded(file_format: str, mode: str, megapixels: int) -> None:
+    pixels = megapixels * 1_000_000
+    assert pixels <= layout.MAX_IMAGE_PIXELS
+    assert layout.pixel_bytes(file_format, mode, pixels) <= layout.MAX_DECODE_BYTES
+
+
 @pytest.mark.parametrize("content_type", [layout.JSON, layout.INFERENCE_JSON, layout.JSON_LINES, *layout.IMAGE_TYPES])
 def test_content_types_have_the_form_of_a_media_type(content_type: str) -> None:
     assert re.fullmatch(r"[a-z]+/[a-z][a-z0-9.+-]*", content_type)

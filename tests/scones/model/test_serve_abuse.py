@@ -1,14 +1,24 @@
 """What a client may do wrong, on purpose or not: the endpoint refuses it and answers the next one as before."""
 
+import base64
+import http.client
+import io
+import json
 import random
 import socket
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from scones.contract.layout import JSON_LINES
+from scones.model.container import cpus
+from scones.model.serving.admission import MAX_WAITING_REQUESTS
+from scones.model.serving.json_lines import MAX_REQUEST_DECODE_BYTES
 from scones.model.serving.messages import MAX_HEAD_BYTES
 
 Shape = Callable[..., bytes]
@@ -62,3 +72,32 @@ def test_a_head_without_an_end_is_cut_off(serving: int, ask: Ask, start: bytes) 
         connection.sendall(start)
         assert was_cut_off(connection)
     assert ask(serving, "GET", "/ping")[0] == 200
+
+
+def half_sent(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.sendall(
+        b"POST /invocations HTTP/1.1\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n0123456789"
+    )
+    return connection
+
+
+def test_many_half_sent_requests_hold_up_nobody(serving: int, ask: Ask, shape: Shape) -> None:
+    with ExitStack() as stack:
+        for _ in range(2 * cpus() * MAX_WAITING_REQUESTS):
+            stack.enter_context(half_sent(serving))
+        assert ask(serving, "GET", "/ping")[0] == 200
+        assert ask(serving, "POST", "/invocations", shape("square", 1), Content_Type="image/png")[0] == 200
+
+
+def test_bombs_in_many_lines_are_refused_after_some(serving: int) -> None:
+    file = io.BytesIO()
+    Image.new("L", (7000, 7000)).save(file, "PNG")
+    count = MAX_REQUEST_DECODE_BYTES // 7000**2
+    line = json.dumps({"image": base64.b64encode(file.getvalue()).decode()}).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", serving, timeout=120)
+    connection.request("POST", "/invocations", b"\n".join([line] * (count + 2)), {"Content-Type": JSON_LINES})
+    answers = [json.loads(each) for each in connection.getresponse().read().splitlines()]
+    connection.close()
+    assert ["error" in answer for answer in answers] == [False] * count + [True] * 2
+    assert "fewer at once" in answers[-1]["message"]

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from scones.contract.layout import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+from scones.contract.layout import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, pixel_bytes
 from scones.errors import ImageRejectedError
-from scones.model.inference.limits import ImageBytes, check_decode_bytes, check_size, coefficient_bytes, pixel_bytes
+from scones.model.inference.limits import ImageBytes, check_decode_bytes, check_size, coefficient_bytes
 from scones.model.inference.webp import read_webp
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -79,7 +79,9 @@ def open_image(data: bytes, size: int) -> OpenedImage:
         coefficients = coefficient_bytes(image, data)
         # A JPEG can be decoded at an eighth of its side: a camera's image in a tenth of the time and memory.
         image.draft(None, (4 * size, 4 * size))
-        needed = coefficients + pixel_bytes(image, data)
+        # libwebp's decoder copies the file.
+        copied = len(data) if image.format == "WEBP" else 0
+        needed = coefficients + copied + pixel_bytes(image.format, image.mode, image.width * image.height)
         check_decode_bytes(needed)
         return OpenedImage(image, pixels, needed)
 

@@ -1,6 +1,6 @@
 """What it takes to decode an image, as far as its header tells, so that too costly a file is refused before.
 
-The memory for each pixel was measured with Pillow 13 on images of 12 megapixels.
+The memory was measured with Pillow 13 on images of 12 megapixels.
 """
 
 from __future__ import annotations
@@ -19,10 +19,6 @@ MAX_SCANS = 32
 # A photograph's header takes some hundreds of reads; a damaged one could take one for each of its bytes.
 MAX_READS = 500_000
 
-# Modes that Pillow keeps in less than the four bytes of the others.
-_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
-# libwebp's two canvases and the frame that Pillow copies from them, four bytes a pixel each.
-_WEBP_BYTES_PER_PIXEL = 12
 # libjpeg keeps the coefficients of the whole image if they come in several scans.
 _BYTES_PER_COEFFICIENT = 2
 
@@ -69,15 +65,6 @@ def check_decode_bytes(needed: int) -> None:
         raise ImageRejectedError(
             f"decoding the image takes {needed} bytes of memory, over {MAX_DECODE_BYTES}; send a smaller one"
         )
-
-
-def pixel_bytes(image: ImageFile.ImageFile, data: bytes) -> int:
-    """Return the memory in bytes that the pixels of an opened image take while they are decoded."""
-    pixels = image.width * image.height
-    if image.format == "WEBP":
-        # The decoder copies the file.
-        return _WEBP_BYTES_PER_PIXEL * pixels + len(data)
-    return _BYTES_PER_PIXEL.get(image.mode, 4) * pixels
 
 
 def coefficient_bytes(image: ImageFile.ImageFile, data: bytes) -> int:

@@ -49,8 +49,8 @@ class Admission:
     def receive(self, client: Client, length: int) -> None:
         """Count `length` more bytes that the worker holds for a half-sent request or a response.
 
-        Ends others that have stopped sending, the oldest first, until there is room. Raises HttpError (503) if there
-        is none even so; then nothing of this client is counted any more.
+        Ends others that have stopped sending, the oldest first, until there is room. Raises HttpError (503) if that is
+        not enough; then nothing of this client is counted any more.
         """
         half_sent = self._half_sent.setdefault(client, _HalfSent(0, 0))
         half_sent.length += length

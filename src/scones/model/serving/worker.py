@@ -60,7 +60,7 @@ class Worker:
         self._application.close()
 
     def receive(self, connection: Connection, length: int) -> None:
-        """Count `length` more bytes held for this connection. Raises HttpError (503) if there is no room for them."""
+        """Count `length` more bytes held for this connection. Raises HttpError (503) if they do not fit."""
         self._admission.receive(connection, length)
 
     def forget(self, connection: Connection) -> None:

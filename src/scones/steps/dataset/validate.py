@@ -14,7 +14,14 @@ from typing import Final
 
 from PIL import Image
 
-from scones.contract.layout import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+from scones.contract.layout import (
+    IMAGE_SUFFIXES,
+    MAX_DECODE_BYTES,
+    MAX_IMAGE_BYTES,
+    MAX_IMAGE_PIXELS,
+    MAX_IMAGE_SIDE,
+    pixel_bytes,
+)
 from scones.errors import DataError, TooManyBadImagesError
 from scones.progress import Progress
 from scones.steps.dataset.duplicates import Fingerprint, fingerprint
@@ -104,6 +111,7 @@ def _decode(body: bytes) -> tuple[Image.Image, str]:
         with Image.open(io.BytesIO(body), formats=list(CONTENT_TYPES)) as image:
             # Only the header is read so far: an image bomb ends here, before it is decoded.
             _check_size(*image.size)
+            _check_memory(image)
             return image.convert("RGB"), CONTENT_TYPES[str(image.format)]
     except _BadImageError:
         raise
@@ -111,8 +119,17 @@ def _decode(body: bytes) -> tuple[Image.Image, str]:
         raise _BadImageError("it cannot be decoded as PNG, JPEG or WebP") from error
 
 
+def _check_memory(image: Image.Image) -> None:
+    # Training and the endpoint refuse such an image. They decode a JPEG at a fraction of its size.
+    needed = pixel_bytes(image.format, image.mode, image.width * image.height)
+    if image.format != "JPEG" and needed > MAX_DECODE_BYTES:
+        raise _BadImageError(f"decoding it takes {needed:,} bytes of memory, over {MAX_DECODE_BYTES:,}")
+
+
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_IMAGE_PIXELS:
         raise _BadImageError(f"it has more than {MAX_IMAGE_PIXELS:,} pixels")
+    if max(width, height) > MAX_IMAGE_SIDE:
+        raise _BadImageError(f"it is {width}x{height}, over {MAX_IMAGE_SIDE:,} pixels on a side")
     if min(width, height) < MIN_SIDE:
         raise _BadImageError(f"it is {width}x{height}, smaller than {MIN_SIDE} pixels")

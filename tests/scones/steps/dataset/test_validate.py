@@ -62,6 +62,22 @@ def test_an_image_with_too_many_pixels_is_rejected_by_its_header() -> None:
     assert reason(bytes(header)) == "it has more than 50,000,000 pixels"
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [
+        (7000, 7000, "decoding it takes 196,000,000 bytes of memory, over 160,000,000"),
+        (70_000, 8, "it is 70000x8, over 65,535 pixels on a side"),
+    ],
+)
+def test_an_image_that_the_endpoint_would_refuse_is_rejected_by_its_header(
+    width: int, height: int, expected: str
+) -> None:
+    header = bytearray(png((8, 8)))
+    header[16:24] = width.to_bytes(4) + height.to_bytes(4)
+    header[29:33] = zlib.crc32(bytes(header[12:29])).to_bytes(4)
+    assert reason(bytes(header)) == expected
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     with path.open("wb") as file:
