@@ -32,7 +32,9 @@ MAY_LOAD = {
         "scones.console", "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items", "scones.progress",
         "scones.report", "scones.settings", "scones.simulation", "scones.transient",
     },
-    "localaws": {"ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "typer", "rich"},
+    "localaws": {
+        "ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "rich", "simplejson", "typer",
+    },
 }  # fmt: skip
 NEVER_WITH_SERVE = {"torch"}
 

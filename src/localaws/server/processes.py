@@ -31,11 +31,12 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `argv` in a session of its own and return the process; stderr joins stdout, and stdin is empty.
 
-    `limit_bytes` is the limit of RLIMIT_DATA, which on Linux counts all private memory. The child's whole group is
-    killed when this process ends, even by SIGKILL. Raises OSError if the program or the folder `cwd` does not exist.
+    `limit_bytes` is the limit of RLIMIT_DATA, which counts all private memory on Linux; other systems ignore it. The
+    child's whole group is killed when this process ends, even by SIGKILL. Raises OSError if the program or the folder
+    `cwd` does not exist.
     """
     command = list(argv)
-    if limit_bytes is not None:
+    if limit_bytes is not None and sys.platform.startswith("linux"):
         # A shell sets the limit, because preexec_fn is not safe in a process with threads. ulimit counts in KiB.
         command = ["/bin/sh", "-c", 'ulimit -d "$1" && shift && exec "$@"', "sh", str(limit_bytes // 1024), *command]
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Lambda on this machine: Python functions run on AWS's own runtime interface client, in processes that stay warm.
+"""Lambda on this machine: Python functions run in processes that stay warm, on AWS's runtime client or our own.
 
 Extends ministack's Lambda, which keeps functions, versions and concurrency, and runs the functions of other runtimes.
 """

@@ -5,14 +5,31 @@ Runs in the server. A function that imports a package which its zip does not hol
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import tempfile
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
-# The Runtime Interface Client that every function runs on, and the SDK that AWS's Python runtime includes.
-_PACKAGES = ("awslambdaric", "boto3")
+# The SDK that AWS's Python runtime includes.
+_SDK = "boto3"
+
+
+def runs_own_runtime() -> bool:
+    """Whether functions run on localaws' own runtime: without awslambdaric, or if LOCALAWS_RUNTIME is "own"."""
+    return os.environ.get("LOCALAWS_RUNTIME") == "own" or find_spec("awslambdaric") is None
+
+
+def runtime_command(handler: str) -> list[str]:
+    """Return the command that runs a handler, MODULE.FUNCTION, in a sandbox."""
+    # -S leaves out the server's own packages; those of the runtime are on PYTHONPATH.
+    if not runs_own_runtime():
+        return [sys.executable, "-S", "-m", "awslambdaric", handler]
+    # -u, since each line belongs to the invocation that printed it. -P, or modules beside the script would come first.
+    return [sys.executable, "-S", "-P", "-u", str(Path(__file__).with_name("runtime.py")), handler]
 
 
 @cache
@@ -20,7 +37,7 @@ def runtime_packages() -> Path:
     """Return a folder for PYTHONPATH, which is made at the first call."""
     # Links rather than the server's own site-packages, which hold every other package of this machine, too.
     folder = Path(tempfile.mkdtemp(prefix="lambda-runtime-"))
-    for name in _with_requirements(_PACKAGES):
+    for name in _with_requirements(("simplejson" if runs_own_runtime() else "awslambdaric", _SDK)):
         installed = distribution(name)
         # ".." leads to the scripts in bin/.
         parts = {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}

@@ -1,4 +1,4 @@
-"""The process inside a sandbox: AWS's runtime interface client, with its Runtime API, scratch folder and output.
+"""The process inside a sandbox: a runtime, AWS's or our own, with its Runtime API, scratch folder and output.
 
 Runs in the server. Independent of invocations: it only returns what the runtime reports next.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -19,6 +18,7 @@ import psutil
 
 from localaws.server import processes
 from localaws.services.awslambda.code import function_environment, unpack
+from localaws.services.awslambda.packages import runtime_command
 from localaws.services.awslambda.runtime_api import RuntimeApi, RuntimeReport
 
 _POLL_SECONDS = 0.05
@@ -44,8 +44,7 @@ class RuntimeProcess:
         self.api = RuntimeApi()
         with self._log.open("ab") as log:
             self._process = processes.spawn(
-                # -S leaves out the server's own packages; those of the runtime are on PYTHONPATH.
-                [sys.executable, "-S", "-m", "awslambdaric", config["Handler"]],
+                runtime_command(config["Handler"]),
                 env=function_environment(config, code, self._folder, self.api.address, log_stream),
                 cwd=code,
                 stdout=log,

@@ -128,4 +128,5 @@ def _exit_reason(returncode: int) -> str:
         return "without providing a reason"
     if returncode > 0:
         return f"with error: exit status {returncode}"
-    return f"with error: signal: {str(signal.strsignal(-returncode)).lower()}"
+    # macOS adds the number: "Killed: 9".
+    return f"with error: signal: {str(signal.strsignal(-returncode)).partition(':')[0].lower()}"

@@ -147,6 +147,58 @@ def test_log_lines_are_those_of_aws(localaws: Any, make_function: Make) -> None:
     assert kinds == ["START", "one", "two", "END", "REPORT"] * 2
 
 
+LOGGING = """
+import logging
+def handler(event, context):
+    logging.error("one\\ntwo")
+    logging.info("not shown")
+    raise ValueError(context.get_remaining_time_in_millis() > 1000)
+"""
+
+
+def test_log_records_and_exceptions_are_written_as_on_aws(localaws: Any, make_function: Make) -> None:
+    answer = localaws.client("lambda").invoke(FunctionName=make_function(LOGGING), LogType="Tail")
+    lines = base64.b64decode(answer["LogResult"]).decode()
+    request_id = lines.split(" ", 3)[2]
+    assert re.search(rf"\[ERROR\]\t\d{{4}}-\d\d-\d\dT[\d:]{{8}}\.\d{{3}}Z\t{request_id}\tone\ntwo\n", lines)
+    assert "not shown" not in lines
+    trace = '\u00a0\u00a0File "[^"]*/app.py", line 6, in handler\r\u00a0{4}raise ValueError'
+    assert re.search(rf"\[ERROR\] ValueError: True\rTraceback \(most recent call last\):\r{trace}", lines)
+
+
+BROKEN = [
+    ("def handler(event, context)\n  pass", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),
+    ("def other(event, context): pass", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
+    ("raise KeyError('x')", "KeyError", "'x'"),
+]
+
+
+@pytest.mark.parametrize(("source", "kind", "message"), BROKEN, ids=[kind for _, kind, _ in BROKEN])
+def test_a_module_that_cannot_be_loaded_fails_as_on_aws(
+    make_function: Make, invoke: Invoke, source: str, kind: str, message: str
+) -> None:
+    body, error = invoke(make_function(source))
+    assert (body["errorType"], error) == (kind, "Unhandled")
+    assert message in body["errorMessage"]
+
+
+RICH = """
+import collections, decimal
+Named = collections.namedtuple("Named", "a b")
+def handler(event, context):
+    return {"named": Named(1, (2, 3)), "exact": decimal.Decimal("1.10"), "text": "ü", "set": {1} if event else None}
+"""
+
+
+def test_an_answer_is_made_into_json_as_on_aws(localaws: Any, make_function: Make, invoke: Invoke) -> None:
+    name = make_function(RICH)
+    answer, _ = invoke(name)
+    assert answer == {"named": {"a": 1, "b": [2, 3]}, "exact": 1.1, "text": "ü", "set": None}
+    body, _ = invoke(name, "a set")
+    assert body["errorType"] == "Runtime.MarshalError"
+    assert "Object of type set is not JSON serializable" in body["errorMessage"]
+
+
 def test_new_code_is_what_runs_next(
     localaws: Any, make_function: Make, invoke: Invoke, zipped: Callable[..., bytes]
 ) -> None:
