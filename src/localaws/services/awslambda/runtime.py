@@ -69,7 +69,7 @@ class _RequestIds(logging.Filter):
 
 
 def find_handler(name: str) -> Handler:
-    """Return the function MODULE.FUNCTION. Raises RuntimeFault if there is none, and whatever the module raises."""
+    """Return the function MODULE.FUNCTION. Raises RuntimeFault if it does not exist, and whatever the module raises."""
     module_name, dot, function = name.rpartition(".")
     if not dot:
         raise RuntimeFault("Runtime.MalformedHandlerName", f"Bad handler '{name}': it has no dot")
