@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from scones import __version__
-from scones.cli import depot, model, privacy
+from scones.cli import depot, model, orders, privacy
 from scones.console import labelled
 from scones.errors import SconesError
 
@@ -47,6 +47,7 @@ def _root(
 # Without a name, so that the commands of these modules are commands of `scones` itself.
 app.add_typer(model.app)
 app.add_typer(depot.app)
+app.add_typer(orders.app)
 app.add_typer(privacy.app)
 
 

@@ -1,4 +1,4 @@
-"""The depot's commands: deliveries, reviews, orders, and the simulation of evenings.
+"""The depot's commands: deliveries, reviews, and the simulation of evenings.
 
 Steps are imported inside the commands, so that `scones --help` does not wait for numpy, boto3 and matplotlib.
 """
@@ -6,52 +6,72 @@ Steps are imported inside the commands, so that `scones --help` does not wait fo
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scones.cli.outcomes import decision_line, remedy, summary_line
 from scones.cli.project import Project
-from scones.cli.terminal import Json, print_rows, reporter_for
-from scones.errors import UsageError
+from scones.cli.terminal import Json, Seed, print_rows, reporter_for
+from scones.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:
     from scones.contract.delivery import Decision
     from scones.progress import Progress
+    from scones.steps.deliver import Schedule
 
 app = typer.Typer()
-orders = typer.Typer(no_args_is_help=True, help="Manage customer orders: `import`, `add`, `list`, `sample`.")
-app.add_typer(orders, name="orders", epilog="Example: `scones orders import evening.csv`")
-
-Seed = Annotated[int, typer.Option(min=0, help="Random seed; runs with the same seed are identical.")]
 
 
 @app.command(epilog="Example: `scones deliver gate/*.jpg --driver anna`")
 def deliver(
     images: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Image files from the camera.")],
     driver: Annotated[str, typer.Option(help="Driver who arrives.", metavar="ID")] = "driver",
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Upload the images without waiting.")] = False,
     as_json: Json = False,
 ) -> None:
     """Upload images as arrivals and wait for the decisions, including manual reviews."""
-    from scones.steps.deliver import Schedule, deliver
+    from scones.steps.deliver import deliver, upload
 
     project = Project.load()
-    outputs = project.outputs
+    bucket = project.outputs["Bucket"]
+    s3 = project.client("s3")
     arrivals = [(f"{driver}/{path.name}", path.read_bytes()) for path in images]
-    # A minute more than a review may take, so that a review that times out is a decision, too.
-    timeout = (project.settings.review_minutes + 1) * 60
     with reporter_for(as_json).step("deliver", f"{len(arrivals)} arrivals") as progress:
-        decisions = deliver(
-            arrivals,
-            bucket=outputs["Bucket"],
-            s3=project.client("s3"),
-            progress=progress,
-            schedule=Schedule(timeout=timeout, meanwhile=_review_notes(project, progress)),
-        )
-    rows = [_decision_row(decision) for decision in decisions]
-    print_rows(rows, ("s3_key", "outcome", "label", "confidence", "order", "bay", "error"), as_json)
+        if no_wait:
+            keys = upload(arrivals, bucket=bucket, s3=s3, progress=progress)
+        else:
+            schedule = _schedule(project, progress)
+            decisions = deliver(arrivals, bucket=bucket, s3=s3, progress=progress, schedule=schedule)
+            progress.note(summary_line(decisions))
+    if no_wait:
+        print_rows([{"s3_key": key} for key in keys], ("s3_key",), as_json)
+        return
+    # A person has seen each decision already.
+    if as_json:
+        print_rows([dict(decision) for decision in decisions], (), as_json)
+    _require_no_failure(decisions)
+
+
+def _schedule(project: Project, progress: Progress) -> Schedule:
+    from scones.steps.deliver import Schedule
+
+    return Schedule(
+        # A minute more than a review may take, so that a review that times out is a decision, too.
+        timeout=(project.settings.review_minutes + 1) * 60,
+        meanwhile=_review_notes(project, progress),
+        decided=lambda decision: progress.note(decision_line(decision)),
+    )
+
+
+def _require_no_failure(decisions: Sequence[Decision]) -> None:
+    """Raise DeliveryError if a delivery failed. A rejected image is a decision, and no failure."""
+    failed = [decision for decision in decisions if decision["outcome"] == "FAILED"]
+    if failed:
+        remedies = sorted({remedy(decision["error"]) for decision in failed})
+        raise DeliveryError(f"{len(failed)} of {len(decisions)} deliveries failed; {'; '.join(remedies)}")
 
 
 def _review_notes(project: Project, progress: Progress) -> Callable[[], None]:
@@ -68,15 +88,6 @@ def _review_notes(project: Project, progress: Progress) -> Callable[[], None]:
         noted.update(waiting)
 
     return note_new_reviews
-
-
-def _decision_row(decision: Decision) -> dict[str, object]:
-    assignment = decision["assignment"]
-    return {
-        **decision,
-        "order": assignment and assignment["order_id"],
-        "bay": assignment and assignment["bay"],
-    }
 
 
 @app.command(epilog="Example: `scones deliveries --failed --redrive`")
@@ -172,85 +183,3 @@ def simulate(
         progress.note(f"chart: {draw(simulation, out)}")
     rows = [dict(simulation)] if as_json else summary(simulation)
     print_rows(rows, ("mean per evening", *simulation["policies"]), as_json)
-
-
-@orders.command("import", epilog="Example: `scones orders import evening.csv`")
-def import_orders(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            help="CSV file with the columns order_id, promised_at, and distance_km or latitude and longitude.",
-        ),
-    ],
-    as_json: Json = False,
-) -> None:
-    """Import orders from a CSV file; existing orders are left unchanged."""
-    from scones.steps.orders import add_orders, read_orders
-
-    project = Project.load()
-    placed = read_orders(file, depot=project.settings.depot)
-    table = project.storage["OrdersTable"]
-    dynamodb = project.client("dynamodb")
-    with reporter_for(as_json).step("orders", str(file)) as progress:
-        added = add_orders(placed, table=table, dynamodb=dynamodb, progress=progress, now=datetime.now(UTC))
-    row = {"orders": len(placed), "added": len(added), "known": len(placed) - len(added)}
-    print_rows([row], tuple(row), as_json)
-
-
-@orders.command("add", epilog="Example: `scones orders add o-17 --promised 2026-11-25T19:30+01:00 --km 3.2`")
-def add_order(
-    order: Annotated[str, typer.Argument(help="Order ID.")],
-    promised: Annotated[
-        str, typer.Option(help="Promised delivery time with a time zone, such as 2026-11-25T19:30+01:00.")
-    ],
-    km: Annotated[str, typer.Option(help="Distance from the depot in kilometres, one way.")] = "",
-    latitude: Annotated[str, typer.Option(help="Latitude in degrees, instead of --km.")] = "",
-    longitude: Annotated[str, typer.Option(help="Longitude in degrees, instead of --km.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Add one order."""
-    from scones.progress import Progress
-    from scones.steps.orders import add_orders, parse_order
-
-    project = Project.load()
-    columns = {
-        "order_id": order,
-        "promised_at": promised,
-        "distance_km": km,
-        "latitude": latitude,
-        "longitude": longitude,
-    }
-    placed = parse_order(columns, "scones orders add", depot=project.settings.depot)
-    table = project.storage["OrdersTable"]
-    dynamodb = project.client("dynamodb")
-    added = add_orders([placed], table=table, dynamodb=dynamodb, progress=Progress(), now=datetime.now(UTC))
-    print_rows([{"order_id": order, "added": bool(added)}], ("order_id", "added"), as_json)
-
-
-@orders.command("sample", epilog="Example: `scones orders sample evening.csv --seed 7`")
-def sample(
-    file: Annotated[Path, typer.Argument(dir_okay=False, help="CSV file to write.")],
-    seed: Seed = 0,
-    as_json: Json = False,
-) -> None:
-    """Generate the orders of a realistic evening that starts now, as a CSV file to import."""
-    from scones.simulation.evening import sample_orders
-    from scones.steps.orders import write_orders
-
-    project = Project.load()
-    evening = sample_orders(project.settings.dispatch, seed, datetime.now(UTC))
-    write_orders(evening, file)
-    print_rows([{"file": str(file), "orders": len(evening)}], ("file", "orders"), as_json)
-
-
-@orders.command("list", epilog="Example: `scones orders list --json`")
-def list_all_orders(as_json: Json = False) -> None:
-    """List the orders, open ones first."""
-    from scones.steps.orders import list_orders
-
-    project = Project.load()
-    rows = list_orders(table=project.storage["OrdersTable"], dynamodb=project.client("dynamodb"))
-    columns = ("order_id", "state", "promised_at", "distance_km", "arrival_id")
-    print_rows(rows, columns, as_json, if_empty="no orders")

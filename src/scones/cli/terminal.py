@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scones.progress import Reporter
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of a table.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed; runs with the same seed are identical.")]
 
 # A log has no width of its own, and a name that is broken over two lines cannot be searched for.
 _UNLIMITED = 100_000

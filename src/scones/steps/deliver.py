@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from os.path import commonprefix, splitext
@@ -32,12 +32,13 @@ class Schedule:
 
     `interval` is in seconds between two arrivals, `timeout` in seconds without a new decision; `meanwhile` is called
     once a second from the first arrival to the last decision, to look at reviews. Its errors are noted, and stop
-    nothing.
+    nothing. `decided` is called with each decision as soon as it is there, to show it.
     """
 
     interval: float = 0
     timeout: float = 300
     meanwhile: Callable[[], None] = lambda: None
+    decided: Callable[[Decision], None] = lambda decision: None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -61,11 +62,24 @@ def deliver(
         decisions = run.wait(names)
     finally:
         run.meanwhile.report()
-    return sorted(decisions.values(), key=lambda decision: decision["decided_at"])
+    return _oldest_first(decisions)
+
+
+def upload(
+    images: Iterable[tuple[str, bytes]],
+    *,
+    bucket: str,
+    s3: S3Client,
+    progress: Progress,
+    schedule: Schedule | None = None,
+) -> list[str]:
+    """Upload images as `deliver` does, without waiting for their decisions; return the keys of their arrivals."""
+    run = _Run(bucket, s3, progress, schedule or Schedule())
+    return [ARRIVALS + name for name in run.upload(list(images))]
 
 
 class _Run:
-    """One call of `deliver`."""
+    """One call of `deliver` or `upload`."""
 
     def __init__(self, bucket: str, s3: S3Client, progress: Progress, schedule: Schedule) -> None:
         self._bucket = bucket
@@ -97,6 +111,8 @@ class _Run:
         while missing := sorted(set(names) - decisions.keys()):
             new = self._read(self._decided(names).intersection(missing))
             decisions |= new
+            for decision in _oldest_first(new):
+                self._schedule.decided(decision)
             self._progress.update(len(decisions), len(names), f"{len(decisions)} of {len(names)} decided")
             if new:
                 deadline = self._schedule.clock() + timeout
@@ -156,6 +172,10 @@ class _Meanwhile:
         """Note how often the action failed, if it did."""
         if self._n_failed:
             self._progress.note(f"the reviews could not be read {self._n_failed} times; see `scones review`")
+
+
+def _oldest_first(decisions: Mapping[str, Decision]) -> list[Decision]:
+    return sorted(decisions.values(), key=lambda decision: decision["decided_at"])
 
 
 def _timeout_message(missing: list[str], n_arrivals: int, timeout: float) -> str:

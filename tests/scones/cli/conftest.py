@@ -34,6 +34,7 @@ def outputs(localaws: Any, table: Callable[[str, str], str], tmp_path: Path) -> 
     made = {"OrdersTable": table("order_id", "promised_at"), "ArrivalsTable": table("arrival_id", "arrived_at")}
     made |= {"ReviewsTable": table("arrival_id", "asked_at")}
     made |= {"DeliveryMachine": machine, "DeadLetters": queue, "Bucket": "depot-cli"}
+    made |= {"ReviewFunction": "no-such-function", "ReleaseMachine": machine}
     cloudformation = localaws.client("cloudformation")
     for stack in ("depot-storage", "depot-workflow"):
         group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{stack}"}}

@@ -7,40 +7,45 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from scones.cli import app
-from scones.errors import OrderError, UsageError
+from scones.contract.delivery import Outcome
+from scones.errors import DeliveryError, UsageError
 from scones.steps.dataset.sketches import draw, png
 
 from .conftest import Run
 from .program import scones
+from .test_outcomes import decision
 
 ARRIVAL = "0123456789abcdef" * 2
 
 
-def test_orders_are_added_imported_and_listed(run: Run, tmp_path: Path) -> None:
-    assert json.loads(run("orders", "list").stdout) == []
-    add = ("orders", "add", "o-17", "--promised", "2026-11-25T19:30+01:00", "--km", "3.2")
-    assert json.loads(run(*add).stdout) == [{"order_id": "o-17", "added": True}]
-    assert json.loads(run(*add).stdout) == [{"order_id": "o-17", "added": False}]
-    evening = tmp_path / "evening.csv"
-    evening.write_text("order_id,promised_at,distance_km\no-17,2026-11-25T19:30Z,9\no-18,2026-11-25T18:00Z,9\n")
-    done = run("orders", "import", str(evening))
-    assert json.loads(done.stdout) == [{"orders": 2, "added": 1, "known": 1}]
-    rows = json.loads(run("orders", "list").stdout)
-    assert [(row["order_id"], row["state"], row["distance_km"]) for row in rows] == [
-        ("o-18", "OPEN", 9),
-        ("o-17", "OPEN", 3.2),
-    ]
+def delivered(run: Run, localaws: Any, image: Path, outcome: Outcome, *options: str, **values: Any) -> Result:
+    """Deliver an image whose decision comes between two runs of the command; return the second one."""
+    image.write_bytes(image.name.encode())
+    (uploaded,) = json.loads(run("deliver", str(image), "--driver", "anna", "--no-wait").stdout)
+    key = f"decisions/{uploaded['s3_key'].removeprefix('arrivals/')}.json"
+    made = decision(outcome, s3_key=uploaded["s3_key"], **values)
+    localaws.client("s3").put_object(Bucket="depot-cli", Key=key, Body=json.dumps(made).encode())
+    # The same content within ten minutes is the same arrival.
+    return run("deliver", str(image), "--driver", "anna", *options)
 
 
-def test_an_invalid_order_is_an_error_and_no_order_of_its_file_is_added(run: Run, tmp_path: Path) -> None:
-    evening = tmp_path / "evening.csv"
-    evening.write_text("order_id,promised_at,distance_km\no-17,2026-11-25T19:30Z,9\no-18,soon,9\n")
-    for arguments in (("import", str(evening)), ("add", "o-19", "--promised", "2026-11-25T19:30", "--km", "3")):
-        assert isinstance(run("orders", *arguments).exception, OrderError)
-    assert json.loads(run("orders", "list").stdout) == []
+def test_a_failed_delivery_makes_the_command_fail_after_its_decisions(run: Run, localaws: Any, tmp_path: Path) -> None:
+    values = {"error": "EndpointUnavailableError", "cause": "no endpoint"}
+    done = delivered(run, localaws, tmp_path / "1.png", "FAILED", **values)
+    assert [made["outcome"] for made in json.loads(done.stdout)] == ["FAILED"]
+    assert isinstance(done.exception, DeliveryError)
+    assert "1 of 1 deliveries failed; run `scones release`" in str(done.exception)
+    assert "anna/1.png  FAILED" in done.stderr
+    assert "1 decided: 1 FAILED" in done.stderr
+
+
+def test_a_rejected_image_is_a_decision_and_no_failure(run: Run, localaws: Any, tmp_path: Path) -> None:
+    done = delivered(run, localaws, tmp_path / "2.png", "REJECTED", error="ImageRejectedError", cause="it is a PDF")
+    assert (done.exit_code, [made["outcome"] for made in json.loads(done.stdout)]) == (0, ["REJECTED"])
+    assert "anna/2.png  REJECTED" in done.stderr
 
 
 def test_failed_deliveries_are_listed_and_redriven(

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from scones.errors import DeliveryError, ReviewError
 from scones.progress import Progress
-from scones.steps.deliver import Schedule, deliver
+from scones.steps.deliver import Schedule, deliver, upload
 
 from .conftest import Lossy, Notes
 
@@ -137,3 +137,25 @@ def test_reviews_that_cannot_be_read_are_noted_and_stop_no_upload(
         "the reviews could not be read: the function failed; deliveries go on",
         "the reviews could not be read 4 times; see `scones review`",
     ]
+
+
+def test_each_decision_is_shown_once_as_soon_as_it_is_there(s3: Any, bucket: str, depot: Callable[[], None]) -> None:
+    shown: list[str] = []
+    watch = Watch()
+    schedule = Schedule(
+        interval=1,
+        timeout=5,
+        meanwhile=depot,
+        decided=lambda decision: shown.append(decision["s3_key"]),
+        clock=watch,
+        sleep=watch.sleep,
+    )
+    images = [("bert/2.png", b"two"), ("anna/1.png", b"one")]
+    deliver(images, bucket=bucket, s3=s3, progress=Progress(), schedule=schedule)
+    assert shown == ["arrivals/anna/1.png", "arrivals/bert/2.png"]
+
+
+def test_an_upload_waits_for_no_decision(s3: Any, bucket: str) -> None:
+    keys = upload([("anna/1.png", b"one")], bucket=bucket, s3=s3, progress=Progress())
+    assert keys == ["arrivals/anna/1.png"]
+    assert s3.get_object(Bucket=bucket, Key=keys[0])["Body"].read() == b"one"
