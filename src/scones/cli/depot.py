@@ -127,15 +127,17 @@ def deliveries(
     print_rows([dict(row) for row in rows], columns, as_json, if_empty="none")
 
 
-@app.command(epilog="Example: `scones review 5f0c1d... bicycle`")
+@app.command(epilog="Example: `scones review 5f0c bicycle`")
 def review(
-    arrival: Annotated[str | None, typer.Argument(help="Arrival ID, as `scones review` lists it.")] = None,
-    answer: Annotated[str | None, typer.Argument(help="bicycle, motorcycle or neither.")] = None,
+    arrival: Annotated[
+        str | None, typer.Argument(help="Arrival ID, or its beginning, as `scones review` lists it.")
+    ] = None,
+    answer: Annotated[str | None, typer.Argument(help="bicycle, motorcycle or neither, in any case.")] = None,
     reviewer: Annotated[str | None, typer.Option(help="Name of the reviewer. Default: the current user.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the images that wait for manual review, or answer one."""
-    from scones.steps.review import answer_review, list_reviews, shown
+    from scones.steps.review import answer_review, list_reviews, resolve, shown
 
     if arrival and not answer:
         raise UsageError("the answer is missing; run `scones review ARRIVAL bicycle`, or motorcycle or neither")
@@ -143,8 +145,9 @@ def review(
     function = project.workflow["ReviewFunction"]
     awslambda = project.client("lambda")
     if arrival and answer:
-        saved = answer_review(function, arrival, answer, reviewer or getpass.getuser(), awslambda=awslambda)
-        print_rows([{"arrival": arrival, **saved}], ("arrival", "answer", "reviewer", "answered_at"), as_json)
+        arrival_id, label = resolve(arrival, answer, list_reviews(function, awslambda=awslambda))
+        saved = answer_review(function, arrival_id, label, reviewer or getpass.getuser(), awslambda=awslambda)
+        print_rows([{"arrival_id": arrival_id, **saved}], ("arrival_id", "answer", "reviewer", "answered_at"), as_json)
         return
     reviews = list_reviews(function, awslambda=awslambda)
     rows = [dict(review) if as_json else shown(review) for review in reviews]

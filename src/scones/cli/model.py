@@ -8,13 +8,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from scones.cli.project import Project
 from scones.cli.terminal import Json, print_rows, progress_console, reporter_for, warn
+from scones.console import plain
 from scones.errors import DataNotFoundError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 app = typer.Typer()
 
@@ -114,9 +119,12 @@ def stage(
     print_rows([row], tuple(row), as_json)
 
 
-@app.command(epilog="Example: `scones release 3f2a... --backbone weights.npz`")
+@app.command(epilog="Example: `scones release 3f2a --backbone weights.npz`")
 def release(
-    digest: Annotated[str, typer.Argument(help="Digest of a staged data set, as printed by `scones stage`.")],
+    digest: Annotated[
+        str | None,
+        typer.Argument(help="Digest of a staged data set, or its beginning. Default: the data set staged last."),
+    ] = None,
     backbone: Annotated[
         Path | None,
         typer.Option(
@@ -140,6 +148,7 @@ def release(
         settings = settings.model_copy(update={"hyperparameters": {**settings.hyperparameters, "backbone": "none"}})
     outputs = project.outputs
     s3 = project.client("s3")
+    digest = _staged_digest(digest, outputs["Bucket"], s3, progress_console(as_json))
     manifest = read_manifest(outputs["Bucket"], digest, s3=s3)
     if manifest is None:
         raise DataNotFoundError(f"data set {digest} does not exist; run `scones stage` and use the digest it prints")
@@ -148,6 +157,17 @@ def release(
     with reporter_for(as_json).step("release", request["name"]) as progress:
         execution = release(outputs["ReleaseMachine"], request, client=project.client, progress=progress)
     print_rows([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
+
+
+def _staged_digest(prefix: str | None, bucket: str, s3: S3Client, console: Console) -> str:
+    """Return the digest that a prefix names, or the one staged last, and say which."""
+    from scones.steps.dataset.staged import find_digest, newest_digest
+
+    if prefix is not None:
+        return find_digest(prefix, bucket, s3=s3)
+    digest, staged_at = newest_digest(bucket, s3=s3)
+    console.print(plain(f"data set {digest}, staged last, at {staged_at:%Y-%m-%d %H:%M} UTC"), highlight=False)
+    return digest
 
 
 def _warn_of_others(folder: Path | None) -> Path | None:

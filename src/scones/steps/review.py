@@ -6,11 +6,14 @@ The function alone may read the table of reviews, because the rows hold task tok
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from scones import errors
 from scones.contract.delivery import Review, ReviewAnswer
+from scones.contract.layout import NEITHER
 from scones.errors import ReviewError
+from scones.steps.run.names import by_prefix
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -33,6 +36,21 @@ def answer_review(
     event = {"action": "answer", "arrival_id": arrival_id, "answer": answer, "reviewer": reviewer}
     saved: ReviewAnswer = _invoke(function, event, awslambda=awslambda)
     return saved
+
+
+def resolve(arrival: str, answer: str, reviews: Sequence[Review]) -> tuple[str, str]:
+    """Return the ID of the waiting arrival that begins with `arrival`, and the answer as its class is written.
+
+    What fits no waiting review is returned unchanged, for the function to refuse. Raises UsageError if several
+    arrivals begin with `arrival`.
+    """
+    by_id = {review["arrival_id"]: review for review in reviews}
+    arrival_id = by_prefix(arrival, by_id, "arrivals")
+    if arrival_id is None:
+        return arrival, answer
+    # The model's classes are folders' names, which may have capitals themselves.
+    spellings = {label.casefold(): label for label in (NEITHER, *by_id[arrival_id]["labels"])}
+    return arrival_id, spellings.get(answer.casefold(), answer)
 
 
 def shown(review: Review) -> dict[str, object]:

@@ -157,7 +157,11 @@ def _upload(manifest: Manifest, splits: Splits, *, s3: S3Client, bucket: str, pr
     images = [_image(name, image) for name, members in splits.images.items() for image in members]
     listings = [_listing(name, manifest) for name in manifest["counts"]]
     uploads = in_threads(put, images + listings, progress, "uploading")
-    uploads.append(put(_Object("manifest.json", JSON, json.dumps(manifest, indent=1).encode())))
+    last = json.dumps(manifest, indent=1).encode()
+    uploads.append(put(_Object("manifest.json", JSON, last)))
+    if not uploads[-1]:
+        # Written again, because its time is what tells which data set was staged last.
+        s3.put_object(Bucket=bucket, Key=f"{prefix}manifest.json", Body=last, ContentType=JSON)
     uploaded = sum(uploads)
     total = len(uploads)
     progress.note(

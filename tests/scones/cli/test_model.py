@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scones.errors import DataNotFoundError, ReleaseError
 from scones.steps.dataset.sketches import draw, png
 
+from .conftest import Run
 from .program import scones
 
 
@@ -43,6 +47,19 @@ def test_a_second_demo_in_the_same_folder_is_refused(folder: Path) -> None:
         done = scones(folder, "demo", "--data", "sketches")
     assert done.returncode == 1
     assert done.stderr.startswith("error: another demo runs in this folder")
+
+
+def test_a_release_without_a_digest_takes_what_was_staged_last_and_says_so(run: Run, localaws: Any) -> None:
+    digest = "3f2a" + "0" * 60
+    counts = {"negatives": 0, "test-negatives": 0}
+    manifest = json.dumps({"digest": digest, "negatives": counts, "classes": [], "counts": {}, "images": []}).encode()
+    localaws.client("s3").put_object(Bucket="depot-cli", Key=f"data/{digest}/manifest.json", Body=manifest)
+    done = run("release")
+    assert f"data set {digest}, staged last, at 20" in done.stderr
+    # The state machine of these stacks does nothing but fail.
+    assert isinstance(done.exception, ReleaseError)
+    assert isinstance(run("release", "3f2").exception, ReleaseError)
+    assert isinstance(run("release", "4").exception, DataNotFoundError)
 
 
 @pytest.mark.parametrize(("option", "warning"), [("--negatives", ""), ("--others", "warning: --others is deprecated")])

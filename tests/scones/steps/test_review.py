@@ -10,7 +10,7 @@ import pytest
 
 from scones import errors
 from scones.contract.delivery import Review
-from scones.steps.review import answer_review, list_reviews, shown
+from scones.steps.review import answer_review, list_reviews, resolve, shown
 
 REVIEW = Review(
     arrival_id="a1",
@@ -60,6 +60,31 @@ def test_what_waits_is_listed_and_shown_with_what_the_model_saw() -> None:
         "bicycle": 0.612,
         "motorcycle": 0.388,
     }
+
+
+@pytest.mark.parametrize(
+    ("arrival", "answer", "resolved"),
+    [
+        ("5f0c", "bicycle", ("5f0c1d", "bicycle")),
+        ("5f0c1d", "BICYCLE", ("5f0c1d", "bicycle")),
+        ("5f1", "motorcycle", ("5f1a2b", "Motorcycle")),
+        ("5f1", "Neither", ("5f1a2b", "neither")),
+        ("5f1", "car", ("5f1a2b", "car")),
+        ("a0", "Bicycle", ("a0", "Bicycle")),
+    ],
+)
+def test_an_arrival_may_be_named_by_its_beginning_and_a_class_in_any_case(
+    arrival: str, answer: str, resolved: tuple[str, str]
+) -> None:
+    first = Review({**REVIEW, "arrival_id": "5f0c1d"})
+    second = Review({**REVIEW, "arrival_id": "5f1a2b", "labels": ["Bicycle", "Motorcycle"]})
+    assert resolve(arrival, answer, [first, second]) == resolved
+
+
+def test_an_ambiguous_arrival_lists_the_candidates() -> None:
+    waiting = [Review({**REVIEW, "arrival_id": name}) for name in ("5f0c", "5f1a")]
+    with pytest.raises(errors.UsageError, match="5f is the beginning of several arrivals: 5f0c, 5f1a"):
+        resolve("5f", "bicycle", waiting)
 
 
 @pytest.mark.parametrize(

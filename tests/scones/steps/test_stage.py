@@ -19,7 +19,7 @@ from scones.progress import Progress
 from scones.steps.dataset.source import Source, find_source, with_negatives
 from scones.steps.stage import digest, stage
 
-from .conftest import Notes
+from .conftest import Notes, Uploads
 
 Folder = Callable[..., Path]
 LINES = st.lists(st.tuples(st.text("abc/.", min_size=1), st.text("01")), max_size=8)
@@ -70,6 +70,16 @@ def test_a_second_run_uploads_nothing(s3: Any, bucket: str, folder: Folder) -> N
     again = stage(source, s3=s3, bucket=bucket, progress=progress)
     assert (again.uploaded, again.unchanged) == (0, 24)
     assert progress.noted[-1] == "nothing to upload: all 24 objects are there"
+
+
+def test_staging_again_writes_the_manifest_again_so_that_its_time_is_that_of_the_last_staging(
+    s3: Any, bucket: str, folder: Folder
+) -> None:
+    source = source_at(folder("bicycle", "motorcycle"))
+    key = f"data/{stage(source, s3=s3, bucket=bucket).manifest['digest']}/manifest.json"
+    uploads: Any = Uploads(s3)
+    assert stage(source, s3=uploads, bucket=bucket).uploaded == 0
+    assert uploads.keys == [key]
 
 
 def test_only_missing_or_different_objects_are_uploaded_again(s3: Any, bucket: str, folder: Folder) -> None:
