@@ -42,7 +42,7 @@ def find_digest(prefix: str, bucket: str, *, s3: S3Client) -> str:
 
 
 def newest_digest(bucket: str, *, s3: S3Client) -> tuple[str, datetime]:
-    """Return the digest of the data set that was staged last, and when. Raises DataNotFoundError if no data set is staged."""
+    """Return the digest of the newest data set, and when it was staged. Raises DataNotFoundError without a data set."""
     staged_at = _staged_at(_digests("", bucket, s3=s3), bucket, s3=s3)
     if not staged_at:
         raise DataNotFoundError("no data set is staged; run `scones stage` first")
