@@ -3,269 +3,122 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from scones.contract.layout import TAG
-from scones.errors import LeftBehindError
+from scones.errors import DeletionError, LeftBehindError, StackError
 from scones.progress import Progress
 from scones.settings import Settings
+from scones.steps.account.deletion import DELETE, Account, StillBusyError, stop_arrivals, stop_executions
 from scones.steps.account.gone import ignoring_gone
 from scones.steps.account.inventory import Resource, inventory
-from scones.steps.account.stacks import delete_stack, find_stack
-from scones.steps.run.executions import list_executions, stop_execution
+from scones.steps.account.refusal import explain, is_refusal
 from scones.steps.run.patience import patiently
-from scones.steps.storage.s3 import all_versions, delete_objects
 
 if TYPE_CHECKING:
     from scones.clients import ClientFactory
 
-_MACHINE_OUTPUTS: Final = ("DeliveryMachine", "ReleaseMachine", "DeployMachine")
-_BUSY_ENDPOINT_STATUSES: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
-_BUSY_JOB_STATUSES: Final = ("InProgress", "Stopping")
-_POLL_SECONDS: Final = 1
-# Longer than SageMaker takes to create or update an endpoint, or to stop a job.
-_MAX_BUSY_SECONDS: Final = 3600
 # Listings lag behind deletions: only what is listed for longer than this counts as left behind.
 _SETTLE_SECONDS: Final = 60
 _SETTLE_POLL_SECONDS: Final = 5
 
 
-@dataclass(frozen=True)
-class Account:
-    """The account that is cleaned up: `client` returns a service's client, `sleep` waits between two polls."""
+@dataclass
+class _Obstacles:
+    """What could not be done: `unlisted` maps what was not looked at to the reason, `reasons` those of deletions."""
 
-    client: ClientFactory
-    sleep: Callable[[float], None]
+    unlisted: dict[str, str] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
 
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Leave the block without an error if AWS did not allow or finish a deletion, and note why."""
+        try:
+            yield
+        except (DeletionError, StackError) as error:
+            self.reasons.append(str(error))
+        except ClientError as error:
+            if not is_refusal(error):
+                raise
+            self.reasons.append(explain(error))
 
-Deleter = Callable[[str, Account], object]
-
-
-class _StillBusyError(Exception):
-    """A resource did not reach a state in which it can be deleted."""
+    @contextmanager
+    def passing_unlisted(self, what: str) -> Iterator[None]:
+        """Leave the block without an error if the caller may not list `what`, and note why."""
+        try:
+            yield
+        except ClientError as error:
+            if not is_refusal(error):
+                raise
+            self.unlisted[what] = explain(error)
 
 
 def cleanup(
     settings: Settings, *, client: ClientFactory, progress: Progress, sleep: Callable[[float], None] = time.sleep
 ) -> list[Resource]:
-    """Delete the project's resources and return them.
+    """Delete the project's resources and return them. What AWS does not allow is passed over, and named at the end.
 
-    Raises LeftBehindError, with the names of what still exists, if a resource cannot be deleted or stays busy.
+    Raises LeftBehindError, with the names of what still exists or may not be listed, if there is any.
     """
     account = Account(client, sleep)
     deleted: list[Resource] = []
+    obstacles = _Obstacles()
 
     def delete_all() -> None:
-        _stop_executions(settings, account)
-        for resource in inventory(settings, client=client):
+        obstacles.reasons.clear()
+        # Before the bucket is emptied: deliveries write to it.
+        with obstacles.passing():
+            stop_arrivals(settings, account)
+        with obstacles.passing_unlisted("executions"):
+            stop_executions(settings, account)
+        for resource in inventory(settings, client=client, refusing=obstacles.passing_unlisted):
             if delete := DELETE.get(resource.kind):
                 progress.update(len(deleted), detail=f"{resource.kind} {resource.id}")
-                with ignoring_gone():
-                    delete(resource.id, account)
-                deleted.append(resource)
+                with obstacles.passing():
+                    with ignoring_gone():
+                        delete(resource.id, account)
+                    deleted.append(resource)
 
     try:
         # From its beginning after a transient error: the inventory then lists what still exists.
         patiently(delete_all, progress=progress, sleep=sleep)
-    except _StillBusyError as error:
+    except StillBusyError as error:
         # Later resources are kept: the busy one may still be using them.
-        raise _left_behind(list(inventory(settings, client=client)), f"{error}; ") from error
+        obstacles.reasons.append(str(error))
     progress.update(len(deleted), len(deleted), "listing every service again")
-    if left := _settled(settings, account, progress):
-        raise _left_behind(left)
+    left = _settled(settings, account, obstacles, progress)
+    if left or obstacles.unlisted:
+        raise _left_behind(left, obstacles)
     return deleted
 
 
-def _left_behind(left: Sequence[Resource], reason: str = "") -> LeftBehindError:
+def _left_behind(left: Sequence[Resource], obstacles: _Obstacles) -> LeftBehindError:
     names = [f"{resource.kind} {resource.id}" for resource in left]
-    message = f"{reason}cleanup left {len(left)} behind: {', '.join(names)}; run it again, or delete them by hand"
-    return LeftBehindError(message, names)
+    parts = list(obstacles.reasons)
+    if left:
+        parts.append(f"cleanup left {len(left)} behind: {', '.join(names)}")
+    if obstacles.unlisted:
+        parts.append(f"these may not be listed, and some may be left: {', '.join(obstacles.unlisted)}")
+        parts += obstacles.unlisted.values()
+    message = "; ".join([*dict.fromkeys(parts), "run it again, or delete them by hand"])
+    return LeftBehindError(message, [*names, *(f"{kind} (not listed)" for kind in obstacles.unlisted)])
 
 
-def _settled(settings: Settings, account: Account, progress: Progress) -> list[Resource]:
+def _settled(settings: Settings, account: Account, obstacles: _Obstacles, progress: Progress) -> list[Resource]:
     """Return what the services still list once their listings have caught up with the deletions."""
 
     def look() -> list[Resource]:
-        return list(inventory(settings, client=account.client))
+        return list(inventory(settings, client=account.client, refusing=obstacles.passing_unlisted))
 
-    left: list[Resource] = []
-    for _ in range(_SETTLE_SECONDS // _SETTLE_POLL_SECONDS):
-        left = patiently(look, progress=progress, sleep=account.sleep)
+    left = patiently(look, progress=progress, sleep=account.sleep)
+    # What failed to be deleted will still be listed after a minute.
+    for _ in range(0 if obstacles.reasons else _SETTLE_SECONDS // _SETTLE_POLL_SECONDS):
         if not left:
             break
         account.sleep(_SETTLE_POLL_SECONDS)
+        left = patiently(look, progress=progress, sleep=account.sleep)
     return left
-
-
-def _stop_executions(settings: Settings, account: Account) -> None:
-    # A running execution would go on creating resources while the inventory is deleted.
-    stack = find_stack(settings.workflow_stack, cloudformation=account.client("cloudformation"))
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())} if stack else {}
-    stepfunctions = account.client("stepfunctions")
-    for machine in [outputs[name] for name in _MACHINE_OUTPUTS if name in outputs]:
-        with ignoring_gone():
-            # The whole list first, because stopping between two pages of a listing can make it skip.
-            for execution in list(list_executions(machine, stepfunctions=stepfunctions, status="RUNNING")):
-                stop_execution(execution["executionArn"], "Cleanup", stepfunctions=stepfunctions)
-
-
-def _wait_while(busy: Collection[str], status: Callable[[], str], resource: str, account: Account) -> None:
-    """Poll `status()` until it is not one of `busy`. Raises _StillBusyError if that takes over `_MAX_BUSY_SECONDS`."""
-    last = ""
-    for _ in range(_MAX_BUSY_SECONDS // _POLL_SECONDS):
-        last = status()
-        if last not in busy:
-            return
-        account.sleep(_POLL_SECONDS)
-    raise _StillBusyError(f"{resource} is still {last} after {_MAX_BUSY_SECONDS // 60} minutes")
-
-
-def _deregister_target(resource: str, account: Account) -> None:
-    """Deregister a scalable target; AWS deletes its policies and their alarms with it."""
-    account.client("application-autoscaling").deregister_scalable_target(
-        ServiceNamespace="sagemaker", ResourceId=resource, ScalableDimension="sagemaker:variant:DesiredInstanceCount"
-    )
-
-
-def _delete_build(build: str, account: Account) -> None:
-    codebuild = account.client("codebuild")
-
-    def stopped() -> str:
-        builds = codebuild.batch_get_builds(ids=[build])["builds"]
-        if not builds or builds[0]["buildComplete"]:
-            return "complete"
-        codebuild.stop_build(id=build)
-        return "running"
-
-    _wait_while(["running"], stopped, f"image build {build}", account)
-    codebuild.batch_delete_builds(ids=[build])
-
-
-def _delete_endpoint(name: str, account: Account) -> None:
-    sagemaker = account.client("sagemaker")
-
-    def status() -> str:
-        return sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
-
-    # SageMaker refuses to delete an endpoint that it is creating or updating.
-    _wait_while(_BUSY_ENDPOINT_STATUSES, status, f"endpoint {name}", account)
-    sagemaker.delete_endpoint(EndpointName=name)
-
-
-def _delete_job(kind: str) -> Deleter:
-    """Return the deleter of `training` or `processing` jobs."""
-
-    def delete(name: str, account: Account) -> None:
-        _stop_job(kind, name, account)
-        getattr(account.client("sagemaker"), f"delete_{kind}_job")(**{f"{kind.title()}JobName": name})
-
-    return delete
-
-
-def _untag_transform_job(name: str, account: Account) -> None:
-    """Stop a transform job and remove the project's tag."""
-    # SageMaker has no call that deletes these jobs; they cost nothing once they have ended.
-    job = _stop_job("transform", name, account)
-    account.client("sagemaker").delete_tags(ResourceArn=job["TransformJobArn"], TagKeys=[TAG])
-
-
-def _stop_job(kind: str, name: str, account: Account) -> dict[str, Any]:
-    """Stop a job unless it has ended; return its description once it has."""
-    sagemaker = account.client("sagemaker")
-    noun = f"{kind.title()}Job"
-    job: dict[str, Any] = {}
-
-    def stopped() -> str:
-        job.update(getattr(sagemaker, f"describe_{kind}_job")(**{f"{noun}Name": name}))
-        status: str = job[f"{noun}Status"]
-        if status == "InProgress":
-            try:
-                getattr(sagemaker, f"stop_{kind}_job")(**{f"{noun}Name": name})
-            except ClientError as error:
-                # A job may end between the two calls, and SageMaker refuses to stop one that has ended.
-                if error.response["Error"]["Code"] != "ValidationException":
-                    raise
-        return status
-
-    _wait_while(_BUSY_JOB_STATUSES, stopped, f"{kind} job {name}", account)
-    return job
-
-
-def _delete_bucket(name: str, account: Account) -> None:
-    _empty_bucket(name, account)
-    account.client("s3").delete_bucket(Bucket=name)
-
-
-def _empty_bucket(name: str, account: Account) -> None:
-    s3 = account.client("s3")
-    for uploads in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
-        for upload in uploads.get("Uploads", []):
-            with ignoring_gone():
-                s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-    # Versions and delete markers: a versioned bucket is empty only without both.
-    for page in all_versions(name, "", s3=s3):
-        delete_objects(name, page, s3=s3, sleep=account.sleep)
-
-
-def _delete_log_stream(name: str, account: Account) -> None:
-    group, _, stream = name.partition(":")
-    account.client("logs").delete_log_stream(logGroupName=group, logStreamName=stream)
-
-
-def _delete_rule(name: str, account: Account) -> None:
-    events = account.client("events")
-    targets = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
-    if targets:
-        events.remove_targets(Rule=name, Ids=targets)
-    events.delete_rule(Name=name)
-
-
-def _delete_role(name: str, account: Account) -> None:
-    iam = account.client("iam")
-    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-        with ignoring_gone():
-            iam.delete_role_policy(RoleName=name, PolicyName=policy)
-    iam.delete_role(RoleName=name)
-
-
-def _delete_alarm(name: str, account: Account) -> None:
-    account.client("cloudwatch").delete_alarms(AlarmNames=[name])
-
-
-def _delete_stack(name: str, account: Account) -> None:
-    delete_stack(name, cloudformation=account.client("cloudformation"), sleep=account.sleep)
-
-
-def _call(service: str, operation: str, argument: str) -> Deleter:
-    """Return the deleter for a kind that takes one call with one argument."""
-    return lambda name, account: getattr(account.client(service), operation)(**{argument: name})
-
-
-# By the inventory's kinds. "tagged" has no deleter: what carries the tag but is of no other kind is only reported.
-DELETE: Final[dict[str, Deleter]] = {
-    "scalable target": _deregister_target,
-    "image build": _delete_build,
-    "endpoint": _delete_endpoint,
-    "endpoint config": _call("sagemaker", "delete_endpoint_config", "EndpointConfigName"),
-    "model": _call("sagemaker", "delete_model", "ModelName"),
-    "model package": _call("sagemaker", "delete_model_package", "ModelPackageName"),
-    "training job": _delete_job("training"),
-    "processing job": _delete_job("processing"),
-    "transform job": _untag_transform_job,
-    "bucket": _delete_bucket,
-    "function": _call("lambda", "delete_function", "FunctionName"),
-    "state machine": _call("stepfunctions", "delete_state_machine", "stateMachineArn"),
-    "rule": _delete_rule,
-    "table": _call("dynamodb", "delete_table", "TableName"),
-    "queue": _call("sqs", "delete_queue", "QueueUrl"),
-    "topic": _call("sns", "delete_topic", "TopicArn"),
-    "alarm": _delete_alarm,
-    "role": _delete_role,
-    "stack": _delete_stack,
-    "log group": _call("logs", "delete_log_group", "logGroupName"),
-    "log stream": _delete_log_stream,
-}

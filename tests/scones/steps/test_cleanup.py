@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from scones.errors import LeftBehindError
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.inventory import inventory
-from scones.steps.cleanup import DELETE, Account, cleanup
+from scones.steps.cleanup import cleanup
 from scones.steps.deploy import deploy
 
 from .conftest import Notes
@@ -153,37 +156,6 @@ def test_an_endpoint_that_never_stops_updating_is_named(project: dict[str, str],
     assert {"endpoint tidy", "endpoint config tidy", "model tidy"} <= set(caught.value.left)
 
 
-@dataclass
-class EndingJob:
-    """SageMaker with one job of a kind, which ends by itself after it was described and before it is stopped."""
-
-    kind: str
-    statuses: list[str] = field(default_factory=lambda: ["InProgress", "Completed"])
-    calls: list[str] = field(default_factory=list)
-
-    def __getattr__(self, operation: str) -> Any:
-        return lambda **_: self.answer(operation)
-
-    def answer(self, operation: str) -> dict[str, Any]:
-        self.calls.append(operation)
-        if operation.startswith("stop_"):
-            message = "The request was rejected because the job is in status Completed."
-            raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "StopJob")
-        noun = f"{self.kind.title()}Job"
-        return {f"{noun}Status": self.statuses.pop(0), f"{noun}Arn": "arn"} if operation.startswith("desc") else {}
-
-
-@pytest.mark.parametrize(
-    ("kind", "last"),
-    [("training", "delete_training_job"), ("processing", "delete_processing_job"), ("transform", "delete_tags")],
-)
-def test_a_job_that_ends_just_before_it_is_stopped_is_deleted(kind: str, last: str) -> None:
-    sagemaker = EndingJob(kind)
-    DELETE[f"{kind} job"]("job", Account(lambda service: sagemaker, lambda seconds: None))
-    described = f"describe_{kind}_job"
-    assert sagemaker.calls == [described, f"stop_{kind}_job", described, last]
-
-
 class Forgetful:
     """The clients of an account where the first answer to every call of these operations is lost."""
 
@@ -216,13 +188,80 @@ def test_lost_answers_leave_nothing_behind(project: dict[str, str], localaws: An
     assert (len(notes.noted), lossy.operations) == (1, {"delete_log_group"})
 
 
-def test_a_role_is_deleted_although_one_of_its_policies_is_gone_already(localaws: Any) -> None:
-    iam = localaws.client("iam")
-    iam.create_role(RoleName="twice", AssumeRolePolicyDocument="{}")
-    policies = Wrapped(iam, {"list_role_policies": lambda **_: {"PolicyNames": ["gone"]}})
-    DELETE["role"]("twice", Account(lambda service: policies, lambda seconds: None))
-    with pytest.raises(ClientError, match="NoSuchEntity"):
-        iam.get_role(RoleName="twice")
+@contextmanager
+def camera(bucket: str, s3: Any) -> Iterator[list[str]]:
+    """Upload an arrival every 50 ms until the bucket is gone; yields the keys so far."""
+    keys: list[str] = []
+    is_over = Event()
+
+    def upload() -> None:
+        while not is_over.wait(0.05):
+            keys.append(f"arrivals/camera/{len(keys)}.png")
+            try:
+                s3.put_object(Bucket=bucket, Key=keys[-1], Body=b"x")
+            except ClientError:
+                return
+
+    thread = Thread(target=upload)
+    thread.start()
+    try:
+        yield keys
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_a_project_is_deleted_while_a_camera_uploads(
+    project: dict[str, str], localaws: Any, eventually: Callable[..., Any]
+) -> None:
+    with camera(project["Bucket"], localaws.client("s3")) as keys:
+        eventually(lambda: len(keys) > 5)
+        cleanup(SETTINGS, client=localaws.client, progress=Progress())
+    assert list(inventory(SETTINGS, client=localaws.client)) == []
+
+
+@dataclass
+class Busy:
+    """S3 where somebody puts an object before each attempt to delete a bucket; `attempts` counts these."""
+
+    client: Any
+    attempts: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def delete_bucket(self, **arguments: Any) -> Any:
+        self.attempts += 1
+        self.client.put_object(Bucket=arguments["Bucket"], Key="arrivals/eve/[/x].png", Body=b"x")
+        return self.client.delete_bucket(**arguments)
+
+
+def test_a_bucket_that_is_written_to_all_the_time_is_named_with_what_to_do(
+    project: dict[str, str], localaws: Any
+) -> None:
+    busy = Busy(localaws.client("s3"))
+
+    def client(service: str) -> Any:
+        return busy if service == "s3" else localaws.client(service)
+
+    with pytest.raises(LeftBehindError, match=r"arrivals/eve/\[/x\]\.png.* stop .* again") as caught:
+        cleanup(SETTINGS, client=client, progress=Progress(), sleep=lambda seconds: None)
+    assert {f"bucket {project['Bucket']}", "stack tidy-storage"} <= set(caught.value.left)
+    assert "stack tidy-workflow" not in caught.value.left
+    assert 10 < busy.attempts < 1000
+
+
+def test_the_sources_of_writes_are_stopped_before_the_bucket_is_emptied(project: dict[str, str], localaws: Any) -> None:
+    order: list[str] = []
+
+    class Recorded(Wrapped):
+        def __getattr__(self, name: str) -> Any:
+            order.append(name)
+            return super().__getattr__(name)
+
+    cleanup(SETTINGS, client=lambda service: Recorded(localaws.client(service)), progress=Progress())
+    order = [name for name in order if name in ("disable_rule", "stop_execution", "delete_stack", "delete_bucket")]
+    assert order == ["disable_rule", "delete_stack", "delete_bucket", "delete_stack"]
 
 
 def test_a_stack_that_was_only_planned_is_cleaned_up(localaws: Any) -> None:
@@ -253,3 +292,56 @@ def test_a_tagged_resource_that_only_the_tagging_api_lists_is_not_left_behind(lo
         return Late() if service == "resourcegroupstaggingapi" else localaws.client(service)
 
     assert cleanup(Settings(project="never-there"), client=clients, progress=Progress()) == []
+
+
+@dataclass
+class Forbidding:
+    """The clients of an account where the caller may not call some operations, `service.operation`."""
+
+    client: Any
+    operations: tuple[str, ...]
+
+    def __call__(self, service: str) -> Any:
+        names = [name.partition(".")[2] for name in self.operations if name.startswith(f"{service}.")]
+        return Unpaged(self.client(service), dict.fromkeys(names, self.refuse))
+
+    def refuse(self, **_: Any) -> Any:
+        error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+        raise ClientError(error, "Forbidden")
+
+
+class Unpaged(Wrapped):
+    """A client whose paginators call the operations that it answers itself."""
+
+    def get_paginator(self, operation: str) -> Any:
+        return (
+            SimpleNamespace(paginate=self.answers[operation])
+            if operation in self.answers
+            else (self.client.get_paginator(operation))
+        )
+
+
+def test_what_may_not_be_listed_is_passed_over_and_named(project: dict[str, str], localaws: Any) -> None:
+    serve("tidy", OURS, project["Bucket"], localaws)
+    forbidden = ("stepfunctions.list_executions", "application-autoscaling.describe_scalable_targets", "iam.list_roles")
+    client = Forbidding(localaws.client, (*forbidden, "events.disable_rule"))
+    with pytest.raises(LeftBehindError, match="executions, scalable targets, roles") as caught:
+        cleanup(SETTINGS, client=client, progress=Progress(), sleep=lambda seconds: None)
+    assert caught.value.left == [f"{kind} (not listed)" for kind in ("executions", "scalable targets", "roles")]
+    assert list(inventory(SETTINGS, client=localaws.client)) == []
+
+
+def test_what_may_not_be_deleted_is_passed_over_and_named(project: dict[str, str], localaws: Any) -> None:
+    serve("tidy", OURS, project["Bucket"], localaws)
+    client = Forbidding(localaws.client, ("sagemaker.delete_endpoint",))
+    with pytest.raises(LeftBehindError, match="AWS does not allow you") as caught:
+        cleanup(SETTINGS, client=client, progress=Progress(), sleep=lambda seconds: None)
+    assert "endpoint tidy" in caught.value.left
+    remaining = {resource.kind for resource in inventory(SETTINGS, client=localaws.client)}
+    assert not remaining & {"stack", "bucket", "model"}
+
+
+def test_an_endpoint_is_deleted_before_all_that_costs_less(project: dict[str, str], localaws: Any) -> None:
+    serve("tidy", OURS, project["Bucket"], localaws)
+    deleted = [resource.kind for resource in cleanup(SETTINGS, client=localaws.client, progress=Progress())]
+    assert deleted[0] == "endpoint"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -44,15 +46,19 @@ _JOB_LOG_GROUPS: Final = (
     "/aws/sagemaker/TransformJobs",
 )
 
-# Kind, operation that lists it, member of the response, and the prefix of its Name and Arn.
+# Kind, operation that lists it, member of the response, and the prefix of its Name and Arn. What is billed comes first,
+# endpoints before the configs that they use, and configs before models.
 _SAGEMAKER_KINDS: Final = (
     ("endpoint", "list_endpoints", "Endpoints", "Endpoint"),
-    ("endpoint config", "list_endpoint_configs", "EndpointConfigs", "EndpointConfig"),
-    ("model", "list_models", "Models", "Model"),
     ("training job", "list_training_jobs", "TrainingJobSummaries", "TrainingJob"),
     ("processing job", "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJob"),
     ("transform job", "list_transform_jobs", "TransformJobSummaries", "TransformJob"),
+    ("endpoint config", "list_endpoint_configs", "EndpointConfigs", "EndpointConfig"),
+    ("model", "list_models", "Models", "Model"),
 )
+
+
+Refusing = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -63,36 +69,45 @@ class Resource:
     id: str
 
 
-def inventory(settings: Settings, *, client: ClientFactory) -> Iterator[Resource]:
-    """Yield the project's resources in an order in which they can be deleted.
+def inventory(settings: Settings, *, client: ClientFactory, refusing: Refusing = nullcontext) -> Iterator[Resource]:
+    """Yield the project's resources in an order in which they can be deleted, and the costliest first as far as it can.
 
     A kind is listed only when the caller has consumed the kinds before it. A caller that deletes while it iterates
-    therefore never gets a resource that was deleted together with another one.
+    therefore never gets a resource that was deleted together with another one. `refusing(kinds)` is the context in
+    which these kinds are listed: it may suppress the error of a caller who is not allowed to list them.
     """
+    for kinds, look in _listings(settings, client):
+        found: list[Resource] = []
+        with refusing(kinds):
+            # Complete lists, because deleting between two pages of a listing can make it skip.
+            found.extend(look())
+        yield from found
+
+
+def _listings(settings: Settings, client: ClientFactory) -> Iterator[tuple[str, Callable[[], Iterator[Resource]]]]:
     project = settings.project
-    kinds: tuple[Callable[[], Iterator[Resource]], ...] = (
-        lambda: _scalable_targets(project, client("application-autoscaling")),
-        lambda: _image_builds(project, client("codebuild")),
-        lambda: _sagemaker(project, client("sagemaker")),
-        lambda: _model_packages(project, client("sagemaker")),
-        lambda: _buckets(project, client("s3")),
-        lambda: _stacks(settings, client("cloudformation")),
-        lambda: _functions(project, client("lambda")),
-        lambda: _state_machines(project, client("stepfunctions")),
-        lambda: _rules(project, client("events")),
-        lambda: _tables(project, client("dynamodb")),
-        lambda: _queues(project, client("sqs")),
-        lambda: _topics(project, client("sns")),
-        lambda: _alarms(project, client("cloudwatch")),
-        lambda: _roles(project, client("iam")),
-        lambda: _log_groups(project, client("logs")),
-        lambda: _log_streams(project, client("logs")),
-        lambda: (Resource("tagged", arn) for arn in tagged_arns(project, client=client)),
-    )
-    # The tags catch kinds that the lists before them do not know.
-    for kind in kinds:
-        # Complete lists, because deleting between two pages of a listing can make it skip.
-        yield from list(kind())
+    # Scaling would make an endpoint busy that is about to be deleted.
+    yield "scalable targets", lambda: _scalable_targets(project, client("application-autoscaling"))
+    for kind in _SAGEMAKER_KINDS:
+        yield f"{kind[0]}s", partial(_sagemaker, project, client("sagemaker"), *kind)
+    yield "image builds", lambda: _image_builds(project, client("codebuild"))
+    yield "model packages", lambda: _model_packages(project, client("sagemaker"))
+    # The functions of this stack write to the bucket, and the storage stack can only be deleted without its bucket.
+    yield "stacks", lambda: _stacks(settings, client("cloudformation"), of_storage=False)
+    yield "buckets", lambda: _buckets(project, client("s3"))
+    yield "stacks", lambda: _stacks(settings, client("cloudformation"), of_storage=True)
+    yield "functions", lambda: _functions(project, client("lambda"))
+    yield "state machines", lambda: _state_machines(project, client("stepfunctions"))
+    yield "rules", lambda: _rules(project, client("events"))
+    yield "tables", lambda: _tables(project, client("dynamodb"))
+    yield "queues", lambda: _queues(project, client("sqs"))
+    yield "topics", lambda: _topics(project, client("sns"))
+    yield "alarms", lambda: _alarms(project, client("cloudwatch"))
+    yield "roles", lambda: _roles(project, client("iam"))
+    yield "log groups", lambda: _log_groups(project, client("logs"))
+    yield "log streams", lambda: _log_streams(project, client("logs"))
+    # The tags catch kinds that the listings before do not know.
+    yield "tagged resources", lambda: (Resource("tagged", arn) for arn in tagged_arns(project, client=client))
 
 
 def _scalable_targets(project: str, scaling: ApplicationAutoScalingClient) -> Iterator[Resource]:
@@ -114,12 +129,12 @@ def _image_builds(project: str, codebuild: CodeBuildClient) -> Iterator[Resource
                 yield Resource("image build", build)
 
 
-def _sagemaker(project: str, sagemaker: SageMakerClient) -> Iterator[Resource]:
-    """Yield endpoints before the configs that they use, configs before models, and jobs."""
-    for kind, operation, member, noun in _SAGEMAKER_KINDS:
-        for summary in _pages(sagemaker, operation, member, NameContains=project):
-            if _is_tagged(project, summary[f"{noun}Arn"], sagemaker):
-                yield Resource(kind, summary[f"{noun}Name"])
+def _sagemaker(
+    project: str, sagemaker: SageMakerClient, kind: str, operation: str, member: str, noun: str
+) -> Iterator[Resource]:
+    for summary in _pages(sagemaker, operation, member, NameContains=project):
+        if _is_tagged(project, summary[f"{noun}Arn"], sagemaker):
+            yield Resource(kind, summary[f"{noun}Name"])
 
 
 def _model_packages(project: str, sagemaker: SageMakerClient) -> Iterator[Resource]:
@@ -143,17 +158,13 @@ def _buckets(project: str, s3: S3Client) -> Iterator[Resource]:
             yield Resource("bucket", bucket["Name"])
 
 
-def _stacks(settings: Settings, cloudformation: CloudFormationClient) -> Iterator[Resource]:
-    # The workflow stack uses what the storage stack holds, so it goes first.
-    names = [settings.workflow_stack, settings.storage_stack]
-    existing = {
-        stack["StackName"]
-        for stack in _pages(cloudformation, "describe_stacks", "Stacks")
-        if stack["StackStatus"] != "DELETE_COMPLETE" and _has_tag(settings.project, stack.get("Tags", []))
-    }
-    ordered = [name for name in names if name in existing]
-    for name in [*ordered, *sorted(existing.difference(names))]:
-        yield Resource("stack", name)
+def _stacks(settings: Settings, cloudformation: CloudFormationClient, *, of_storage: bool) -> Iterator[Resource]:
+    """Yield the storage stack, or all of the project's stacks but that one."""
+    for stack in _pages(cloudformation, "describe_stacks", "Stacks"):
+        name = stack["StackName"]
+        exists = stack["StackStatus"] != "DELETE_COMPLETE" and _has_tag(settings.project, stack.get("Tags", []))
+        if exists and (name == settings.storage_stack) == of_storage:
+            yield Resource("stack", name)
 
 
 def _functions(project: str, awslambda: LambdaClient) -> Iterator[Resource]:
