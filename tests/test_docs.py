@@ -79,7 +79,9 @@ def test_the_readmes_commands_run_as_they_stand(tmp_path: Path) -> None:
     assert "localaws is down" in done.stdout
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.j2")]), ids=lambda path: path.name
+)
 def test_the_code_is_written_in_plain_english(path: Path) -> None:
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     assert [f"{number}: {found[0]}" for number, line in lines if (found := DIALECT.search(line))] == []

@@ -67,7 +67,7 @@ def _confidences(run: Run) -> str | None:
 
 
 def _machines(run: Run) -> list[Machine]:
-    runs = {"The release": run["release"], "The deployment": run["deploy"], "The deliveries": run["delivery"]}
+    runs = {"Release": run["release"], "Deployment": run["deploy"], "Delivery": run["delivery"]}
     return [_machine(title, machine, run["lambdas"]) for title, machine in runs.items()]
 
 

@@ -151,24 +151,27 @@ def _reliability(axes: Axes, measured: Reliability) -> None:
     axes.set_xlim(low - 0.02, 1.02)
     axes.set_ylim(low - 0.02, 1.02)
     axes.set_xlabel("confidence")
-    _dress(axes, "share that is right")
+    axes.set_ylabel("accuracy")
+    _dress(axes, "reliability diagram")
 
 
 def _risk(axes: Axes, measured: Reliability) -> None:
     shares, wrong = zip(*measured["risk_coverage"], strict=True)
     axes.plot([100 * share for share in shares], [100 * share for share in wrong], color=FIRST)
     axes.axvline(100 * measured["acceptance"]["coverage"]["value"], color=INK, linewidth=0.8, linestyle=":")
-    axes.set_xlabel("accepted, most confident first (%)")
-    _dress(axes, "wrong among accepted (%)")
+    axes.set_xlabel("coverage (%)")
+    axes.set_ylabel("error rate of accepted images (%)")
+    _dress(axes, "risk-coverage curve")
 
 
 def _roc(axes: Axes, novelty: NoveltyScore) -> None:
-    vehicles, others = zip(*novelty["curve"], strict=True)
-    axes.plot([100 * share for share in vehicles], [100 * share for share in others], color=FIRST)
+    false_positives, true_positives = zip(*novelty["curve"], strict=True)
+    axes.plot([100 * share for share in false_positives], [100 * share for share in true_positives], color=FIRST)
     cut = [100 * novelty[side]["value"] for side in ("vehicles_refused", "others_refused")]
     axes.plot(*cut, "o", color=SECOND, markersize=5)
-    axes.set_xlabel("vehicles refused (%)")
-    _dress(axes, "other things refused (%)")
+    axes.set_xlabel("false positive rate (%)")
+    axes.set_ylabel("true positive rate (%)")
+    _dress(axes, "ROC, out-of-distribution")
 
 
 def _thresholds(decisions: Sequence[Decision]) -> dict[float, list[str]]:
@@ -189,8 +192,9 @@ def _dress(axes: Axes, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(colors=INK, labelsize=9)
-    axes.xaxis.label.set_color(INK)
-    axes.xaxis.label.set_fontsize(9)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_color(INK)
+        axis.label.set_fontsize(9)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
 

@@ -131,7 +131,8 @@ class ReportImages(TypedDict):
 class Run(ReportImages):
     """Everything that `report.html` shows.
 
-    `where` is "laptop" or an AWS region; `notice` is shown on top if the figures are not of real images.
+    `where` is "laptop" or an AWS region; `notice` is shown on top if the figures are not of real images, or if
+    parts are left out that the caller may not read.
     `instance_types` maps "train", "evaluate" and "serve" to what AWS would run; `serverless_mb` is the memory of a
     serverless endpoint, `realtime_instances` the minimum number of a real-time one: 0 for a serverless endpoint.
     `seconds` maps a step to its wall time in seconds, in the order in which the steps ran.

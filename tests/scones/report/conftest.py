@@ -157,9 +157,14 @@ def whole_run() -> Run:
         evaluation=_evaluation(classes),
         duplicates=[[sample("bicycle", f"train/bicycle/{n}.png", n) for n in range(2 + group)] for group in range(2)],
         outliers=[sample("bicycle", "novelty 3.1", 90 + n) for n in range(2)],
-        label_issues=[sample("bicycle", "looks like motorcycle; its label gets 0.01", 70 + n) for n in range(3)],
-        wrong=[sample("bicycle", f"taken for motorcycle at 0.{60 + n}", 40 + n) | {"map": heat(n)} for n in range(7)],
-        uncertain=[sample("motorcycle", "right, at 0.51", 60) | {"map": heat(9)}],
+        label_issues=[
+            sample("bicycle", "predicted: motorcycle; probability of the label 0.010", 70 + n) for n in range(3)
+        ],
+        wrong=[
+            sample("bicycle", f"predicted: motorcycle, confidence 0.{60 + n}0", 40 + n) | {"map": heat(n)}
+            for n in range(7)
+        ],
+        uncertain=[sample("motorcycle", "confidence 0.510", 60) | {"map": heat(9)}],
         release=_machine("scones-release", RELEASE, 1, 12.0),
         deploy=None,
         delivery=_machine("scones-delivery", DELIVERY, DELIVERIES, 0.08),

@@ -47,8 +47,8 @@ class Page(HTMLParser):
 
 def test_the_page_has_every_part_of_the_run(run: Run) -> None:
     page = Page(render(run))
-    headings = ["Images", "Training", "Model on the held-out test set", "State machines", "Lambdas", "Decisions"]
-    for heading in [*headings, "Time", "Cost, had it run on AWS"]:
+    headings = ["Images", "Training", "Evaluation on the test set", "State machines", "Lambda functions", "Decisions"]
+    for heading in [*headings, "Time", "Cost on AWS"]:
         assert heading in page.text
     said = page.text.replace("\u00a0", " ")
     for figure in ("87.5 %", "82.2 % to 91.4 %", "18 of 24", "unconfirmed", "threshold 0.8", "ImageRejectedError"):
@@ -101,7 +101,7 @@ def test_an_order_id_stays_on_one_line(run: Run) -> None:
 def test_a_run_without_issues_has_no_galleries_of_them(run: Run) -> None:
     run |= {"duplicates": [], "label_issues": [], "outliers": [], "uncertain": []}
     said = Page(render(run)).text
-    for heading in ("Near-equal images", "Labels worth a second look", "What it was least certain of"):
+    for heading in ("Near-duplicates", "Label issues", "Outliers", "Correct with the lowest confidence"):
         assert heading not in said
 
 
@@ -176,15 +176,15 @@ def test_a_missing_part_is_a_sentence(run: Run) -> None:
 
 def test_the_page_shows_certificates_and_their_absence(run: Run) -> None:
     said = " ".join(Page(render(run)).text.split())
-    assert "at confidence 95.0" in said
+    assert "With 95.0 % confidence" in said.replace("\u00a0", " ")
     assert "0.913" in said
-    assert "nothing is accepted: no threshold could be certified" in said
+    assert "nothing is accepted: no threshold has an error rate certified below 2.0 %" in said.replace("\u00a0", " ")
 
 
 def test_an_evaluation_without_reliability_leaves_its_part_out(run: Run) -> None:
     assert run["evaluation"]
     del run["evaluation"]["reliability"]
-    assert "What the gate promises" not in render(run)
+    assert "Acceptance certificates" not in render(run)
 
 
 def test_any_number_of_classes_has_its_confusion(run: Run) -> None:
@@ -210,6 +210,17 @@ def test_no_two_elements_that_are_referred_to_share_an_id(run: Run) -> None:
 def test_importing_the_report_does_not_load_matplotlib() -> None:
     program = "import sys, scones.report; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_plots_and_the_sections_have_the_names_of_the_field(run: Run) -> None:
+    said = Page(render(run)).text
+    for term in ("reliability diagram", "risk-coverage curve", "Robustness to corruptions", "out-of-distribution"):
+        assert term in said
+
+
+def test_a_cell_holds_at_most_one_number(run: Run) -> None:
+    cells = re.findall(r'<td class="n[^"]*"[^>]*>(.*?)(?:<div|</td>)', render(run).replace("\u00a0", " "))
+    assert [cell for cell in cells if "," in re.sub(r"\d,\d{3}", "", cell) or " of " in cell] == []
 
 
 @pytest.mark.parametrize("decisions", [1, 2])

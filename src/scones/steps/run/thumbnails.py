@@ -87,7 +87,7 @@ def samples(dataset: DatasetReader) -> list[SampleImage]:
 
 
 def duplicates(dataset: DatasetReader) -> list[list[SampleImage]]:
-    """Return groups of near-equal images, of those with at least two images in the data set."""
+    """Return groups of near-duplicates, of those with at least two images in the data set."""
     groups = []
     for group in dataset.manifest["duplicates"]:
         keys = [key for path in group if (key := dataset.find_source_file(path))]
@@ -100,8 +100,7 @@ def label_issues(dataset: DatasetReader, issues: Sequence[LabelIssue]) -> list[S
     """Return the images of an audit's label issues, in its order; images that no longer exist are left out."""
     captions = {}
     for issue in issues[:_MAX_IMAGES]:
-        predicted = "something else" if issue["predicted"] == "neither" else issue["predicted"]
-        captions[issue["key"]] = f"looks like {predicted}; its label gets {issue['probability']:.3f}"
+        captions[issue["key"]] = f"predicted: {issue['predicted']}; probability of the label {issue['probability']:.3f}"
     return _training_images(dataset, captions)
 
 
@@ -125,7 +124,7 @@ def wrong(dataset: DatasetReader, evaluation: Evaluation) -> list[SampleImage]:
     mistakes = [prediction for prediction in evaluation["predictions"] if not _is_right(prediction)]
     mistakes.sort(key=_confidence, reverse=True)
     return [
-        _test_image(dataset, mistake, f"taken for {mistake['predicted']} at {_confidence(mistake):.3f}")
+        _test_image(dataset, mistake, f"predicted: {mistake['predicted']}, confidence {_confidence(mistake):.3f}")
         for mistake in mistakes[:_MAX_IMAGES]
     ]
 
@@ -135,7 +134,7 @@ def uncertain(dataset: DatasetReader, evaluation: Evaluation) -> list[SampleImag
     right = [prediction for prediction in evaluation["predictions"] if _is_right(prediction) and "map" in prediction]
     right.sort(key=_confidence)
     return [
-        _test_image(dataset, prediction, f"right, at {_confidence(prediction):.3f}")
+        _test_image(dataset, prediction, f"confidence {_confidence(prediction):.3f}")
         for prediction in right[:_MAX_IMAGES]
     ]
 

@@ -91,9 +91,9 @@ def test_label_issues_are_shown_with_their_labels_probability() -> None:
     ]
     shown = thumbnails.label_issues(dataset(manifest()), listed)
     assert [(image["label"], image["caption"]) for image in shown] == [
-        ("motorcycle", "looks like bicycle; its label gets 0.010"),
-        ("tractor", "looks like motorcycle; its label gets 0.200"),
-        ("bicycle", "looks like something else; its label gets 0.250"),
+        ("motorcycle", "predicted: bicycle; probability of the label 0.010"),
+        ("tractor", "predicted: motorcycle; probability of the label 0.200"),
+        ("bicycle", "predicted: neither; probability of the label 0.250"),
     ]
 
 
@@ -104,7 +104,7 @@ def test_wrong_images_come_with_their_maps_and_the_surest_first() -> None:
         prediction("bicycle/1.png", "motorcycle", 0.2, map=[[1.0]]),
     )
     shown = thumbnails.wrong(dataset(manifest()), evaluated)
-    assert [image["caption"] for image in shown] == ["taken for motorcycle at 0.800", "taken for bicycle at 0.600"]
+    assert [image["caption"] for image in shown] == ["predicted: motorcycle, confidence 0.800", "predicted: bicycle, confidence 0.600"]
     assert [image.get("map") for image in shown] == [[[1.0]], None]
 
 
