@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +17,15 @@ import typer
 from scones.cli.outcomes import decision_line, remedy, summary_line
 from scones.cli.project import Project
 from scones.cli.terminal import Json, Seed, print_rows, reporter_for
+from scones.cli.times import parse_since
 from scones.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:
     from scones.contract.delivery import Decision
     from scones.progress import Progress
     from scones.steps.deliver import Schedule
+    from scones.steps.deliveries import DeliveryContext
+    from scones.steps.run.delivery import Delivery
 
 app = typer.Typer()
 
@@ -90,11 +95,17 @@ def _review_notes(project: Project, progress: Progress) -> Callable[[], None]:
     return note_new_reviews
 
 
-@app.command(epilog="Example: `scones deliveries --failed --redrive`")
+@app.command(epilog="Example: `scones deliveries --driver anna --since 2h`")
 def deliveries(
+    name: Annotated[str | None, typer.Argument(help="Name of a delivery, or its beginning. Default: all.")] = None,
+    driver: Annotated[str | None, typer.Option(help="Only deliveries of this driver.", metavar="ID")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only deliveries since then: 2h, 3d, or 2026-11-25T19:30.", metavar="TIME")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of deliveries, newest first.")] = 50,
     failed: Annotated[
         bool,
-        typer.Option("--failed", help="Only deliveries of the last 14 days that failed and have not been retried."),
+        typer.Option("--failed", help="All deliveries of the last 14 days that failed and have not been retried."),
     ] = False,
     redrive: Annotated[
         bool, typer.Option("--redrive", help="Retry the failed deliveries of the last 14 days.")
@@ -103,10 +114,28 @@ def deliveries(
 ) -> None:
     """List deliveries, find those that failed, and retry them."""
     from scones.steps import deliveries as steps
+    from scones.steps.run.delivery import Selection
 
-    project = Project.load()
+    selection = Selection(name or "", driver, None if since is None else parse_since(since, datetime.now(UTC)))
+    context = _delivery_context(Project.load())
+    if redrive:
+        if name:
+            selection = replace(selection, name=steps.find_failed(name, context))
+        with reporter_for(as_json).step("redrive", "the failed deliveries") as progress:
+            rows = steps.redrive(context, selection, progress=progress)
+    elif failed:
+        rows = steps.failed_deliveries(context, selection)
+    else:
+        rows = steps.list_deliveries(context, selection, limit=limit)
+    columns = ("started_at", "driver", "image", "outcome", "order_id", "cause", "name")
+    print_rows([dict(row) if as_json else _shown(row) for row in rows], columns, as_json, if_empty="no deliveries")
+
+
+def _delivery_context(project: Project) -> DeliveryContext:
+    from scones.steps.deliveries import DeliveryContext
+
     outputs = project.outputs
-    context = steps.DeliveryContext(
+    return DeliveryContext(
         outputs["DeliveryMachine"],
         outputs["DeadLetters"],
         outputs["ArrivalsTable"],
@@ -114,17 +143,16 @@ def deliveries(
         sqs=project.client("sqs"),
         dynamodb=project.client("dynamodb"),
     )
-    if redrive:
-        with reporter_for(as_json).step("redrive", "the failed deliveries") as progress:
-            rows = steps.redrive(context, progress=progress)
-    elif failed:
-        rows = steps.failed_deliveries(context)
-    else:
-        rows = steps.list_deliveries(context)
-    columns = ["name", "status", "started_at"]
-    if failed or redrive:
-        columns += ["s3_key", "error", "cause"]
-    print_rows([dict(row) for row in rows], columns, as_json, if_empty="none")
+
+
+def _shown(delivery: Delivery) -> dict[str, object]:
+    """Return a delivery as the row of a table: the state of one without an outcome, and the error with its cause."""
+    return {
+        **delivery,
+        "image": (delivery["s3_key"] or "").rpartition("/")[2],
+        "outcome": delivery["outcome"] or delivery["status"],
+        "cause": ": ".join(text for text in (delivery["error"], delivery["cause"]) if text),
+    }
 
 
 @app.command(epilog="Example: `scones review 5f0c bicycle`")

@@ -8,51 +8,43 @@ has: Claim lets a replay take over the row of a failed execution, and Dispatch r
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from scones.errors import DeliveryError
 from scones.items import conditional_write, to_item
 from scones.progress import Progress
+from scones.steps.run.delivery import Delivery, Selection, from_execution, from_message, input_key
 from scones.steps.run.executions import execution_arn, list_executions
+from scones.steps.run.names import by_prefix
 from scones.steps.run.patience import error_code
+from scones.steps.storage.threads import in_threads
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageTypeDef
     from types_boto3_stepfunctions import SFNClient
-    from types_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
+    from types_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef, ExecutionListItemTypeDef
 
+ALL: Final = Selection()
 FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
 # How far back failed deliveries are looked for: as long as an event stays in the dead letter queue.
 MAX_AGE = timedelta(days=14)
 MAX_LISTED = 1000
+# How many are described for each look for those of one driver.
+_DESCRIBED_AT_ONCE = 50
 # An execution's name has at most 80 characters; 73 leave room for `-r` and five digits. EventBridge's names have 73.
 _MAX_BASE_CHARS = 73
 _REPLAY = re.compile(r"(?P<base>.+)-r(?P<number>[1-9][0-9]{0,3})")
 # How long a message that was received is hidden from other receivers: longer than it takes to receive all of them.
 _HIDDEN_SECONDS = 30
-
-
-class Delivery(TypedDict):
-    """One execution, or an event in the dead letter queue (`status` UNDELIVERED).
-
-    `started_at` is ISO 8601 in UTC, empty for an event; `s3_key` is the image's key, None if the input names none.
-    """
-
-    name: str
-    status: str
-    started_at: str
-    s3_key: str | None
-    error: str | None
-    cause: str | None
 
 
 @dataclass(frozen=True)
@@ -67,34 +59,46 @@ class DeliveryContext:
     dynamodb: DynamoDBClient
 
 
-def list_deliveries(context: DeliveryContext) -> list[Delivery]:
-    """Return the newest `MAX_LISTED` executions, newest first, without `s3_key`, `error` and `cause`."""
-    newest = islice(list_executions(context.machine, stepfunctions=context.stepfunctions), MAX_LISTED)
-    return [_from_execution(execution) for execution in newest]
+def list_deliveries(context: DeliveryContext, selection: Selection = ALL, *, limit: int = MAX_LISTED) -> list[Delivery]:
+    """Return up to `limit` deliveries, newest first, of the newest `MAX_LISTED` that match the name and the time."""
+    executions = islice(_matching(context, selection), MAX_LISTED)
+    # Each costs a call. A driver is known only after it, so that more are described than are listed.
+    size = limit if selection.driver is None else max(limit, _DESCRIBED_AT_ONCE)
+    found: list[Delivery] = []
+    while len(found) < limit and (batch := list(islice(executions, size))):
+        found += [delivery for delivery in _describe_all(batch, context) if selection.includes(delivery)]
+    return found[:limit]
 
 
-def failed_deliveries(context: DeliveryContext) -> list[Delivery]:
+def failed_deliveries(context: DeliveryContext, selection: Selection = ALL) -> list[Delivery]:
     """Return the failed deliveries of the newest `MAX_AGE` that have not been retried, and then the undelivered events.
 
     The deliveries are sorted by their start, oldest first.
     """
-    failed = [_describe(execution, context) for execution in _failed_executions(context)]
+    failed = _describe_all(_failed_executions(context), context)
     messages = _dead_letters(context)
     for message in messages:
         # Shown again at once, so that `redrive` finds the messages right after they were listed.
-        context.sqs.change_message_visibility(
-            QueueUrl=context.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-        )
-    return failed + [_from_message(message) for message in messages]
+        _show_again(message, context)
+    found = failed + [from_message(message) for message in messages]
+    return [delivery for delivery in found if selection.includes(delivery)]
 
 
-def redrive(context: DeliveryContext, *, progress: Progress) -> list[Delivery]:
+def redrive(context: DeliveryContext, selection: Selection = ALL, *, progress: Progress) -> list[Delivery]:
     """Start again what `failed_deliveries` lists, and return it. Two calls at the same time start each one once.
 
-    An event without an image's key stays in the queue, with a note.
+    A name in the selection is a whole one here; `find_failed` completes it. An event without an image's key stays in
+    the queue, with a note.
     """
-    started = [_replay(execution, context, progress) for execution in _failed_executions(context)]
+    started = []
+    for execution in _failed_executions(context):
+        described = context.stepfunctions.describe_execution(executionArn=execution["executionArn"])
+        if _is_selected(from_execution(described), selection):
+            started.append(_replay(described, context, progress))
     for message in _dead_letters(context):
+        if not _is_selected(from_message(message), selection):
+            _show_again(message, context)
+            continue
         if input_key(message["Body"]) is None:
             progress.note(
                 f"{message['MessageId']} names no image and stays in {context.queue}; look at it, and delete it there"
@@ -103,8 +107,19 @@ def redrive(context: DeliveryContext, *, progress: Progress) -> list[Delivery]:
         # SQS may deliver a message twice. Its ID as the name makes the second start fail, which `_start` ignores.
         _start(message["MessageId"], message["Body"], context)
         context.sqs.delete_message(QueueUrl=context.queue, ReceiptHandle=message["ReceiptHandle"])
-        started.append(_from_message(message))
+        started.append(from_message(message))
     return started
+
+
+def find_failed(prefix: str, context: DeliveryContext) -> str:
+    """Return the name of the one failed delivery that begins with `prefix`.
+
+    Raises UsageError if several do, DeliveryError if no failed delivery does.
+    """
+    name = by_prefix(prefix, (delivery["name"] for delivery in failed_deliveries(context)), "failed deliveries")
+    if name is None:
+        raise DeliveryError(f"no failed delivery begins with {prefix}; `scones deliveries --failed` lists them")
+    return name
 
 
 def next_name(name: str) -> str:
@@ -120,12 +135,16 @@ def next_name(name: str) -> str:
     return f"{base}-r{number + 1}"
 
 
-def _replay(execution: ExecutionListItemTypeDef, context: DeliveryContext, progress: Progress) -> Delivery:
-    described = context.stepfunctions.describe_execution(executionArn=execution["executionArn"])
-    _release_claim(execution["name"], context)
-    _start(next_name(execution["name"]), described["input"], context)
-    progress.note(f"{execution['name']} started again")
-    return _from_execution(described)
+def _is_selected(delivery: Delivery, selection: Selection) -> bool:
+    return selection.name in ("", delivery["name"]) and selection.includes(delivery)
+
+
+def _replay(described: DescribeExecutionOutputTypeDef, context: DeliveryContext, progress: Progress) -> Delivery:
+    name = described["name"]
+    _release_claim(name, context)
+    _start(next_name(name), described["input"], context)
+    progress.note(f"{name} started again")
+    return from_execution(described)
 
 
 def _start(name: str, text: str, context: DeliveryContext) -> None:
@@ -200,36 +219,23 @@ def _dead_letters(context: DeliveryContext) -> list[MessageTypeDef]:
         messages |= new
 
 
-def _describe(execution: ExecutionListItemTypeDef, context: DeliveryContext) -> Delivery:
-    return _from_execution(context.stepfunctions.describe_execution(executionArn=execution["executionArn"]))
-
-
-def _from_execution(execution: Mapping[str, Any]) -> Delivery:
-    return Delivery(
-        name=execution["name"],
-        status=execution["status"],
-        started_at=execution["startDate"].isoformat(timespec="seconds"),
-        s3_key=input_key(execution.get("input", "")),
-        error=execution.get("error"),
-        cause=execution.get("cause"),
+def _show_again(message: MessageTypeDef, context: DeliveryContext) -> None:
+    context.sqs.change_message_visibility(
+        QueueUrl=context.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
     )
 
 
-def _from_message(message: MessageTypeDef) -> Delivery:
-    return Delivery(
-        name=message["MessageId"],
-        status="UNDELIVERED",
-        started_at="",
-        s3_key=input_key(message["Body"]),
-        error=None,
-        cause=None,
-    )
+def _matching(context: DeliveryContext, selection: Selection) -> Iterator[ExecutionListItemTypeDef]:
+    """Yield the executions whose name and start match, newest first."""
+    since = selection.since or datetime.min.replace(tzinfo=UTC)
+    executions = list_executions(context.machine, stepfunctions=context.stepfunctions)
+    # They are listed newest first, so that the pages of all earlier ones are never asked for.
+    recent = takewhile(lambda execution: execution["startDate"] >= since, executions)
+    return (execution for execution in recent if execution["name"].startswith(selection.name))
 
 
-def input_key(text: str) -> str | None:
-    """Return the image's key in an execution's input: the data object of the course, or an event of EventBridge."""
-    try:
-        event = json.loads(text)
-        return str(event["s3_key"] if "s3_key" in event else event["detail"]["object"]["key"])
-    except (ValueError, TypeError, KeyError):
-        return None
+def _describe_all(executions: Sequence[ExecutionListItemTypeDef], context: DeliveryContext) -> list[Delivery]:
+    def describe(execution: ExecutionListItemTypeDef) -> Delivery:
+        return from_execution(context.stepfunctions.describe_execution(executionArn=execution["executionArn"]))
+
+    return in_threads(describe, executions, Progress(), "")

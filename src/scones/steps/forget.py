@@ -20,7 +20,7 @@ from scones.errors import UsageError
 from scones.items import from_item, to_item
 from scones.progress import Progress
 from scones.steps.account.gone import is_gone
-from scones.steps.deliveries import input_key
+from scones.steps.run.delivery import input_key
 from scones.steps.run.executions import list_executions, stop_execution
 from scones.steps.run.patience import error_code
 from scones.steps.storage.s3 import all_versions, delete_objects

@@ -64,6 +64,37 @@ def test_failed_deliveries_are_listed_and_redriven(
     assert {row["name"] for row in json.loads(run("deliveries").stdout)} == {"a1", "a1-r1", letter}
 
 
+def test_deliveries_are_listed_by_driver_name_and_time(
+    run: Run, outputs: dict[str, str], localaws: Any, eventually: Callable[..., Any]
+) -> None:
+    states = localaws.client("stepfunctions")
+    for name in ("anna-1", "anna-2", "bert-1"):
+        event = json.dumps({"s3_key": f"arrivals/{name.replace('-', '/')}.png"})
+        states.start_execution(stateMachineArn=outputs["DeliveryMachine"], name=name, input=event)
+    eventually(lambda: len(json.loads(run("deliveries", "--failed").stdout)) == 3)
+
+    def listed(*options: str) -> set[str]:
+        return {row["name"] for row in json.loads(run("deliveries", *options).stdout)}
+
+    assert listed("--driver", "anna") == listed("anna") == {"anna-1", "anna-2"}
+    assert listed("--since", "1h") == {"anna-1", "anna-2", "bert-1"}
+    assert listed("--since", "2040-01-01T00:00Z") == set()
+    assert len(listed("--limit", "2")) == 2
+    (row,) = json.loads(run("deliveries", "b").stdout)
+    known = {"driver": "bert", "s3_key": "arrivals/bert/1.png", "outcome": "FAILED", "order_id": None}
+    assert row.items() >= (known | {"error": "Broken"}).items()
+    assert isinstance(run("deliveries", "anna", "--redrive").exception, UsageError)
+    assert isinstance(run("deliveries", "carl", "--redrive").exception, DeliveryError)
+    assert [row["name"] for row in json.loads(run("deliveries", "anna-2", "--redrive").stdout)] == ["anna-2"]
+    assert listed("--failed") >= {"anna-1", "bert-1"}
+    assert "anna-2" not in listed("--failed")
+
+
+def test_a_time_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
+    done = scones(tmp_path, "deliveries", "--since", "yesterday")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+
+
 def test_staging_with_labels_adds_them_and_prints_their_number(run: Run, localaws: Any, tmp_path: Path) -> None:
     for label in ("bicycle", "motorcycle"):
         (tmp_path / label).mkdir()

@@ -17,6 +17,7 @@ from scones.items import from_item, to_item
 from scones.progress import Progress
 from scones.steps.account.package import state_machine
 from scones.steps.deliveries import FAILED, DeliveryContext, failed_deliveries, list_deliveries, next_name, redrive
+from scones.steps.run.delivery import Selection
 
 NAMES = st.text("abc-r0123456789_", min_size=1, max_size=80) | st.from_regex(r"a{70,75}-r\d{1,4}", fullmatch=True)
 NUMBERS = itertools.count()
@@ -260,3 +261,34 @@ def test_failed_deliveries_are_those_of_the_last_fourteen_days(depot: Depot, day
     found = failed_deliveries(replace(depot.context(), stepfunctions=stepfunctions))
     assert [delivery["name"] for delivery in found] == expected
     assert {asked.get("statusFilter") for asked in stepfunctions.asked} == set(FAILED)
+
+
+def test_only_as_many_executions_are_described_as_are_listed(depot: Depot) -> None:
+    for name in ("a1", "a2", "b1"):
+        depot.start(name, "SUCCEEDED")
+    stepfunctions: Any = Described(depot.client("stepfunctions"))
+    context = replace(depot.context(), stepfunctions=stepfunctions)
+    assert [delivery["name"] for delivery in list_deliveries(context, limit=2)] == ["b1", "a2"]
+    assert sorted(stepfunctions.described) == ["a2", "b1"]
+
+
+def test_a_driver_s_deliveries_are_found_behind_those_of_others(depot: Depot) -> None:
+    for name in ("a1", "a2", "a3"):
+        depot.start(name, "SUCCEEDED")
+    assert len(list_deliveries(depot.context(), Selection(driver="anna"), limit=2)) == 2
+    assert list_deliveries(depot.context(), Selection(driver="bert"), limit=2) == []
+
+
+class Described:
+    """A client of Step Functions that keeps the names of the executions that it describes."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.described: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def describe_execution(self, executionArn: str) -> Any:
+        self.described.append(executionArn.rpartition(":")[2])
+        return self.client.describe_execution(executionArn=executionArn)
