@@ -68,13 +68,26 @@ def main() -> None:
     except Exception as error:
         # AWS's errors have no common base class: boto3's and s3transfer's own are not botocore's.
         if type(error).__module__.startswith(_AWS_MODULES):
-            _fail(f"AWS: {type(error).__name__}: {error}", 1)
+            _fail(_aws_message(error), 1)
         raise
     except SystemExit as exited:
         # Typer turns Ctrl-C into this exit code without printing anything.
         if exited.code == _INTERRUPTED:
             _fail("interrupted", _INTERRUPTED)
         raise
+
+
+def _aws_message(error: Exception) -> str:
+    # Here and not above, because `scones --help` should not wait for botocore.
+    from botocore.exceptions import ClientError
+
+    from scones.steps.account.refusal import explain, is_refusal
+
+    # boto3's transfers wrap the error that says what was refused.
+    for cause in (error, error.__context__):
+        if isinstance(cause, ClientError) and is_refusal(cause):
+            return explain(cause)
+    return f"AWS: {type(error).__name__}: {error}"
 
 
 def _fail(message: str, code: int) -> None:

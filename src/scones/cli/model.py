@@ -242,6 +242,8 @@ def report(
             client=project.client,
         )
         page = write(run | {"seconds": reporter.seconds}, out)
+    if run["notice"]:
+        warn(run["notice"])
     print_rows([{"report": str(page)}], ("report",), as_json)
 
 

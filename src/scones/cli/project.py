@@ -32,7 +32,10 @@ class Project:
         """The clients of the caller's account. Raises CredentialsError without credentials or a region."""
         import boto3
 
+        from scones.steps.account.refusal import note_requests
+
         session = boto3.Session()
+        note_requests(session.events)
         if session.get_credentials() is None:
             raise CredentialsError(
                 "no AWS credentials; run `aws configure`, or `eval $(scones local env)` for the laptop's AWS"

@@ -40,13 +40,36 @@ class MachineRun(TypedDict):
     executions: list[ExecutionRun]
 
 
+class ReleaseFacts(TypedDict):
+    """What a release was made from, and how it ended; `started_at` is ISO 8601 in UTC.
+
+    `status` is that of the execution. If it is not SUCCEEDED, `failed_state` is the state that failed, and `error` and
+    `cause` say why. `version` is the Scones version that trained the model, `container_image` the image's URI, and
+    `model_package` an ARN. What is unknown is None.
+    """
+
+    name: str
+    status: str
+    started_at: str
+    digest: str
+    hyperparameters: dict[str, str]
+    minimum_accuracy: float | None
+    version: str | None
+    container_image: str | None
+    model_package: str | None
+    failed_state: str | None
+    error: str | None
+    cause: str | None
+
+
 class ExecutionRun(TypedDict):
-    """One execution; `started_at` is ISO 8601 in UTC."""
+    """One execution; `started_at` is ISO 8601 in UTC. Of its `seconds`, `review_seconds` waited for a reviewer."""
 
     name: str
     status: str
     started_at: str
     seconds: float
+    review_seconds: float
 
 
 class LambdaInvocation(TypedDict):
@@ -133,6 +156,7 @@ class Run(ReportImages):
 
     `where` is "laptop" or an AWS region; `notice` is shown on top if the figures are not of real images, or if
     parts are left out that the caller may not read.
+    `facts` are those of the release; state machines, decisions and Lambda functions are of the time since it started.
     `instance_types` maps "train", "evaluate" and "serve" to what AWS would run; `serverless_mb` is the memory of a
     serverless endpoint, `realtime_instances` the minimum number of a real-time one: 0 for a serverless endpoint.
     `seconds` maps a step to its wall time in seconds, in the order in which the steps ran.
@@ -143,6 +167,7 @@ class Run(ReportImages):
     where: str
     started_at: str
     notice: str | None
+    facts: ReleaseFacts
     manifest: Manifest
     metrics: Metrics | None
     evaluation: Evaluation | None

@@ -16,7 +16,7 @@ from scones.settings import Settings
 from scones.steps.account.deletion import DELETE, Account, StillBusyError, stop_arrivals, stop_executions
 from scones.steps.account.gone import ignoring_gone
 from scones.steps.account.inventory import Resource, inventory
-from scones.steps.account.refusal import explain, is_refusal
+from scones.steps.account.refusal import Refused, explain, is_refusal
 from scones.steps.run.patience import patiently
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ _SETTLE_POLL_SECONDS: Final = 5
 
 @dataclass
 class _Obstacles:
-    """What could not be done: `unlisted` maps what was not looked at to the reason, `reasons` those of deletions."""
+    """What could not be done: `unlisted` is what could not be looked at, `reasons` are those of deletions."""
 
-    unlisted: dict[str, str] = field(default_factory=dict)
+    unlisted: Refused = field(default_factory=Refused)
     reasons: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -45,16 +45,6 @@ class _Obstacles:
             if not is_refusal(error):
                 raise
             self.reasons.append(explain(error))
-
-    @contextmanager
-    def passing_unlisted(self, what: str) -> Iterator[None]:
-        """Leave the block without an error if the caller may not list `what`, and note why."""
-        try:
-            yield
-        except ClientError as error:
-            if not is_refusal(error):
-                raise
-            self.unlisted[what] = explain(error)
 
 
 def cleanup(
@@ -73,9 +63,9 @@ def cleanup(
         # Before the bucket is emptied: deliveries write to it.
         with obstacles.passing():
             stop_arrivals(settings, account)
-        with obstacles.passing_unlisted("executions"):
+        with obstacles.unlisted.passing("executions"):
             stop_executions(settings, account)
-        for resource in inventory(settings, client=client, refusing=obstacles.passing_unlisted):
+        for resource in inventory(settings, client=client, refusing=obstacles.unlisted.passing):
             if delete := DELETE.get(resource.kind):
                 progress.update(len(deleted), detail=f"{resource.kind} {resource.id}")
                 with obstacles.passing():
@@ -91,28 +81,28 @@ def cleanup(
         obstacles.reasons.append(str(error))
     progress.update(len(deleted), len(deleted), "listing every service again")
     left = _settled(settings, account, obstacles, progress)
-    if left or obstacles.unlisted:
+    if left or obstacles.unlisted.reasons:
         raise _left_behind(left, obstacles)
     return deleted
 
 
 def _left_behind(left: Sequence[Resource], obstacles: _Obstacles) -> LeftBehindError:
     names = [f"{resource.kind} {resource.id}" for resource in left]
+    unlisted = obstacles.unlisted.reasons
     parts = list(obstacles.reasons)
     if left:
         parts.append(f"cleanup left {len(left)} behind: {', '.join(names)}")
-    if obstacles.unlisted:
-        parts.append(f"these may not be listed, and some may be left: {', '.join(obstacles.unlisted)}")
-        parts += obstacles.unlisted.values()
+    if unlisted:
+        parts += [f"these could not be listed, and some may be left: {', '.join(unlisted)}", *unlisted.values()]
     message = "; ".join([*dict.fromkeys(parts), "run it again, or delete them by hand"])
-    return LeftBehindError(message, [*names, *(f"{kind} (not listed)" for kind in obstacles.unlisted)])
+    return LeftBehindError(message, [*names, *(f"{kind} (not listed)" for kind in unlisted)])
 
 
 def _settled(settings: Settings, account: Account, obstacles: _Obstacles, progress: Progress) -> list[Resource]:
     """Return what the services still list once their listings have caught up with the deletions."""
 
     def look() -> list[Resource]:
-        return list(inventory(settings, client=account.client, refusing=obstacles.passing_unlisted))
+        return list(inventory(settings, client=account.client, refusing=obstacles.unlisted.passing))
 
     left = patiently(look, progress=progress, sleep=account.sleep)
     # What failed to be deleted will still be listed after a minute.

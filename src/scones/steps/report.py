@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from scones.contract.release import Audit
+from scones.contract.layout import MACHINES
+from scones.contract.release import Audit, Manifest
 from scones.errors import NotReleasedError
 from scones.report import render
 from scones.report.summary import summarise
-from scones.report.types import Run
+from scones.report.types import MachineRun, Run
 from scones.settings import Settings
+from scones.steps.account.refusal import Refused
 from scones.steps.run import gather
 from scones.steps.run.compatibility import current_audit
 from scones.steps.run.thumbnails import DatasetReader, thumbnails
@@ -20,51 +23,80 @@ from scones.steps.run.thumbnails import DatasetReader, thumbnails
 if TYPE_CHECKING:
     from scones.clients import ClientFactory
 
+Part = TypeVar("Part")
+
 SKETCHES = "These figures are of sketches that Scones draws itself, not of photographs."
 
 
 def collect(settings: Settings, outputs: dict[str, str], *, run_id: str, where: str, client: ClientFactory) -> Run:
     """Return the newest release that succeeded and all deliveries, as the report shows them.
 
-    `outputs` are the outputs of both stacks; `where` is "laptop" or an AWS region. `seconds` is empty. Raises
-    NotReleasedError if no release has succeeded or its data set no longer exists.
+    `outputs` are the outputs of both stacks; `where` is "laptop" or an AWS region. `seconds` is empty. What AWS does
+    not allow the caller to read is left out, and `notice` says so. Raises NotReleasedError if no release has succeeded
+    or its data set no longer exists.
     """
     bucket = outputs["Bucket"]
     s3 = client("s3")
-    stepfunctions = client("stepfunctions")
-    release = gather.last_release(outputs["ReleaseMachine"], stepfunctions=stepfunctions)
-    if release is None:
-        raise NotReleasedError("there is nothing to report: no release has succeeded; run `scones release` first")
-    name = release["name"]
-    digest = release["digest"]
-    manifest = gather.manifest(bucket, digest, s3=s3)
-    if manifest is None:
-        raise NotReleasedError(f"the data set {digest} of release {name} is gone; run `scones stage` again")
-    evaluation = gather.evaluation(bucket, name, s3=s3)
-    artifacts = gather.artifacts(bucket, name, s3=s3)
+    refused = Refused()
+    name, manifest = _newest_release(outputs, client)
+    evaluation = _read(refused, "evaluation", lambda: gather.evaluation(bucket, name, s3=s3))
+    artifacts = _read(refused, "model", lambda: gather.artifacts(bucket, name, s3=s3)) or {}
     audit = cast(Audit, current_audit(artifacts["audit.json"])) if "audit.json" in artifacts else None
+    machines = {kind: _machine_run(outputs[f"{kind.title()}Machine"], refused, client) for kind in MACHINES}
+    transforms = _read(refused, "transform jobs", lambda: gather.transform_runs(name, sagemaker=client("sagemaker")))
     return Run(
         id=run_id,
         project=settings.project,
         where=where,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        notice=SKETCHES if manifest["sketches"] else None,
         manifest=manifest,
         **thumbnails(DatasetReader(bucket, manifest, s3), evaluation, audit),
         metrics=artifacts.get("metrics.json"),
         evaluation=evaluation,
-        release=gather.machine_run(outputs["ReleaseMachine"], stepfunctions=stepfunctions),
-        deploy=gather.machine_run(outputs["DeployMachine"], stepfunctions=stepfunctions),
-        delivery=gather.machine_run(outputs["DeliveryMachine"], stepfunctions=stepfunctions),
-        lambdas=gather.lambda_runs(settings.project, logs=client("logs")),
-        transforms=gather.transform_runs(name, sagemaker=client("sagemaker")),
-        decisions=gather.decisions(bucket, s3=s3),
+        release=machines["release"],
+        deploy=machines["deploy"],
+        delivery=machines["delivery"],
+        lambdas=gather.lambda_runs(settings.project, logs=client("logs"), refusing=refused.passing),
+        transforms=transforms or [],
+        decisions=_read(refused, "decisions", lambda: gather.decisions(bucket, s3=s3)) or [],
         instance_types=_instance_types(settings),
         serverless_mb=settings.serverless_memory_mb,
         realtime_instances=settings.realtime_min_instances if settings.endpoint_mode == "realtime" else 0,
         # Known to the caller alone, and not before the last step has ended.
         seconds={},
+        # Last, because the parts before it add to what was refused.
+        notice=_notice(manifest, refused),
     )
+
+
+def _newest_release(outputs: dict[str, str], client: ClientFactory) -> tuple[str, Manifest]:
+    """Return the name and the data set of the newest release that succeeded. Raises NotReleasedError as `collect`."""
+    release = gather.last_release(outputs["ReleaseMachine"], stepfunctions=client("stepfunctions"))
+    if release is None:
+        raise NotReleasedError("there is nothing to report: no release has succeeded; run `scones release` first")
+    digest = release["digest"]
+    manifest = gather.manifest(outputs["Bucket"], digest, s3=client("s3"))
+    if manifest is None:
+        raise NotReleasedError(f"the data set {digest} of release {release['name']} is gone; run `scones stage` again")
+    return release["name"], manifest
+
+
+def _read(refused: Refused, what: str, read: Callable[[], Part]) -> Part | None:
+    """Return what `read` returns, or None if AWS does not allow it."""
+    with refused.passing(what):
+        return read()
+    return None
+
+
+def _machine_run(machine: str, refused: Refused, client: ClientFactory) -> MachineRun | None:
+    what = f"executions of {machine.rpartition(':')[2]}"
+    return _read(refused, what, lambda: gather.machine_run(machine, stepfunctions=client("stepfunctions")))
+
+
+def _notice(manifest: Manifest, refused: Refused) -> str | None:
+    notices = [SKETCHES] if manifest["sketches"] else []
+    notices += [f"Left out: {what}. {reason}." for what, reason in refused.reasons.items()]
+    return " ".join(notices) or None
 
 
 def _instance_types(settings: Settings) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,17 @@ def test_an_unreachable_endpoint_is_one_line_on_stderr(folder: Path) -> None:
     done = scones(folder, "cleanup", "--plan", env=NO_CREDENTIALS | known | closed)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "127.0.0.1:9" in done.stderr
+
+
+def test_what_aws_refuses_is_one_line_with_action_and_resource(folder: Path, start_localaws: Any) -> None:
+    known = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    with start_localaws(folder / "state") as server:
+        rule = json.dumps({"kind": "access-denied", "service": "cloudformation"}).encode()
+        request = urllib.request.Request(f"{server.url}/_localaws/faults", rule, method="POST")  # noqa: S310 - loopback
+        urllib.request.urlopen(request).close()  # noqa: S310 - loopback
+        done = scones(folder, "stage", "sketches", env=NO_CREDENTIALS | known | {"AWS_ENDPOINT_URL": server.url})
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "AWS does not allow you cloudformation:DescribeStacks on scones-storage; add this action" in done.stderr
 
 
 @pytest.mark.parametrize("text", ['project = "Has Spaces"', "no_such_setting = 1", "this is no TOML"])

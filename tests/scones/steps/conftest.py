@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import ClientError, ConnectionClosedError
 from moto import mock_aws
 from PIL import Image
 
@@ -48,6 +48,44 @@ class Notes(Progress):
 
     def note(self, text: str) -> None:
         self.noted.append(text)
+
+
+@dataclass
+class Wrapped:
+    """A client in front of another one: answers some operations itself."""
+
+    client: Any
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.answers.get(name) or getattr(self.client, name)
+
+
+@dataclass
+class Forbidding:
+    """The clients of an account where the caller may not call some operations, `service.operation`."""
+
+    client: Any
+    operations: tuple[str, ...]
+
+    def __call__(self, service: str) -> Any:
+        names = [name.partition(".")[2] for name in self.operations if name.startswith(f"{service}.")]
+        return Unpaged(self.client(service), dict.fromkeys(names, self.refuse))
+
+    def refuse(self, **_: Any) -> Any:
+        error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+        raise ClientError(error, "Forbidden")
+
+
+class Unpaged(Wrapped):
+    """A client whose paginators call the operations that it answers itself."""
+
+    def get_paginator(self, operation: str) -> Any:
+        return (
+            SimpleNamespace(paginate=self.answers[operation])
+            if operation in self.answers
+            else (self.client.get_paginator(operation))
+        )
 
 
 @dataclass

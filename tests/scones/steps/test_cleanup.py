@@ -7,9 +7,8 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event, Thread
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from scones.steps.account.inventory import inventory
 from scones.steps.cleanup import cleanup
 from scones.steps.deploy import deploy
 
-from .conftest import Notes
+from .conftest import Forbidding, Notes, Wrapped
 
 SETTINGS = Settings(project="tidy")
 OURS = [{"Key": TAG, "Value": "tidy"}]
@@ -128,17 +127,6 @@ def test_a_resource_that_cannot_be_deleted_is_named(project: dict[str, str], loc
 
 def test_an_account_without_the_project_is_already_clean(localaws: Any) -> None:
     assert cleanup(Settings(project="never-there"), client=localaws.client, progress=Progress()) == []
-
-
-@dataclass
-class Wrapped:
-    """A client in front of another one: answers some operations itself."""
-
-    client: Any
-    answers: dict[str, Any] = field(default_factory=dict)
-
-    def __getattr__(self, name: str) -> Any:
-        return self.answers.get(name) or getattr(self.client, name)
 
 
 def test_an_endpoint_that_never_stops_updating_is_named(project: dict[str, str], localaws: Any) -> None:
@@ -292,33 +280,6 @@ def test_a_tagged_resource_that_only_the_tagging_api_lists_is_not_left_behind(lo
         return Late() if service == "resourcegroupstaggingapi" else localaws.client(service)
 
     assert cleanup(Settings(project="never-there"), client=clients, progress=Progress()) == []
-
-
-@dataclass
-class Forbidding:
-    """The clients of an account where the caller may not call some operations, `service.operation`."""
-
-    client: Any
-    operations: tuple[str, ...]
-
-    def __call__(self, service: str) -> Any:
-        names = [name.partition(".")[2] for name in self.operations if name.startswith(f"{service}.")]
-        return Unpaged(self.client(service), dict.fromkeys(names, self.refuse))
-
-    def refuse(self, **_: Any) -> Any:
-        error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-        raise ClientError(error, "Forbidden")
-
-
-class Unpaged(Wrapped):
-    """A client whose paginators call the operations that it answers itself."""
-
-    def get_paginator(self, operation: str) -> Any:
-        return (
-            SimpleNamespace(paginate=self.answers[operation])
-            if operation in self.answers
-            else (self.client.get_paginator(operation))
-        )
 
 
 def test_what_may_not_be_listed_is_passed_over_and_named(project: dict[str, str], localaws: Any) -> None:

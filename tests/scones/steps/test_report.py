@@ -10,6 +10,7 @@ from scones.settings import Settings
 from scones.steps.report import collect, write
 
 from ..report.conftest import whole_run
+from .conftest import Forbidding
 
 
 @pytest.fixture
@@ -45,3 +46,34 @@ def test_a_report_is_a_page_and_a_summary_that_names_what_is_left(tmp_path: Path
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     summary = json.loads((page.parent / "summary.json").read_text(encoding="utf-8"))
     assert summary["cleanup"] == {"left": ["bucket b"]}
+
+
+@pytest.fixture
+def released(localaws: Any, outputs: dict[str, str], eventually: Callable[..., Any]) -> dict[str, str]:
+    """The outputs of a project with one release, of a data set without images."""
+    manifest = {**whole_run()["manifest"], "digest": "4a5b", "images": [], "duplicates": [], "sketches": False}
+    body = json.dumps(manifest)
+    localaws.client("s3").put_object(Bucket=outputs["Bucket"], Key="data/4a5b/manifest.json", Body=body)
+    states = localaws.client("stepfunctions")
+    request = json.dumps({"name": "report-read", "digest": "4a5b"})
+    execution = states.start_execution(stateMachineArn=outputs["ReleaseMachine"], input=request)["executionArn"]
+    eventually(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+    return outputs
+
+
+@pytest.mark.parametrize(
+    ("operation", "what"),
+    [
+        ("logs.filter_log_events", "log of depot-record"),
+        ("stepfunctions.get_execution_history", "executions of report-nothing"),
+        ("sagemaker.list_transform_jobs", "transform jobs"),
+        ("s3.list_objects_v2", "decisions"),
+    ],
+)
+def test_a_part_that_may_not_be_read_is_left_out_and_named_on_the_page(
+    localaws: Any, released: dict[str, str], tmp_path: Path, operation: str, what: str
+) -> None:
+    client = Forbidding(localaws.client, (operation,))
+    run = collect(Settings(project="depot"), released, run_id="r", where="laptop", client=client)
+    page = write(run, tmp_path).read_text(encoding="utf-8")
+    assert f"Left out: {what}. AWS does not allow you" in page

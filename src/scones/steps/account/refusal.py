@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -72,6 +74,23 @@ def explain(error: ClientError) -> str:
         f"AWS does not allow you {action}{where}; add this action to the policy of your user or role, "
         f"or ask who manages the account (AWS says: {message or error_code(error)})"
     )
+
+
+@dataclass
+class Refused:
+    """What was passed over because AWS does not allow it: `reasons` maps each such thing to its explanation."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def passing(self, what: str) -> Iterator[None]:
+        """Leave the block without an error if the caller is not allowed what it asks for, and note why."""
+        try:
+            yield
+        except ClientError as error:
+            if not is_refusal(error):
+                raise
+            self.reasons[what] = explain(error)
 
 
 def note_requests(events: BaseEventHooks) -> None:

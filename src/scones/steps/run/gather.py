@@ -7,7 +7,8 @@ import json
 import re
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
@@ -124,14 +125,23 @@ def _execution_run(execution: ExecutionListItemTypeDef) -> ExecutionRun:
     )
 
 
-def lambda_runs(project: str, *, logs: CloudWatchLogsClient) -> list[LambdaRun]:
-    """Return the invocations of each function, from its log; a function without any is left out."""
+def lambda_runs(
+    project: str,
+    *,
+    logs: CloudWatchLogsClient,
+    refusing: Callable[[str], AbstractContextManager[object]] = nullcontext,
+) -> list[LambdaRun]:
+    """Return the invocations of each function, from its log; a function without any is left out.
+
+    `refusing(log)` is the context in which a log is read: it may suppress the error of a caller who may not read it.
+    """
     runs = []
     for function in FUNCTIONS:
         name = f"{project}-{function}"
-        run = lambda_run(name, _log_messages(f"/aws/lambda/{name}", logs=logs))
-        if run is not None:
-            runs.append(run)
+        with refusing(f"log of {name}"):
+            run = lambda_run(name, _log_messages(f"/aws/lambda/{name}", logs=logs))
+            if run is not None:
+                runs.append(run)
     return runs
 
 

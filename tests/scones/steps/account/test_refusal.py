@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.steps.account.refusal import explain, is_refusal, note_requests
+from scones.steps.account.refusal import Refused, explain, is_refusal, note_requests
 
 CALLS = [
     ("s3", "list_objects_v2", {"Bucket": "depot"}, "s3:ListBucket on arn:aws:s3:::depot;"),
@@ -85,3 +85,12 @@ def test_any_message_is_explained(message: str) -> None:
 )
 def test_other_errors_are_not_refusals(error: Exception) -> None:
     assert not is_refusal(error)
+
+
+def test_what_is_passed_over_is_kept_with_its_reason() -> None:
+    passed = Refused()
+    with passed.passing("roles"):
+        raise refused("no")
+    with pytest.raises(OSError, match="disk"), passed.passing("tables"):
+        raise OSError("disk")
+    assert passed.reasons == {"roles": explain(refused("no"))}
