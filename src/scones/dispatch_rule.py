@@ -86,7 +86,9 @@ class Rules:
 
     def to_json(self) -> str:
         """Return the rules as JSON, for the environment of the Dispatch function."""
-        return json.dumps(asdict(self), sort_keys=True)
+        # Each number as a float: 15 and 15.0 are equal, and must not be a change of the deployed functions.
+        numbers_as_floats = json.loads(json.dumps(asdict(self)), parse_int=float)
+        return json.dumps(numbers_as_floats, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Rules:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -95,6 +96,24 @@ class Settings(BaseSettings):
     def tags(self) -> list[dict[str, str]]:
         """The tags of everything that belongs to the project, as most AWS services take them."""
         return [{"Key": TAG, "Value": self.project}]
+
+
+def set_variables() -> list[str]:
+    """Return the names of the environment variables that set a setting."""
+    names = {f"SCONES_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.upper() in names)
+
+
+def has_settings() -> bool:
+    """Return whether the current folder or the environment sets anything, or all settings are the defaults."""
+    return Path(FILE).exists() or bool(set_variables())
+
+
+def settings_origin() -> str:
+    """Return where the settings of the current folder come from, for a person."""
+    file = Path(FILE).resolve()
+    origin = str(file) if file.exists() else f"defaults, no {FILE} here"
+    return ", ".join([origin, *set_variables()])
 
 
 def load_settings() -> Settings:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from scones.errors import DispatchRulesError, UsageError
-from scones.settings import Settings, load_settings
+from scones.settings import Settings, has_settings, load_settings, settings_origin
 
 FILE = Path(__file__).parents[2] / "scones.toml"
 
@@ -76,3 +76,21 @@ def test_a_project_name_with_two_hyphens_in_a_row_is_refused_with_the_reason() -
 def test_an_invalid_dispatch_rule_is_named(rules: Any, name: str) -> None:
     with pytest.raises((ValidationError, DispatchRulesError), match=name):
         Settings(dispatch=rules)
+
+
+def test_the_origin_of_the_settings_is_a_file_variables_or_the_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Not a setting, but where the images are.
+    monkeypatch.setenv("SCONES_DATA", "photos")
+    assert (has_settings(), settings_origin()) == (False, "defaults, no scones.toml here")
+    monkeypatch.setenv("SCONES_SEED", "8")
+    assert (has_settings(), settings_origin()) == (True, "defaults, no scones.toml here, SCONES_SEED")
+    (tmp_path / "scones.toml").touch()
+    assert settings_origin() == f"{tmp_path / 'scones.toml'}, SCONES_SEED"
+
+
+def test_the_file_that_shows_the_defaults_deploys_what_the_defaults_deploy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FILE.parent)
+    assert load_settings().dispatch.to_json() == Settings.model_construct().dispatch.to_json()

@@ -40,6 +40,13 @@ Negatives = Annotated[
 ]
 
 
+def _name_settings(as_json: bool) -> None:
+    """Print where the settings come from: a command that changes something may run in the wrong folder."""
+    from scones.settings import settings_origin
+
+    progress_console(as_json).print(plain(f"settings: {settings_origin()}"), highlight=False)
+
+
 @app.command(epilog="Example: `scones demo --data photos/ --keep`")
 def demo(
     data: Annotated[str | None, typer.Option(help="Image source; see `scones stage --help`.")] = None,
@@ -61,18 +68,28 @@ def demo(
 
 
 @app.command(epilog="Example: `scones deploy --plan`")
-def deploy(plan_only: Plan = False, as_json: Json = False) -> None:
+def deploy(
+    plan_only: Plan = False,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Deploy the default settings over those of a deployed project.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Create or update the two stacks and the container image from `infra/`."""
+    from scones.settings import has_settings
     from scones.steps.account.container_image import build_image
-    from scones.steps.deploy import deploy, plan
+    from scones.steps.deploy import deploy, plan, require_no_stack
 
     project = Project.load()
     cloudformation = project.client("cloudformation")
+    _name_settings(as_json)
     if plan_only:
         changes = [vars(change) for change in plan(project.settings, cloudformation=cloudformation)]
         columns = ("stack", "action", "resource", "type", "replacement")
         print_rows(changes, columns, as_json, if_empty="nothing to change")
         return
+    if not (defaults or has_settings()):
+        require_no_stack(project.settings, cloudformation=cloudformation)
     reporter = reporter_for(as_json)
     with reporter.step("deploy", "the two stacks") as progress:
         outputs = deploy(project.settings, cloudformation=cloudformation, s3=project.client("s3"), progress=progress)
@@ -147,6 +164,7 @@ def release(
     if from_scratch:
         settings = settings.model_copy(update={"hyperparameters": {**settings.hyperparameters, "backbone": "none"}})
     outputs = project.outputs
+    _name_settings(as_json)
     s3 = project.client("s3")
     digest = _staged_digest(digest, outputs["Bucket"], s3, progress_console(as_json))
     manifest = read_manifest(outputs["Bucket"], digest, s3=s3)
@@ -258,6 +276,9 @@ def cleanup(plan_only: Plan = False, as_json: Json = False) -> None:
     if plan_only:
         resources = list(inventory(settings, client=project.client))
     else:
+        # After the first use of the credentials, so that a lack of them is all that is printed.
+        client = project.client
+        _name_settings(as_json)
         with reporter_for(as_json).step("cleanup", f"everything of {settings.project}") as progress:
-            resources = cleanup(settings, client=project.client, progress=progress)
+            resources = cleanup(settings, client=client, progress=progress)
     print_rows([vars(resource) for resource in resources], ("kind", "id"), as_json, if_empty="nothing there")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from scones.contract.layout import CODE, MACHINES, REPEAT_SECONDS, RETENTION_SECONDS, TABLES
+from scones.errors import UsageError
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import function_zip, hashed_key, image_zip, state_machine, template
@@ -52,6 +53,17 @@ def deploy(
         _upload_once(storage["Bucket"], artifact, s3=s3)
     deploy_stack(_workflow(settings, storage, artifacts), cloudformation=cloudformation, progress=progress)
     return storage | stack_outputs(settings.workflow_stack, cloudformation=cloudformation)
+
+
+def require_no_stack(settings: Settings, *, cloudformation: CloudFormationClient) -> None:
+    """Raise UsageError if the project is deployed: the defaults would replace the settings that it runs with."""
+    stack = find_stack(settings.workflow_stack, cloudformation=cloudformation)
+    # A stack in review was only planned.
+    if stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
+        raise UsageError(
+            f"project {settings.project} is deployed already, and there is no scones.toml here: the defaults would "
+            "replace its settings; run the command in the folder of its scones.toml, or add --defaults"
+        )
 
 
 def plan(settings: Settings, *, cloudformation: CloudFormationClient) -> list[Change]:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scones.errors import DataNotFoundError, ReleaseError
+from scones.progress import Progress
+from scones.settings import Settings
+from scones.steps.cleanup import cleanup
 from scones.steps.dataset.sketches import draw, png
 
 from .conftest import Run
-from .program import scones
+from .program import NO_CREDENTIALS, scones
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_backbone_and_from_scratch_cannot_be_combined(folder: Path) -> None:
@@ -76,3 +82,35 @@ def test_the_old_name_of_negatives_is_not_in_the_help(folder: Path) -> None:
     shown = scones(folder, "evaluate", "--help").stdout
     assert "--negatives" in shown
     assert "--others" not in shown
+
+
+@pytest.fixture
+def defaults(localaws: Any) -> Iterator[dict[str, str]]:
+    """The environment of a shell that sets nothing, and a deployed workflow stack of the default project."""
+    cloudformation = localaws.client("cloudformation")
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/scones-defaults"}}
+    tags = [{"Key": "scones:project", "Value": "scones"}]
+    cloudformation.create_stack(
+        StackName="scones-workflow", TemplateBody=json.dumps({"Resources": {"Group": group}}), Tags=tags
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="scones-workflow", WaiterConfig={"Delay": 1})
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    yield NO_CREDENTIALS | keys | {"AWS_ENDPOINT_URL": localaws.url}
+    cleanup(Settings(), client=localaws.client, progress=Progress())
+
+
+def test_deploying_defaults_over_a_deployed_project_needs_an_option(folder: Path, defaults: dict[str, str]) -> None:
+    done = scones(folder, "deploy", env=defaults)
+    assert (done.returncode, done.stdout) == (2, "settings: defaults, no scones.toml here\n")
+    assert "add --defaults" in done.stderr
+    assert scones(folder, "deploy", "--defaults", env=defaults).returncode == 0
+    # What was deployed is what would be deployed: 15 in the defaults equals 15.0 in the file.
+    (folder / "scones.toml").write_text((ROOT / "scones.toml").read_text())
+    planned = scones(folder, "deploy", "--plan", env=defaults)
+    assert planned.stdout.splitlines() == [f"settings: {folder.resolve() / 'scones.toml'}", "nothing to change"]
+
+
+def test_cleanup_says_whose_settings_it_takes(folder: Path, defaults: dict[str, str]) -> None:
+    (folder / "scones.toml").write_text('project = "nobody"\n')
+    done = scones(folder, "cleanup", env=defaults)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"settings: {folder.resolve() / 'scones.toml'}")
