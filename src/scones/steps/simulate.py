@@ -32,9 +32,14 @@ _MIN_EVENINGS = 2
 
 
 def read_evaluation(file: Path) -> Evaluation:
-    """Return the evaluation in a file. Raises DataError if the file is not an `evaluation.json`."""
+    """Return the evaluation in a file: `evaluation.json`, or the output of `scones evaluate --json`.
+
+    Raises DataError if the file is neither.
+    """
     try:
-        evaluation: Evaluation = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))
+        # The command prints its result as a list of one object, as all commands do.
+        evaluation: Evaluation = document[0] if isinstance(document, list) and len(document) == 1 else document
         # The fields that the simulation reads.
         evaluation["model"], evaluation["classes"], evaluation["predictions"]
     except (ValueError, RecursionError, KeyError, TypeError) as error:

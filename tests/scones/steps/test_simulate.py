@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scones.cli.terminal import print_rows
 from scones.dispatch_rule import Rules
 from scones.errors import DataError, NotReleasedError
 from scones.progress import Progress
@@ -84,6 +85,15 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path: Path, text: str) -> Non
     path.write_text(text)
     with pytest.raises(DataError, match=r"other\.json is not an evaluation\.json"):
         read_evaluation(path)
+
+
+def test_the_output_of_evaluate_as_json_is_an_evaluation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([evaluation()], (), as_json=True)
+    printed = tmp_path / "ev.json"
+    printed.write_text(capsys.readouterr().out)
+    assert read_evaluation(printed) == evaluation()
+    done = scones(tmp_path, "--evaluation", str(printed), "--evenings", "3", "--json")
+    assert (done.returncode, json.loads(done.stdout)[0]["model"]) == (0, "0.1.0+test")
 
 
 def test_without_a_file_it_is_the_newest_release_s_evaluation(s3: Any, bucket: str, releases: Any) -> None:
