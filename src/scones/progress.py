@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.progress_bar import ProgressBar
 from rich.text import Text
@@ -18,18 +18,41 @@ from scones.console import labelled, plain
 class Progress:
     """What a running step reports. This base class shows nothing, for callers that need no progress."""
 
-    def update(self, done: int, total: int | None = None, detail: str = "") -> None:
-        """Report that `done` of `total` are finished; `detail` is shown beside the bar."""
+    def update(self, done: float, total: float | None = None, detail: str = "") -> None:
+        """Report that `done` of `total` are finished; `detail` is shown beside the bar.
+
+        Without a total, how much there is to do is not known, or no longer.
+        """
 
     def note(self, text: str) -> None:
         """Report a line that stays on the screen."""
 
 
 class _KnownBar(BarColumn):
-    """A bar once the total is known, and nothing before."""
+    """A bar while the total is known, and nothing otherwise."""
 
     def render(self, task: Task) -> ProgressBar | Text:  # type: ignore[override]
         return super().render(task) if task.total is not None else Text("")
+
+
+class _TimeLeft(ProgressColumn):
+    """The time that is left, by the speed of the last 30 seconds, once enough has been done to know it."""
+
+    # The speed changes with each update; more often, the seconds would jump.
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        seconds = task.time_remaining
+        return Text(f"{duration(seconds)} left" if seconds and task.total is not None else "")
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for a person: "45 s", "1 min 10 s", "2 h 5 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 class _BarProgress(Progress):
@@ -40,7 +63,10 @@ class _BarProgress(Progress):
         self._bars = bars
         self._task = bars.add_task(name, total=None, detail="")
 
-    def update(self, done: int, total: int | None = None, detail: str = "") -> None:
+    def update(self, done: float, total: float | None = None, detail: str = "") -> None:
+        if total is None:
+            # rich keeps a total that is not given again.
+            self._bars.tasks[0].total = None
         self._bars.update(self._task, completed=done, total=total, detail=plain(detail).plain)
 
     def note(self, text: str) -> None:
@@ -55,7 +81,7 @@ class _LineProgress(Progress):
         self._console = console
         self._last_detail = ""
 
-    def update(self, done: int, total: int | None = None, detail: str = "") -> None:
+    def update(self, done: float, total: float | None = None, detail: str = "") -> None:
         # Steps that poll report the same detail many times.
         if detail and detail != self._last_detail:
             self._last_detail = detail
@@ -82,7 +108,8 @@ class Reporter:
                 SpinnerColumn(),
                 TextColumn("{task.description:10}", style="bold", markup=False),
                 TimeElapsedColumn(),
-                _KnownBar(24),
+                _KnownBar(16),
+                _TimeLeft(),
                 TextColumn("{task.fields[detail]}", markup=False),
             )
             with Bars(*columns, console=self._console, transient=True) as bars:

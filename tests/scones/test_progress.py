@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from scones.progress import Progress, Reporter
+from scones.progress import Progress, Reporter, duration
 
 
 def log() -> Console:
@@ -42,6 +44,26 @@ def test_a_terminal_keeps_the_notes_and_the_time_of_a_step() -> None:
         progress.note("uploaded")
     assert "  uploaded\n" in written(console).replace("\r", "")
     assert "1.0 s  upload the images" in written(console)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (45, "45 s"), (59.6, "1 min 0 s"), (70, "1 min 10 s"), (3599.7, "1 h 0 min"), (7500, "2 h 5 min")],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_terminal_shows_the_time_left_while_the_total_is_known(eventually: Callable[..., Any]) -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, no_color=True)
+    with Reporter(console).step("release", "train") as progress:
+        done = itertools.count()
+        eventually(lambda: progress.update(next(done) / 100, 10_000, "epoch") or " left " in written(console))
+        progress.update(1, detail="Evaluate")
+        eventually(lambda: "Evaluate" in written(console))
+    last = written(console).rpartition("Evaluate")[0].rpartition("\r")[2]
+    assert " left" not in last
+    assert "━" not in last
 
 
 def test_the_seconds_are_in_the_order_of_the_steps() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.run.executions import execution_arn, failure_reason, follow, start_execution
 from scones.steps.run.patience import error_code, patiently
+from scones.steps.run.training_log import TrainingLog, TrainingProgress
 from scones.transient import is_transient
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 # The bundled weights have 3 MB; a larger file is most likely not a backbone at all.
 MAX_BACKBONE_BYTES = 16 * 2**20
-_TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 
 
 def release_input(
@@ -156,11 +155,11 @@ def _goes_on(execution: str, error: Exception) -> str:
 
 
 class _StateProgress:
-    """Shows each state that a release has entered, and during training the last line of the job's log."""
+    """Shows each state that a release has entered, and during training how far the job is, by its log."""
 
     def __init__(self, job: str, logs: CloudWatchLogsClient, progress: Progress) -> None:
-        self._job = job
-        self._logs = logs
+        self._read_log = TrainingLog(job, logs)
+        self._training = TrainingProgress()
         self._progress = progress
         self._n_left = 0
 
@@ -171,29 +170,10 @@ class _StateProgress:
         for state in states[self._n_left : -1]:
             self._n_left += 1
             self._progress.update(self._n_left, detail=state)
-        current = states[-1]
-        log_line = _last_log_line(self._job, logs=self._logs) if current == "Train" else ""
-        self._progress.update(len(states), detail=f"{current} {log_line}".rstrip())
-
-
-def _last_log_line(job: str, *, logs: CloudWatchLogsClient) -> str:
-    try:
-        prefix = f"{job}/"
-        streams = logs.describe_log_streams(logGroupName=_TRAINING_LOGS, logStreamNamePrefix=prefix)["logStreams"]
-        if not streams:
-            return ""
-        stream = streams[-1]["logStreamName"]
-        events = logs.get_log_events(logGroupName=_TRAINING_LOGS, logStreamName=stream, limit=1)["events"]
-    except (BotoCoreError, ClientError):
-        # The account's first training job creates the group; and no log line is worth ending the release's watch.
-        return ""
-    return training_progress(events[-1]["message"]) if events else ""
-
-
-def training_progress(line: str) -> str:
-    """Return a line of the training job's log as a person reads it: "fold 2, epoch 3, validation accuracy 0.80"."""
-    values = dict(re.findall(r"(fold|epoch|validation_accuracy)=([\d.]+)", line))
-    parts = [f"{name.replace('_', ' ')} {value}" for name, value in values.items()]
-    if line.startswith("final "):
-        return ", ".join(["last fit", *parts])
-    return ", ".join(parts) or line.strip()
+        if states[-1] != "Train":
+            self._progress.update(len(states), detail=states[-1])
+            return
+        for line in self._read_log():
+            self._training.add(line)
+        detail = f"Train {self._training.detail}".rstrip()
+        self._progress.update(self._training.done, self._training.total, detail)
