@@ -156,7 +156,8 @@ def release(
     """Train, evaluate, gate, register and deploy a model, showing live progress."""
     if backbone and from_scratch:
         raise typer.BadParameter("--backbone excludes --from-scratch; give one of them")
-    from scones.steps.release import release, release_input, upload_backbone
+    from scones.steps.release import release, release_input, summary, upload_backbone
+    from scones.steps.run.gather import evaluation as read_evaluation
     from scones.steps.run.gather import manifest as read_manifest
 
     project = Project.load()
@@ -174,7 +175,11 @@ def release(
     request = release_input(settings, manifest, backbone=weights)
     with reporter_for(as_json).step("release", request["name"]) as progress:
         execution = release(outputs["ReleaseMachine"], request, client=project.client, progress=progress)
-    print_rows([{"release": request["name"], "execution": execution}], ("release", "execution"), as_json)
+    evaluation = read_evaluation(outputs["Bucket"], request["name"], s3=s3)
+    row = summary(request, execution, evaluation, endpoint=settings.project)
+    print_rows([row], ("release", "accuracy", "accuracy_low", "accuracy_high", "minimum_accuracy", "endpoint"), as_json)
+    if not as_json:
+        print("Next: `scones orders import FILE.csv`, then `scones deliver IMAGE`; `scones report` shows the details.")
 
 
 def _staged_digest(prefix: str | None, bucket: str, s3: S3Client, console: Console) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scones.contract.layout import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES
-from scones.contract.release import Channel, Manifest, ReleaseInput
+from scones.contract.release import Channel, Evaluation, Manifest, ReleaseInput
 from scones.errors import ReleaseError, UsageError
 from scones.progress import Progress
 from scones.settings import Settings
@@ -110,6 +110,17 @@ def release(
         reason = failure_reason(described.get("cause", ""))
         raise ReleaseError(f"release {name} {described['status']}: {described.get('error', 'no error')}: {reason}")
     return execution
+
+
+def summary(
+    request: ReleaseInput, execution: str, evaluation: Evaluation | None, *, endpoint: str
+) -> dict[str, object]:
+    """Return what a release made: its accuracy with the 95 % interval, the gate's minimum, the endpoint's name."""
+    row: dict[str, object] = {"release": request["name"], "digest": request["digest"]}
+    if evaluation:
+        accuracy = evaluation["accuracy"]
+        row |= {"accuracy": accuracy["value"], "accuracy_low": accuracy["low"], "accuracy_high": accuracy["high"]}
+    return {**row, "minimum_accuracy": request["minimum_accuracy"], "endpoint": endpoint, "execution": execution}
 
 
 def _start(

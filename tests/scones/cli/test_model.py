@@ -55,11 +55,27 @@ def test_a_second_demo_in_the_same_folder_is_refused(folder: Path) -> None:
     assert done.stderr.startswith("error: another demo runs in this folder")
 
 
-def test_a_release_without_a_digest_takes_what_was_staged_last_and_says_so(run: Run, localaws: Any) -> None:
+def stage_nothing(localaws: Any) -> str:
+    """Put a data set without images into the bucket, and return its digest."""
     digest = "3f2a" + "0" * 60
     counts = {"negatives": 0, "test-negatives": 0}
     manifest = json.dumps({"digest": digest, "negatives": counts, "classes": [], "counts": {}, "images": []}).encode()
     localaws.client("s3").put_object(Bucket="depot-cli", Key=f"data/{digest}/manifest.json", Body=manifest)
+    return digest
+
+
+def test_a_release_ends_with_what_it_made(run: Run, outputs: dict[str, str], localaws: Any) -> None:
+    digest = stage_nothing(localaws)
+    definition = json.dumps({"StartAt": "Released", "States": {"Released": {"Type": "Succeed"}}})
+    machine = outputs["ReleaseMachine"]
+    localaws.client("stepfunctions").update_state_machine(stateMachineArn=machine, definition=definition)
+    (row,) = json.loads(run("release", digest[:4]).stdout)
+    assert row["execution"].endswith(f":{row['release']}")
+    assert row.items() >= {"digest": digest, "minimum_accuracy": 0.75, "endpoint": "depot"}.items()
+
+
+def test_a_release_without_a_digest_takes_what_was_staged_last_and_says_so(run: Run, localaws: Any) -> None:
+    digest = stage_nothing(localaws)
     done = run("release")
     assert f"data set {digest}, staged last, at 20" in done.stderr
     # The state machine of these stacks does nothing but fail.

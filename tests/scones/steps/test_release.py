@@ -17,7 +17,7 @@ from scones.contract.release import ReleaseInput
 from scones.errors import ReleaseError, UsageError
 from scones.progress import Progress
 from scones.settings import Settings
-from scones.steps.release import MAX_BACKBONE_BYTES, release, release_input, upload_backbone
+from scones.steps.release import MAX_BACKBONE_BYTES, release, release_input, summary, upload_backbone
 from scones.steps.run.executions import execution_arn
 
 from .conftest import Lossy, Notes
@@ -68,6 +68,14 @@ def test_a_file_that_cannot_be_weights_is_not_uploaded(tmp_path: Path, content: 
     s3: Any = None
     with pytest.raises(UsageError, match=r"must be an \.npz file of at most 16 MB; make one with tools/pretrain.py"):
         upload_backbone(tmp_path / "w.npz", bucket="depot", s3=s3)
+
+
+def test_the_summary_has_the_accuracy_with_its_interval_the_minimum_and_the_endpoint() -> None:
+    evaluation: Any = {"accuracy": {"value": 0.95, "low": 0.91, "high": 0.97, "n": 200}}
+    made = {"release": REQUEST["name"], "digest": "abc", "minimum_accuracy": 0.5, "endpoint": "depot", "execution": "e"}
+    assert summary(REQUEST, "e", None, endpoint="depot") == made
+    measured = {"accuracy": 0.95, "accuracy_low": 0.91, "accuracy_high": 0.97}
+    assert summary(REQUEST, "e", evaluation, endpoint="depot") == made | measured
 
 
 class Details(Progress):
