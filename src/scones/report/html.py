@@ -6,6 +6,7 @@ and no text of the run can become markup, because the templates escape it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TypedDict
@@ -15,9 +16,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scones.contract.layout import ARRIVALS, SPLITS
 from scones.contract.release import Corruption, Reliability
 from scones.report import cost, efficiency, formatting, graph_layout, plots, state_machine_svg
+from scones.report.assessment import assess
 from scones.report.formatting import percentile
 from scones.report.summary import workflow
 from scones.report.types import CostLine, LambdaRun, MachineRun, Run, verdict
+
+# Anchor -> heading of each section, in the order of the page.
+CONTENTS = {
+    "release": "Release",
+    "images": "Images",
+    "training": "Training",
+    "evaluation": "Evaluation on the test set",
+    "state-machines": "State machines",
+    "lambda-functions": "Lambda functions",
+    "decisions": "Decisions",
+    "time": "Time",
+    "cost": "Cost on AWS",
+}
 
 # A machine's title, its run, its drawing and the rows of its table.
 Machine = tuple[str, MachineRun | None, state_machine_svg.Drawing | None, list[efficiency.StateUse]]
@@ -31,11 +46,17 @@ class Tile(TypedDict):
     detail: str
 
 
-def render(run: Run) -> str:
-    """Return the page as HTML5; a part of `run` that is None or empty becomes a sentence."""
+def render(run: Run, left: Sequence[str] | None = None) -> str:
+    """Return the page as HTML5; a part of `run` that is None or empty becomes a sentence.
+
+    `left` names what a cleanup has left, None before any cleanup.
+    """
     lines = cost.bill(run)
     content = {
         "run": run,
+        "assessment": assess(run, left),
+        "contents": CONTENTS,
+        "facts": _facts(run),
         "tiles": _tiles(run, lines),
         "counts": _counts(run),
         "curve": _training_curve(run),
@@ -46,6 +67,23 @@ def render(run: Run) -> str:
         **_reliability(run),
     }
     return _environment().get_template("report.html.j2").render(content)
+
+
+def _facts(run: Run) -> list[tuple[str, str | None]]:
+    """Return the rows of the release's table; None is unknown."""
+    facts = run["facts"]
+    minimum = facts["minimum_accuracy"]
+    return [
+        ("release", facts["name"]),
+        ("status", facts["status"]),
+        ("started", facts["started_at"]),
+        ("Scones version", facts["version"]),
+        ("container image", facts["container_image"]),
+        ("data digest", facts["digest"]),
+        ("hyperparameters", ", ".join(f"{name}={value}" for name, value in facts["hyperparameters"].items())),
+        ("minimum accuracy", None if minimum is None else formatting.percent(minimum)),
+        ("model package", facts["model_package"]),
+    ]
 
 
 def _training_curve(run: Run) -> str | None:
@@ -98,7 +136,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "total": cost.total,
         "no_price": cost.NO_PRICE,
-        "parts": efficiency.PARTS,
+        "parts": list(efficiency.PARTS),
         "arrivals": ARRIVALS,
         "box_width": graph_layout.WIDTH,
         "box_height": graph_layout.HEIGHT,
@@ -118,11 +156,7 @@ def _tiles(run: Run, lines: list[CostLine]) -> list[Tile]:
         tiles.append(Tile(name="accuracy", value=formatting.percent(accuracy["value"]), detail=span))
     others = f"{counts['review']} to review, {counts['rejected']} rejected, {counts['failed']} failed"
     tiles.append(Tile(name="accepted", value=f"{counts['accepted']} of {counts['executions']}", detail=others))
-    executions = [execution["seconds"] for execution in run["delivery"]["executions"]] if run["delivery"] else []
-    if executions:
-        p50 = formatting.duration(percentile(executions, 50))
-        p95 = formatting.duration(percentile(executions, 95))
-        tiles.append(Tile(name="delivery", value=p50, detail=f"p50; p95 {p95}"))
+    tiles += _delivery_tiles(run["delivery"])
     if run["seconds"]:
         tiles.append(
             Tile(name="whole run", value=formatting.duration(sum(run["seconds"].values())), detail=run["where"])
@@ -131,6 +165,22 @@ def _tiles(run: Run, lines: list[CostLine]) -> list[Tile]:
         Tile(name="on AWS", value=formatting.dollars(cost.total(lines)), detail="estimate, prices unconfirmed")
     )
     return tiles
+
+
+def _delivery_tiles(delivery: MachineRun | None) -> list[Tile]:
+    """Return the time of a delivery without its review, and the time until a reviewer answered."""
+    executions = delivery["executions"] if delivery else []
+    machine = [execution["seconds"] - execution["review_seconds"] for execution in executions]
+    people = [execution["review_seconds"] for execution in executions if execution["review_seconds"]]
+    return [
+        Tile(
+            name=name,
+            value=formatting.duration(percentile(times, 50)),
+            detail=f"{detail}; p95 {formatting.duration(percentile(times, 95))}",
+        )
+        for name, detail, times in (("delivery", "p50 without review", machine), ("review", "p50 to an answer", people))
+        if times
+    ]
 
 
 def _counts(run: Run) -> list[tuple[str, list[int]]]:

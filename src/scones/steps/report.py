@@ -13,11 +13,13 @@ from scones.contract.release import Audit, Manifest
 from scones.errors import NotReleasedError
 from scones.report import render
 from scones.report.summary import summarise
-from scones.report.types import MachineRun, Run
+from scones.report.types import MachineRun, ReleaseFacts, Run
 from scones.settings import Settings
 from scones.steps.account.refusal import Refused
 from scones.steps.run import gather
 from scones.steps.run.compatibility import current_audit
+from scones.steps.run.executions import history
+from scones.steps.run.release_facts import newest_release, release_facts
 from scones.steps.run.thumbnails import DatasetReader, thumbnails
 
 if TYPE_CHECKING:
@@ -29,36 +31,41 @@ SKETCHES = "These figures are of sketches that Scones draws itself, not of photo
 
 
 def collect(settings: Settings, outputs: dict[str, str], *, run_id: str, where: str, client: ClientFactory) -> Run:
-    """Return the newest release that succeeded and all deliveries, as the report shows them.
+    """Return the newest release that has ended, and what ran since its start, as the report shows them.
 
     `outputs` are the outputs of both stacks; `where` is "laptop" or an AWS region. `seconds` is empty. What AWS does
-    not allow the caller to read is left out, and `notice` says so. Raises NotReleasedError if no release has succeeded
-    or its data set no longer exists.
+    not allow the caller to read is left out, and `notice` says so. Raises NotReleasedError if no release has ended, or
+    if its data set no longer exists.
     """
     bucket = outputs["Bucket"]
     s3 = client("s3")
     refused = Refused()
-    name, manifest = _newest_release(outputs, client)
+    facts, manifest = _newest_release(outputs, refused, client)
+    name = facts["name"]
+    since = datetime.fromisoformat(facts["started_at"])
     evaluation = _read(refused, "evaluation", lambda: gather.evaluation(bucket, name, s3=s3))
     artifacts = _read(refused, "model", lambda: gather.artifacts(bucket, name, s3=s3)) or {}
     audit = cast(Audit, current_audit(artifacts["audit.json"])) if "audit.json" in artifacts else None
-    machines = {kind: _machine_run(outputs[f"{kind.title()}Machine"], refused, client) for kind in MACHINES}
+    machines = {kind: _machine_run(outputs[f"{kind.title()}Machine"], since, refused, client) for kind in MACHINES}
     transforms = _read(refused, "transform jobs", lambda: gather.transform_runs(name, sagemaker=client("sagemaker")))
+    delivery = machines["delivery"]
+    decisions = _read(refused, "decisions", lambda: gather.decisions(bucket, since, delivery, s3=s3))
     return Run(
         id=run_id,
         project=settings.project,
         where=where,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        facts=facts | {"version": artifacts.get("model.json", {}).get("version")},
         manifest=manifest,
         **thumbnails(DatasetReader(bucket, manifest, s3), evaluation, audit),
         metrics=artifacts.get("metrics.json"),
         evaluation=evaluation,
         release=machines["release"],
         deploy=machines["deploy"],
-        delivery=machines["delivery"],
-        lambdas=gather.lambda_runs(settings.project, logs=client("logs"), refusing=refused.passing),
+        delivery=delivery,
+        lambdas=gather.lambda_runs(settings.project, logs=client("logs"), since=since, refusing=refused.passing),
         transforms=transforms or [],
-        decisions=_read(refused, "decisions", lambda: gather.decisions(bucket, s3=s3)) or [],
+        decisions=decisions or [],
         instance_types=_instance_types(settings),
         serverless_mb=settings.serverless_memory_mb,
         realtime_instances=settings.realtime_min_instances if settings.endpoint_mode == "realtime" else 0,
@@ -69,16 +76,20 @@ def collect(settings: Settings, outputs: dict[str, str], *, run_id: str, where: 
     )
 
 
-def _newest_release(outputs: dict[str, str], client: ClientFactory) -> tuple[str, Manifest]:
-    """Return the name and the data set of the newest release that succeeded. Raises NotReleasedError as `collect`."""
-    release = gather.last_release(outputs["ReleaseMachine"], stepfunctions=client("stepfunctions"))
+def _newest_release(outputs: dict[str, str], refused: Refused, client: ClientFactory) -> tuple[ReleaseFacts, Manifest]:
+    """Return the newest release that has ended, and its data set. Raises NotReleasedError as `collect`."""
+    stepfunctions = client("stepfunctions")
+    release = newest_release(outputs["ReleaseMachine"], stepfunctions=stepfunctions)
     if release is None:
-        raise NotReleasedError("there is nothing to report: no release has succeeded; run `scones release` first")
-    digest = release["digest"]
-    manifest = gather.manifest(outputs["Bucket"], digest, s3=client("s3"))
+        raise NotReleasedError("there is nothing to report: no release has ended; run `scones release` first")
+    arn = release["executionArn"]
+    events = _read(refused, "history of the release", lambda: list(history(arn, stepfunctions=stepfunctions)))
+    facts = release_facts(release, events or [], stepfunctions=stepfunctions)
+    manifest = gather.manifest(outputs["Bucket"], facts["digest"], s3=client("s3"))
     if manifest is None:
-        raise NotReleasedError(f"the data set {digest} of release {release['name']} is gone; run `scones stage` again")
-    return release["name"], manifest
+        gone = f"the data set {facts['digest']} of release {facts['name']} is gone"
+        raise NotReleasedError(f"{gone}; run `scones stage` again")
+    return facts, manifest
 
 
 def _read(refused: Refused, what: str, read: Callable[[], Part]) -> Part | None:
@@ -88,9 +99,10 @@ def _read(refused: Refused, what: str, read: Callable[[], Part]) -> Part | None:
     return None
 
 
-def _machine_run(machine: str, refused: Refused, client: ClientFactory) -> MachineRun | None:
+def _machine_run(machine: str, since: datetime, refused: Refused, client: ClientFactory) -> MachineRun | None:
     what = f"executions of {machine.rpartition(':')[2]}"
-    return _read(refused, what, lambda: gather.machine_run(machine, stepfunctions=client("stepfunctions")))
+    stepfunctions = client("stepfunctions")
+    return _read(refused, what, lambda: gather.machine_run(machine, stepfunctions=stepfunctions, since=since))
 
 
 def _notice(manifest: Manifest, refused: Refused) -> str | None:
@@ -116,5 +128,5 @@ def write(run: Run, folder: Path, *, left: list[str] | None = None) -> Path:
     summary = summarise(run, left)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     page = folder / "report.html"
-    page.write_text(render(run), encoding="utf-8")
+    page.write_text(render(run, left), encoding="utf-8")
     return page

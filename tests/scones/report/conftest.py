@@ -30,6 +30,7 @@ from scones.report.types import (
     LambdaInvocation,
     LambdaRun,
     MachineRun,
+    ReleaseFacts,
     Run,
     SampleImage,
     TimedState,
@@ -141,6 +142,7 @@ def whole_run() -> Run:
         where="laptop",
         started_at="2026-11-22T10:15:00Z",
         notice="The figures are of sketches that Scones drew itself, not of photographs.",
+        facts=facts(),
         manifest=Manifest(
             digest="3b5d5c3712955042212316173ccf37be" * 2,
             source="Sketches drawn by Scones, seed 7",
@@ -183,6 +185,23 @@ def whole_run() -> Run:
             "report": 2.0,
             "cleanup": 5.5,
         },
+    )
+
+
+def facts() -> ReleaseFacts:
+    return ReleaseFacts(
+        name="scones-20261122-101600",
+        status="SUCCEEDED",
+        started_at="2026-11-22T10:16:00+00:00",
+        digest="3b5d5c3712955042212316173ccf37be" * 2,
+        hyperparameters={"epochs": "18", "seed": "7"},
+        minimum_accuracy=0.8,
+        version="0.2.0",
+        container_image="000000000000.dkr.ecr.us-east-1.amazonaws.com/scones:0.2.0",
+        model_package="arn:aws:sagemaker:us-east-1:000000000000:model-package/scones/1",
+        failed_state=None,
+        error=None,
+        cause=None,
     )
 
 
@@ -293,6 +312,7 @@ def _machine(name: str, definition: dict[str, Any], executions: int, pace: float
                 status="SUCCEEDED",
                 started_at=f"2026-11-22T10:17:{n:02}Z",
                 seconds=1.05 * sum(state["seconds"][n] for state in states.values()),
+                review_seconds=0.0 if n % 6 else 0.04 * n,
             )
             for n in range(executions)
         ],
@@ -336,7 +356,7 @@ def _decision(n: int) -> Decision:
         assignment=assignment if outcome == "DISPATCHED" else None,
         review=review if gate == "review" else None,
         error={"REJECTED": "ImageRejectedError", "FAILED": "EndpointUnavailableError"}.get(outcome),
-        cause=None,
+        cause="no endpoint is in service; run `scones release`" if outcome == "FAILED" else None,
         execution=f"scones-delivery-{n}",
         decided_at=f"2026-11-22T10:17:{n:02}.250Z",
     )

@@ -18,7 +18,9 @@ seconds = st.floats(min_value=0, max_value=1e4)
 def row(state: dict[str, Any], lines: list[LambdaInvocation], **timed: Any) -> efficiency.StateUse:
     """The row of a machine's one state, over one execution of ten seconds."""
     ran: TimedState = not_entered() | {"entered": 1, **timed}  # type: ignore[assignment]
-    execution = ExecutionRun(name="e", status="SUCCEEDED", started_at="2026-11-22T10:00:00Z", seconds=10.0)
+    execution = ExecutionRun(
+        name="e", status="SUCCEEDED", started_at="2026-11-22T10:00:00Z", seconds=10.0, review_seconds=0.0
+    )
     definition = {"StartAt": "A", "States": {"A": {"Type": "Task", **state}}}
     machine = MachineRun(name="m", definition=definition, states={"A": ran}, executions=[execution])
     functions = [LambdaRun(name="f", invocations=lines, memory_mb=256, max_memory_mb=100)]

@@ -67,6 +67,38 @@ def test_the_page_has_every_part_of_the_run(run: Run) -> None:
     assert sum(tag == "img" for tag, _ in page.tags) == sum(map(len, galleries))
 
 
+def test_the_page_begins_with_the_answer_and_a_list_of_its_sections(run: Run) -> None:
+    page = Page(render(run))
+    assert page.text.index("May this model be used?") < page.text.index("Hyperparameters".lower())
+    links = [values["href"] for tag, values in page.tags if tag == "a"]
+    ids = [f"#{values['id']}" for tag, values in page.tags if tag == "h2" and values["id"] != "assessment"]
+    assert links == ids
+    assert len(links) == 9
+
+
+def test_the_page_says_what_the_release_was_made_from(run: Run) -> None:
+    said = Page(render(run)).text
+    facts = run["facts"]
+    for value in (facts["name"], facts["digest"], facts["version"], facts["container_image"], facts["model_package"]):
+        assert value
+        assert value in said
+    assert "epochs=18, seed=7" in said
+
+
+def test_an_error_has_its_cause_beside_it(run: Run) -> None:
+    assert "EndpointUnavailableError: no endpoint is in service; run `scones release`" in Page(render(run)).text
+
+
+def test_the_time_of_people_is_apart_from_that_of_the_machine(run: Run) -> None:
+    assert run["delivery"]
+    run["delivery"]["executions"] = [
+        {"name": "e", "status": "SUCCEEDED", "started_at": "2026", "seconds": 63.0, "review_seconds": 60.0}
+    ]
+    said = Page(render(run)).text.replace("\u00a0", " ")
+    assert "3.0 sp50 without review" in said
+    assert "60.0 sp50 to an answer" in said
+
+
 def test_a_map_lies_over_its_image(run: Run) -> None:
     page = Page(render(run))
     assert sum(values.get("class") == "heat" for _, values in page.tags) == len(run["wrong"]) + len(run["uncertain"])
@@ -79,8 +111,8 @@ def test_a_state_shows_the_share_of_its_lambda(run: Run) -> None:
         return re.findall('<td class="n">(.*?)</td>', row.replace("\u00a0", " "))
 
     assert cells("Classify")[:4] == ["24", "3", "0", "0"]
-    assert cells("Classify")[-3:] == ["19 %", "2 %", "67 %"]
-    assert cells("Record")[-3:] == ["—", "—", "—"]
+    assert cells("Classify")[-5:] == ["19 %", "12 %", "0 %", "2 %", "67 %"]
+    assert cells("Record")[-5:] == ["—"] * 5
     assert 'title="cold start 392 ms"' in render(run).replace("\u00a0", " ")
 
 
@@ -253,6 +285,20 @@ def hostile(text: str) -> Run:
         where=text,
         started_at=text,
         notice=f"!{text}",
+        facts={
+            "name": f"!{text}",
+            "status": f"!{text}",
+            "started_at": f"!{text}",
+            "digest": f"!{text}",
+            "hyperparameters": {text: text},
+            "minimum_accuracy": None,
+            "version": f"!{text}",
+            "container_image": f"!{text}",
+            "model_package": f"!{text}",
+            "failed_state": text,
+            "error": text,
+            "cause": text,
+        },
         manifest={
             "digest": text,
             "source": text,

@@ -32,7 +32,9 @@ def test_every_execution_is_counted_once(run: Run) -> None:
 
 def test_an_execution_that_failed_before_its_decision_counts_as_failed(run: Run) -> None:
     assert run["delivery"]
-    lost = ExecutionRun(name="lost", status="FAILED", started_at="2026-11-22T10:18:00Z", seconds=1.0)
+    lost = ExecutionRun(
+        name="lost", status="FAILED", started_at="2026-11-22T10:18:00Z", seconds=1.0, review_seconds=0.0
+    )
     run["delivery"]["executions"].append(lost)
     assert workflow(run)["failed"] == 2
 

@@ -26,7 +26,7 @@ def outputs(localaws: Any) -> dict[str, str]:
 
 
 def test_a_report_before_any_release_says_what_to_do(localaws: Any, outputs: dict[str, str]) -> None:
-    with pytest.raises(NotReleasedError, match="run `scones release` first"):
+    with pytest.raises(NotReleasedError, match="no release has ended; run `scones release` first"):
         collect(Settings(), outputs, run_id="r", where="laptop", client=localaws.client)
 
 

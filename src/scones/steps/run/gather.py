@@ -9,6 +9,7 @@ import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
@@ -27,8 +28,8 @@ from scones.report.types import (
     not_entered,
 )
 from scones.steps.run.compatibility import current_decision, current_evaluation, current_release_input
-from scones.steps.run.executions import history, list_executions
-from scones.steps.run.histories import add_history
+from scones.steps.run.executions import failure_reason, history, list_executions
+from scones.steps.run.histories import add_history, review_seconds
 from scones.steps.storage.s3 import list_objects, read_json
 
 if TYPE_CHECKING:
@@ -72,12 +73,26 @@ def artifacts(bucket: str, release: str, *, s3: S3Client) -> dict[str, Any]:
         return {name: json.load(file) for name, file in files.items() if file and name.endswith(".json")}
 
 
-def decisions(bucket: str, *, s3: S3Client) -> list[Decision]:
-    """Return all decisions in the bucket, oldest first."""
-    keys = [stored["Key"] for stored in list_objects(bucket, DECISIONS, s3=s3)]
-    stored_decisions = [read_json(bucket, key, s3=s3) for key in keys]
-    current = [cast(Decision, current_decision(stored)) for stored in stored_decisions]
-    return sorted(current, key=lambda decision: decision["decided_at"])
+def decisions(bucket: str, since: datetime, delivery: MachineRun | None, *, s3: S3Client) -> list[Decision]:
+    """Return the decisions that were recorded since a time, oldest first, each with its cause as a sentence.
+
+    Only those of the executions of `delivery` are included, or all of them if it is None.
+    """
+    # LastModified has whole seconds. What is older is not read: a bucket may hold thousands of earlier decisions.
+    first = since.replace(microsecond=0)
+    keys = [stored["Key"] for stored in list_objects(bucket, DECISIONS, s3=s3) if stored["LastModified"] >= first]
+    found = [_current_decision(read_json(bucket, key, s3=s3)) for key in keys]
+    if delivery is not None:
+        names = {execution["name"] for execution in delivery["executions"]}
+        # A decision names its execution by name or by ARN, which ends in the name.
+        found = [decision for decision in found if decision["execution"].rsplit(":", 1)[-1] in names]
+    return sorted(found, key=lambda decision: decision["decided_at"])
+
+
+def _current_decision(stored: dict[str, Any]) -> Decision:
+    decision = cast(Decision, current_decision(stored))
+    cause = decision["cause"]
+    return decision | {"cause": failure_reason(cause)} if cause else decision
 
 
 def last_release(machine: str, *, stepfunctions: SFNClient) -> ReleaseInput | None:
@@ -98,30 +113,39 @@ def released(machine: str, *, stepfunctions: SFNClient) -> ReleaseInput:
     return release
 
 
-def machine_run(machine: str, *, stepfunctions: SFNClient) -> MachineRun:
-    """Return a state machine with the timings of its states over all executions that have ended."""
+def machine_run(machine: str, *, stepfunctions: SFNClient, since: datetime | None = None) -> MachineRun:
+    """Return a state machine with the timings of its states over all executions that have ended.
+
+    With `since`, an aware time, only executions that started then or later count.
+    """
     described = stepfunctions.describe_state_machine(stateMachineArn=machine)
     executions = list_executions(machine, stepfunctions=stepfunctions)
     # The report is made while deliveries may still run; a state that has not been left yet is not a failure.
     ended = [execution for execution in executions if execution.get("stopDate")]
+    if since:
+        ended = [execution for execution in ended if execution["startDate"] >= since]
     states: dict[str, TimedState] = defaultdict(not_entered)
+    runs = []
     for execution in ended:
-        add_history(states, history(execution["executionArn"], stepfunctions=stepfunctions))
+        events = list(history(execution["executionArn"], stepfunctions=stepfunctions))
+        add_history(states, events)
+        runs.append(_execution_run(execution, review_seconds(events)))
     return MachineRun(
         name=described["name"],
         definition=json.loads(described["definition"]),
         states=dict(states),
-        executions=sorted((_execution_run(execution) for execution in ended), key=lambda run: run["started_at"]),
+        executions=sorted(runs, key=lambda run: run["started_at"]),
     )
 
 
-def _execution_run(execution: ExecutionListItemTypeDef) -> ExecutionRun:
+def _execution_run(execution: ExecutionListItemTypeDef, waited: float) -> ExecutionRun:
     seconds = (execution["stopDate"] - execution["startDate"]).total_seconds()
     return ExecutionRun(
         name=execution["name"],
         status=execution["status"],
         started_at=execution["startDate"].isoformat(),
         seconds=seconds,
+        review_seconds=waited,
     )
 
 
@@ -129,9 +153,10 @@ def lambda_runs(
     project: str,
     *,
     logs: CloudWatchLogsClient,
+    since: datetime | None = None,
     refusing: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> list[LambdaRun]:
-    """Return the invocations of each function, from its log; a function without any is left out.
+    """Return the invocations of each function (`since` a time), from its log; a function without any is left out.
 
     `refusing(log)` is the context in which a log is read: it may suppress the error of a caller who may not read it.
     """
@@ -139,7 +164,7 @@ def lambda_runs(
     for function in FUNCTIONS:
         name = f"{project}-{function}"
         with refusing(f"log of {name}"):
-            run = lambda_run(name, _log_messages(f"/aws/lambda/{name}", logs=logs))
+            run = lambda_run(name, _log_messages(f"/aws/lambda/{name}", since, logs=logs))
             if run is not None:
                 runs.append(run)
     return runs
@@ -167,8 +192,10 @@ def _invocation(report: re.Match[str]) -> LambdaInvocation:
     )
 
 
-def _log_messages(group: str, *, logs: CloudWatchLogsClient) -> list[str]:
-    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+def _log_messages(group: str, since: datetime | None, *, logs: CloudWatchLogsClient) -> list[str]:
+    # CloudWatch Logs counts time in milliseconds since 1970.
+    start = int(since.timestamp() * 1000) if since else 0
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=start)
     try:
         return [event["message"] for page in pages for event in page["events"]]
     except ClientError as error:

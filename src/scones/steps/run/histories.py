@@ -20,6 +20,9 @@ _TASK_ENDED = re.compile(r"Task(Succeeded|Failed|TimedOut|StartFailed|SubmitFail
 _REQUEST = re.compile(r'request_?id"?:\s*"?([0-9a-f-]{36})', re.IGNORECASE)
 
 
+_CALLBACK = ".waitForTaskToken"
+
+
 @dataclass
 class _Visit:
     """One stay in a state; `ended` is when its last task attempt ended. Durations are in seconds."""
@@ -77,6 +80,20 @@ def add_history(states: Mapping[str, TimedState], events: Iterable[Mapping[str, 
     # A failed execution never leaves its last state: a Succeed state has an exit event, a Fail state has none.
     for name in visits:
         states[name]["failed"] += 1
+
+
+def review_seconds(events: Iterable[Mapping[str, Any]]) -> float:
+    """Return the seconds in which an execution waited for a task token to be returned, as a review does."""
+    seconds = 0.0
+    asked: datetime | None = None
+    for event in events:
+        resource = (event.get("taskSubmittedEventDetails") or {}).get("resource", "")
+        if resource.endswith(_CALLBACK):
+            asked = event["timestamp"]
+        elif asked and _TASK_ENDED.fullmatch(event["type"]):
+            seconds += (event["timestamp"] - asked).total_seconds()
+            asked = None
+    return seconds
 
 
 def _request_ids(event: Mapping[str, Any]) -> list[str]:

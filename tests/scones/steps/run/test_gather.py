@@ -1,4 +1,5 @@
 import io
+import json
 import tarfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scones.errors import NotReleasedError
-from scones.steps.run.gather import artifacts, lambda_run, released, transform_runs
+from scones.steps.run.gather import artifacts, decisions, lambda_run, released, transform_runs
 
 COLD = (
     "REPORT RequestId: 1\tDuration: 12.50 ms\tBilled Duration: 300 ms\tMemory Size: 128 MB\t"
@@ -55,6 +56,42 @@ class Archive:
 def test_what_training_wrote_is_read_out_of_the_archive() -> None:
     s3 = Archive({"./metrics.json": b'{"seed": 1}', "audit.json": b"[]", "model.onnx": b"\x00"})
     assert artifacts("b", "r1", s3=s3) == {"metrics.json": {"seed": 1}, "audit.json": []}
+
+
+class Decided:
+    """S3 with three decisions: of an earlier release, of this one, and of an execution that still runs."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def get_paginator(self, operation: str) -> "Decided":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        ages = {"earlier": -60, "this": 1, "running": 2}
+        return [
+            {"Contents": [{"Key": key, "LastModified": START + timedelta(seconds=age)} for key, age in ages.items()]}
+        ]
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        self.read.append(Key)
+        cause = json.dumps({"errorMessage": "no endpoint"}) if Key == "this" else None
+        stored = {"execution": f"arn:aws:states:::execution:m:{Key}", "decided_at": Key, "cause": cause}
+        return {"Body": io.BytesIO(json.dumps(stored).encode())}
+
+
+def test_decisions_are_those_of_the_releases_deliveries_with_their_cause_in_a_sentence() -> None:
+    s3: Any = Decided()
+    delivery: Any = {"executions": [{"name": "earlier"}, {"name": "this"}]}
+    found = decisions("b", START + timedelta(seconds=1, milliseconds=500), delivery, s3=s3)
+    assert [(decision["decided_at"], decision["cause"]) for decision in found] == [("this", "no endpoint")]
+    assert "earlier" not in s3.read
+
+
+def test_without_the_deliveries_all_decisions_since_the_release_count() -> None:
+    s3: Any = Decided()
+    assert len(decisions("b", START, None, s3=s3)) == 2
 
 
 class Jobs:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scones.report.types import TimedState, not_entered
-from scones.steps.run.histories import add_history
+from scones.steps.run.histories import add_history, review_seconds
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 FIRST, SECOND = "11111111-0000-4000-8000-000000000000", "22222222-0000-4000-8000-000000000000"
@@ -93,3 +93,27 @@ def test_who_waits_for_an_answer_tells_the_call_that_asked() -> None:
         exited(60, "Review"),
     )
     assert (states["Review"]["requests"], states["Review"]["called"]) == ([FIRST], 60.0)
+
+
+def test_the_time_of_a_review_is_from_the_question_to_its_answer() -> None:
+    def asked(seconds: float, resource: str) -> dict[str, Any]:
+        return event(seconds, "TaskSubmitted", taskSubmittedEventDetails={"resource": resource, "output": "{}"})
+
+    events = [
+        event(0, "TaskScheduled"),
+        asked(1, "createTrainingJob.sync"),
+        event(5, "TaskSucceeded"),
+        event(6, "TaskScheduled"),
+        asked(7, "invoke.waitForTaskToken"),
+        event(60, "TaskTimedOut"),
+        event(61, "TaskScheduled"),
+        asked(62, "arn:aws:states:::lambda:invoke.waitForTaskToken"),
+        event(70, "TaskSucceeded"),
+        event(71, "TaskSucceeded"),
+    ]
+    assert review_seconds(events) == 61.0
+
+
+def test_a_review_without_an_answer_has_no_time_yet() -> None:
+    details = {"resource": "invoke.waitForTaskToken"}
+    assert review_seconds([event(0, "TaskSubmitted", taskSubmittedEventDetails=details)]) == 0.0
