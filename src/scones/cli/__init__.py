@@ -7,19 +7,35 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import entry_points
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from scones import __version__
 from scones.cli import depot, model, orders, privacy
+from scones.cli.project import choose_account
 from scones.console import labelled
 from scones.errors import SconesError
 
+# The order of use, from the first look to the end of the project.
+ORDER: Final = (
+    *("demo", "local", "deploy", "stage", "release", "evaluate", "orders", "deliver", "review", "deliveries"),
+    *("classify", "report", "simulate", "forget", "cleanup"),
+)
+
+
+class _InOrderOfUse(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        # A command of another package comes last.
+        return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
 app = typer.Typer(
+    cls=_InOrderOfUse,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Classify bicycles and motorcycles with SageMaker, on AWS or on a laptop. Start with `scones demo`.",
@@ -40,8 +56,14 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    profile: Annotated[
+        str | None, typer.Option(help="Profile of the AWS configuration files. Default: $AWS_PROFILE.", metavar="NAME")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="AWS region. Default: the profile's, or $AWS_DEFAULT_REGION.", metavar="NAME")
+    ] = None,
 ) -> None:
-    pass
+    choose_account(profile, region)
 
 
 # Without a name, so that the commands of these modules are commands of `scones` itself.
@@ -60,7 +82,7 @@ def main() -> None:
     """Run the command line. An expected error is printed as one line, and sets the exit code."""
     _add_plugins()
     try:
-        app()
+        app(prog_name="scones")
     except SconesError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:

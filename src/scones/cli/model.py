@@ -130,10 +130,10 @@ def stage(
         "digest": manifest["digest"],
         "uploaded": staged.uploaded,
         "unchanged": staged.unchanged,
+        "counts": manifest["counts"],
     }
-    for split, counts in manifest["counts"].items():
-        row |= {f"{split} {name}": count for name, count in counts.items()}
-    print_rows([row], tuple(row), as_json)
+    shown = {f"{split} {name}": n for split, counts in manifest["counts"].items() for name, n in counts.items()}
+    print_rows([row | shown if not as_json else row], ("digest", "uploaded", "unchanged", *shown), as_json)
 
 
 @app.command(epilog="Example: `scones release 3f2a --backbone weights.npz`")

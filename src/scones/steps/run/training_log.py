@@ -26,7 +26,7 @@ class TrainingLog:
         self._tokens: dict[str, str] = {}
 
     def __call__(self) -> list[str]:
-        """Return the new lines, oldest first; empty if there is no log yet, or none that may be read."""
+        """Return the new lines, oldest first; empty before the log exists, or if it may not be read."""
         try:
             streams = self._logs.describe_log_streams(logGroupName=_GROUP, logStreamNamePrefix=f"{self._job}/")
             names = [stream["logStreamName"] for stream in streams["logStreams"]]

@@ -1,0 +1,5 @@
+"""`python -m scones`: the `scones` command."""
+
+from scones.cli import main
+
+main()
