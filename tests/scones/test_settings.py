@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import contextlib
+import json
+import string
 import tomllib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scones.errors import DispatchRulesError, UsageError
@@ -33,8 +39,22 @@ def test_an_environment_variable_overrides_the_file(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b'project = "depot"\nseed = -1\n', r"setting seed: .*; look at /.*scones\.toml"),
-        (b"[depot]\nlatitude = 91\n", r"setting depot\.latitude: "),
+        (b'project = "depot"\nseed = -1\n', r"^setting seed is -1; it must be at least 0; look at /.*scones\.toml$"),
+        (b"[depot]\nlatitude = 91\n", r"^setting depot\.latitude is 91; it must be at most 90; "),
+        (b'projct = "depot"\n', r"^setting projct does not exist; did you mean project\?"),
+        (b"[dispatch]\nlate_weigth = 2\n", r"^setting dispatch.late_weigth .* mean dispatch.late_weight\?"),
+        (b"nothing_like_it = 2\n", r"^setting nothing_like_it does not exist; look at "),
+        (b'seed = "x"\n', r"it must be a whole number; "),
+        (b'endpoint_mode = "x"\n', r"it must be 'serverless' or 'realtime'; "),
+        (b"serverless_memory_mb = 1500\n", r"it must be a multiple of 1024; "),
+        (b"depot = 3\n", r"it must be a table; "),
+        (b'train_instance_type = "m5.xlarge"\n', r"it must be an instance type of SageMaker, such as ml.m5.large; "),
+        (b'realtime_instance_type = "ml.c7i"\n', r"it must be an instance type of SageMaker, such as ml.m5.large; "),
+        (b'alert_email = "me"\n', r"it must be an email address, or empty; "),
+        (b"[hyperparameters]\nepochs = 3\n", r'hyperparameters.epochs is 3; it must be text in quotes, such as "3"; '),
+        (b'[hyperparameters]\nepoch = "3"\n', r"'epoch' is not a hyperparameter; did you mean epochs\?"),
+        (b'[hyperparameters]\nepochs = "0"\n', r"epochs is '0'; it must be a whole number from 1 to 1000"),
+        (b'[dispatch.vehicles.bicycle]\nspeed_kmh = 9\nbay = "a"\n', r"bicycle.range_km is missing; "),
         (b"project = depot\n", r"scones\.toml is not TOML"),
         (b'project = "\xff"\n', r"scones\.toml is not TOML"),
     ],
@@ -94,3 +114,55 @@ def test_the_origin_of_the_settings_is_a_file_variables_or_the_defaults(
 def test_the_file_that_shows_the_defaults_deploys_what_the_defaults_deploy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FILE.parent)
     assert load_settings().dispatch.to_json() == Settings.model_construct().dispatch.to_json()
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("SCONES_PROJCT", r"^the variable SCONES_PROJCT is not a setting; did you mean SCONES_PROJECT\?$"),
+        ("SCONES_SEED", r"^setting seed is \"x\"; .*, SCONES_SEED$"),
+        ("SCONES_DEPOT", r"\"depot\".*; a variable for a table holds JSON; look at .*, SCONES_DEPOT$"),
+    ],
+)
+def test_an_invalid_variable_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(UsageError, match=message):
+        load_settings()
+
+
+@pytest.mark.parametrize("variable", ["SCONES_DATA", "SCONES_ENVIRONMENT"])
+def test_variables_that_are_nothing_like_a_setting_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "x")
+    assert load_settings().project == "scones"
+
+
+KINDS = ["m5.large", "m5.xlarge", "m7i.48xlarge", "p5.4xlarge", "g5.2xlarge", "t2.medium", "m6gd.large", "c7i.large"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_instance_types_of_sagemaker_are_taken(kind: str) -> None:
+    assert Settings(train_instance_type=f"ml.{kind}").train_instance_type == f"ml.{kind}"
+
+
+VALUES = (
+    st.text(string.printable) | st.integers() | st.floats(allow_nan=False) | st.booleans() | st.lists(st.integers())
+)
+
+
+@given(name=st.sampled_from(list(Settings.model_fields)) | st.text(string.ascii_lowercase, min_size=1), value=VALUES)
+@settings(max_examples=200)
+def test_any_value_is_taken_or_a_usage_error_in_our_own_words(name: str, value: object) -> None:
+    message = ""
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("scones.toml").write_text(f"{name} = {json.dumps(value)}\n")
+        try:
+            load_settings()
+        except UsageError as error:
+            message = str(error)
+    assert "Input should" not in message

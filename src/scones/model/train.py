@@ -24,19 +24,20 @@ import torch
 from numpy.typing import NDArray
 
 from scones import __version__
+from scones.contract import hyperparameters
+from scones.contract.hyperparameters import Hyperparameters
 from scones.contract.layout import BACKBONE, NEGATIVES
 from scones.contract.release import Metrics, ModelDescription
-from scones.errors import DataError
+from scones.errors import DataError, HyperparameterError
 from scones.model.container import Container, cpus, write_json
 from scones.model.inference import dataset
 from scones.model.inference.classifier import softmax
 from scones.model.inference.dataset import Dataset
-from scones.model.training import backbone, hyperparameters
+from scones.model.training import backbone
 from scones.model.training.audit import audit
 from scones.model.training.crossfit import OutOfFold, crossfit
 from scones.model.training.export import export_onnx
 from scones.model.training.fit import TrainingImages, fit
-from scones.model.training.hyperparameters import Hyperparameters
 from scones.model.training.network import Network
 from scones.model.uncertainty import novelty
 from scones.model.uncertainty.acceptance import certify_classes
@@ -49,12 +50,11 @@ def main(container: Container) -> None:
     Raises DataError if nothing can be learned from the images, JobError if a hyperparameter is wrong or training fails.
     """
     started = time.monotonic()
-    parameters = hyperparameters.parse(container.hyperparameters())
+    classes = dataset.class_names(container.channel("train"))
+    parameters, alphas = read_hyperparameters(container, classes)
     torch.set_num_threads(cpus())
     torch.manual_seed(parameters.seed)
 
-    classes = dataset.class_names(container.channel("train"))
-    alphas = parameters.alphas(classes)
     data = read_channels(container, classes, parameters.size)
     images = TrainingImages(torch.from_numpy(data.pixels), torch.from_numpy(data.labels))
     outputs = len(np.unique(data.labels))
@@ -79,6 +79,15 @@ def main(container: Container) -> None:
     write_json(container.model / "audit.json", suspects)
     # Written last: without model.json a model cannot be loaded, so that an interrupted job leaves nothing usable.
     write_json(container.model / "model.json", description)
+
+
+def read_hyperparameters(container: Container, classes: list[str]) -> tuple[Hyperparameters, list[float]]:
+    """Return the hyperparameters and `alpha` for each class. Raises HyperparameterError."""
+    try:
+        parameters = hyperparameters.parse(container.hyperparameters())
+        return parameters, parameters.alphas(classes)
+    except ValueError as error:
+        raise HyperparameterError(str(error)) from error
 
 
 def read_channels(container: Container, classes: list[str], size: int) -> Dataset:

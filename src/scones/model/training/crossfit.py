@@ -20,11 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scones.contract.hyperparameters import Hyperparameters
 from scones.contract.release import Epoch
 from scones.errors import TrainingKilledError
 from scones.model.container import cpus
 from scones.model.training.fit import TrainingImages, bfloat16_autocast, compute_logits, fit, loss_and_accuracy
-from scones.model.training.hyperparameters import Hyperparameters
 from scones.model.training.network import Network
 
 EPOCH_METRICS: Final[tuple[Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"], ...]] = (
@@ -82,6 +82,8 @@ def crossfit(images: TrainingImages, parameters: Hyperparameters, create_network
         )
         for fold, seed in enumerate(seeds)
     ]
+    # `scones release` shows each epoch of how many.
+    print(f"folds={parameters.folds} epochs={parameters.epochs}", flush=True)
     fold_logits, curves = zip(*fit_folds_in_parallel(tasks), strict=True)
     # The folds' logits come one fold after another; this puts them back in the order of the images.
     order = np.concatenate([task.held_out.nonzero()[0] for task in tasks])

@@ -13,9 +13,9 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, update_bn
 
+from scones.contract.hyperparameters import Hyperparameters
 from scones.errors import TrainingDivergedError
 from scones.model.training.augment import augment
-from scones.model.training.hyperparameters import Hyperparameters
 from scones.model.training.network import Network
 
 # Four numbers of the recipe that are not hyperparameters: they were chosen with the hyperparameters' defaults, by

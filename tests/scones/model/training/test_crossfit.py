@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scones.contract.hyperparameters import Hyperparameters
 from scones.errors import TrainingKilledError
 from scones.model.training.crossfit import FoldTask, assign_folds, crossfit, fit_fold, format_epoch
 from scones.model.training.fit import TrainingImages
-from scones.model.training.hyperparameters import Hyperparameters
 from scones.model.training.network import Network
 
 

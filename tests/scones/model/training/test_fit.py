@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from scones.contract.hyperparameters import Hyperparameters
 from scones.errors import TrainingDivergedError
 from scones.model.training.fit import (
     TrainingImages,
@@ -11,7 +12,6 @@ from scones.model.training.fit import (
     loss_and_accuracy,
     swap_in_averaged_weights,
 )
-from scones.model.training.hyperparameters import Hyperparameters
 from scones.model.training.network import Network
 
 

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scones.errors import HyperparameterError
-from scones.model.training.hyperparameters import RANGES, Hyperparameters, parse
+from scones.contract.hyperparameters import RANGES, Hyperparameters, parse
 
 
 def test_missing_values_have_the_defaults() -> None:
@@ -21,24 +20,24 @@ def test_strings_become_numbers() -> None:
 @pytest.mark.parametrize("name", RANGES)
 @pytest.mark.parametrize("value", ["", "x", "nan", "inf", "-1", "1e300", 3, None, ["1"]])
 def test_a_value_out_of_range_is_named_with_its_range(name: str, value: object) -> None:
-    with pytest.raises(HyperparameterError, match=rf"^{name} is .* from .* to ") as caught:
+    with pytest.raises(ValueError, match=rf"^{name} is .* from .* to ") as caught:
         parse({name: value})
     assert f"{RANGES[name][1]:g}" in str(caught.value)
 
 
 def test_whole_numbers_are_not_rounded() -> None:
-    with pytest.raises(HyperparameterError, match="whole number"):
+    with pytest.raises(ValueError, match="whole number"):
         parse({"epochs": "2.5"})
 
 
 def test_an_unknown_name_is_listed_with_the_known_ones() -> None:
-    with pytest.raises(HyperparameterError, match=r"'epoch' is not a hyperparameter; the known ones are epochs"):
+    with pytest.raises(ValueError, match=r"'epoch' .*; did you mean epochs\? The known ones are epochs, "):
         parse({"epoch": "3"})
 
 
 @pytest.mark.parametrize("value", ["xyz", "../..", "a" * 65, 5])
 def test_a_malformed_digest_is_rejected(value: object) -> None:
-    with pytest.raises(HyperparameterError, match=r"^digest is"):
+    with pytest.raises(ValueError, match=r"^digest is"):
         parse({"digest": value})
 
 
@@ -50,7 +49,7 @@ def test_a_malformed_digest_is_rejected(value: object) -> None:
 def test_any_value_is_parsed_within_its_range_or_rejected(values: dict[str, object]) -> None:
     try:
         parsed = asdict(parse(values))
-    except HyperparameterError:
+    except ValueError:
         return
     assert all(low <= parsed[name] <= high for name, (low, high) in RANGES.items())
 
@@ -69,18 +68,18 @@ def test_alpha_is_one_number_or_one_for_each_class(alpha: str, expected: list[fl
 
 @pytest.mark.parametrize("alpha", ["bicycle:0.05", "bicycle:0.05,car:0.01", "0.1,bicycle:0.1"])
 def test_alphas_of_unknown_classes_are_rejected(alpha: str) -> None:
-    with pytest.raises(HyperparameterError, match="give one number, or one for each"):
+    with pytest.raises(ValueError, match="give one number, or one for each"):
         parse({"alpha": alpha}).alphas(["bicycle", "motorcycle"])
 
 
 @pytest.mark.parametrize("alpha", ["", "0", "0.6", "1e-2", "nan", "-0.1", "bicycle", "bicycle:"])
 def test_a_malformed_alpha_is_rejected(alpha: str) -> None:
-    with pytest.raises(HyperparameterError, match="it must be a share"):
+    with pytest.raises(ValueError, match="it must be a share"):
         parse({"alpha": alpha})
 
 
 def test_an_unknown_backbone_is_rejected() -> None:
-    with pytest.raises(HyperparameterError, match="default or none"):
+    with pytest.raises(ValueError, match="default or none"):
         parse({"backbone": "resnet152"})
 
 

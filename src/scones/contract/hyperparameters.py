@@ -1,12 +1,14 @@
-"""The hyperparameters of `train`: names, defaults, ranges, and their parser. SageMaker passes all values as strings."""
+"""The hyperparameters of `train`: names, defaults, ranges, and their parser. SageMaker passes all values as strings.
+
+Checked by the operator's commands before a job is paid for, and by the job.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-
-from scones.errors import HyperparameterError
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,13 @@ class Hyperparameters:
     def alphas(self, classes: Sequence[str]) -> list[float]:
         """Return `alpha` for each class.
 
-        Raises HyperparameterError if a class is missing or unknown, or a value is not in (0, 0.5].
+        Raises ValueError if a class is missing or unknown, or a value is not in (0, 0.5].
         """
         # A number for all classes has no name before it, and is found under the empty one.
         pairs = [part.rpartition(":") for part in self.alpha.split(",")]
         alphas = {name.strip(): value for name, _, value in pairs}
         if set(alphas) not in ({""}, set(classes)):
-            raise HyperparameterError(f"alpha is {self.alpha[:80]!r}; give one number, or one for each of the classes")
+            raise ValueError(f"alpha is {self.alpha[:80]!r}; give one number, or one for each of the classes")
         return [_parse_share(alphas.get(name, alphas.get("", ""))) for name in classes]
 
 
@@ -63,19 +65,21 @@ _SHARE = re.compile(r"0?\.[0-9]{1,9}", re.ASCII)
 def parse(values: Mapping[str, object]) -> Hyperparameters:
     """Parse the values of hyperparameters.json; missing ones have their defaults.
 
-    Raises HyperparameterError with the name and the allowed values if one is unknown, of a wrong type or out of range.
+    Raises ValueError with the name and the allowed values if one is unknown, of a wrong type or out of range.
     """
     names = [field.name for field in fields(Hyperparameters)]
     for name in values:
         if name not in names:
-            raise HyperparameterError(f"{name[:64]!r} is not a hyperparameter; the known ones are {', '.join(names)}")
+            meant = [f"did you mean {close}?" for close in get_close_matches(name, names, 1)]
+            hint = " ".join([*meant, f"The known ones are {', '.join(names)}"])
+            raise ValueError(f"{name[:64]!r} is not a hyperparameter; {hint}")
     numbers = {name: _parse_number(name, values[name]) for name in RANGES if name in values}
     strings = {name: _parse_string(name, values[name]) for name in ("alpha", "backbone", "digest") if name in values}
     parameters = Hyperparameters(**numbers, **strings)  # type: ignore[arg-type]
     if not _DIGEST.fullmatch(parameters.digest):
-        raise HyperparameterError(f"digest is {parameters.digest[:80]!r}; it must be a SHA-256 digest in hexadecimal")
+        raise ValueError(f"digest is {parameters.digest[:80]!r}; it must be a SHA-256 digest in hexadecimal")
     if parameters.backbone not in BACKBONES:
-        raise HyperparameterError(f"backbone is {parameters.backbone[:80]!r}; it must be {' or '.join(BACKBONES)}")
+        raise ValueError(f"backbone is {parameters.backbone[:80]!r}; it must be {' or '.join(BACKBONES)}")
     # The names in `alpha` are checked by `alphas`, once the classes are known.
     for part in parameters.alpha.split(","):
         _parse_share(part.rpartition(":")[2])
@@ -84,14 +88,14 @@ def parse(values: Mapping[str, object]) -> Hyperparameters:
 
 def _parse_string(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise HyperparameterError(f"{name} is {str(value)[:80]!r}; it must be a string")
+        raise ValueError(f"{name} is {str(value)[:80]!r}; it must be a string")
     return value
 
 
 def _parse_share(value: str) -> float:
     text = value.strip()
     if not _SHARE.fullmatch(text) or not 0 < float(text) <= 0.5:
-        raise HyperparameterError(f"alpha has {value[:80]!r}; it must be a share above 0 and up to 0.5, such as 0.02")
+        raise ValueError(f"alpha has {value[:80]!r}; it must be a share above 0 and up to 0.5, such as 0.02")
     return float(text)
 
 
@@ -105,7 +109,5 @@ def _parse_number(name: str, value: object) -> float:
         number = None
     if number is None or not low <= number <= high:
         expected = "a whole number" if number_type is int else "a number"
-        raise HyperparameterError(
-            f"{name} is {str(value)[:80]!r}; it must be {expected} from {low:g} to {high:g} as a string"
-        )
+        raise ValueError(f"{name} is {str(value)[:80]!r}; it must be {expected} from {low:g} to {high:g} as a string")
     return number
