@@ -160,7 +160,7 @@ def _risk(axes: Axes, measured: Reliability) -> None:
     axes.plot([100 * share for share in shares], [100 * share for share in wrong], color=FIRST)
     axes.axvline(100 * measured["acceptance"]["coverage"]["value"], color=INK, linewidth=0.8, linestyle=":")
     axes.set_xlabel("coverage (%)")
-    axes.set_ylabel("error rate of accepted images (%)")
+    axes.set_ylabel("error rate (%)")
     _dress(axes, "risk-coverage curve")
 
 
@@ -208,4 +208,5 @@ def _svg(figure: Figure, name: str) -> str:
         figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
     svg = re.sub(r"<metadata>.*?</metadata>", "", drawn.getvalue(), flags=re.DOTALL)
     svg = re.sub(r' (xmlns(:xlink)?|version)="[^"]*"', "", svg[svg.index("<svg") :])
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="Plot: {name}"', 1)
     return re.sub("|".join(VARIABLES), lambda match: f"var({VARIABLES[match[0]]})", svg)
