@@ -29,8 +29,8 @@ MAY_LOAD = {
     "scones.simulation": {"simpy", "numpy", "scones.contract", "scones.dispatch_rule", "scones.errors"},
     "scones.steps": {
         "boto3", "botocore", "numpy", "PIL", "pyarrow", "rich", "typer",
-        "scones.console", "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items", "scones.progress",
-        "scones.report", "scones.settings", "scones.simulation", "scones.transient",
+        "scones.console", "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.extras", "scones.items",
+        "scones.progress", "scones.report", "scones.settings", "scones.simulation", "scones.transient",
     },
     "localaws": {
         "ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "rich", "simplejson", "typer",

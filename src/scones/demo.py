@@ -22,6 +22,7 @@ from scones.console import plain
 from scones.contract.layout import ARRIVALS, DATA
 from scones.contract.release import Manifest
 from scones.errors import LeftBehindError
+from scones.extras import require_extra
 from scones.laptop import CACHE, demo_lock, laptop
 from scones.progress import Progress, Reporter
 from scones.report.types import Run
@@ -62,6 +63,7 @@ class DemoOptions:
 
 def run_demo(options: DemoOptions, console: Console) -> Path:
     """Stage, release, deliver, report and clean up; return the folder of the report. Raises SconesError."""
+    require_extra("demo", "the demo")
     settings = _settings(options.epochs)
     reporter = Reporter(console)
     folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")

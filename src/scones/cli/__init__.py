@@ -86,7 +86,7 @@ def main() -> None:
     except SconesError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        _fail(f"{type(error).__name__}: {error}", 1)
+        _fail(_file_message(error), 1)
     except Exception as error:
         # AWS's errors have no common base class: boto3's and s3transfer's own are not botocore's.
         if type(error).__module__.startswith(_AWS_MODULES):
@@ -97,6 +97,12 @@ def main() -> None:
         if exited.code == _INTERRUPTED:
             _fail("interrupted", _INTERRUPTED)
         raise
+
+
+def _file_message(error: OSError) -> str:
+    if error.filename is None:
+        return f"{type(error).__name__}: {error}"
+    return f"{error.filename}: {error.strerror}; check the path and its permissions"
 
 
 def _aws_message(error: Exception) -> str:

@@ -195,9 +195,11 @@ def simulate(
 ) -> None:
     """Simulate evenings at a depot with the model's real predictions, under four dispatch policies."""
     from scones.steps.simulate import draw, newest_evaluation, read_evaluation, simulate, summary
+    from scones.steps.storage.outputs import require_file
 
     if out.suffix != ".svg":
         raise UsageError(f"--out {out} must end in .svg; other formats are not supported")
+    require_file(out)
     project = Project.load()
     if evaluation:
         measured = read_evaluation(evaluation)

@@ -201,7 +201,9 @@ def _warn_of_others(folder: Path | None) -> Path | None:
 
 @app.command(epilog="Example: `scones evaluate --data photos/ --negatives street/`")
 def evaluate(
-    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of labelled images, as CLASS/*.")],
+    data: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of labelled images, as CLASS/* or test/CLASS/*.")
+    ],
     negatives: Annotated[
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Folder of out-of-distribution images, as KIND/*."),
@@ -252,7 +254,9 @@ def report(
 ) -> None:
     """Write a report on the newest release and all deliveries."""
     from scones.steps.report import collect, write
+    from scones.steps.storage.outputs import require_folder
 
+    require_folder(out)
     project = Project.load()
     reporter = reporter_for(as_json)
     outputs = project.outputs

@@ -83,7 +83,9 @@ def sample(
     """Generate the orders of a realistic evening that starts now, as a CSV file to import."""
     from scones.simulation.evening import sample_orders
     from scones.steps.orders import write_orders
+    from scones.steps.storage.outputs import require_file
 
+    require_file(file)
     project = Project.load()
     evening = sample_orders(project.settings.dispatch, seed, datetime.now(UTC))
     write_orders(evening, file)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from scones.contract.layout import ML_ROOT_VARIABLE, MODELS, TEST_NEGATIVES
 from scones.contract.release import Evaluation, Interval
 from scones.errors import JobError
+from scones.extras import require_extra
+from scones.steps.dataset.source import PUBLISHED_SPLITS
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -24,11 +26,13 @@ _MAX_REASON_CHARS = 500
 
 
 def evaluate(images: Path, negatives: Path | None, release: str, *, bucket: str, s3: S3Client) -> Evaluation:
-    """Return the evaluation of a release's model on a folder of images, as CLASS/*.
+    """Return the evaluation of a release's model on a folder of images, as CLASS/* or {train,test}/CLASS/*.
 
-    `negatives` is a folder of out-of-distribution images, as KIND/*. Raises JobError with the program's reason if it
-    fails.
+    `negatives` is a folder of out-of-distribution images, as KIND/* or {train,test}/KIND/*. Of a folder with splits,
+    only `test` is evaluated: the model may have been trained on the rest. Raises JobError with the program's reason if
+    it fails, and UsageError if this machine lacks the packages of the model.
     """
+    require_extra("serve", "`scones evaluate`")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         archive = root / "processing" / "input" / "model" / "model.tar.gz"
@@ -43,9 +47,11 @@ def run(root: Path, images: Path, negatives: Path | None) -> Evaluation:
     `images` and `negatives` as in `evaluate`. Raises JobError with the program's reason if it fails.
     """
     inputs = root / "processing" / "input"
-    (inputs / "test").symlink_to(images.resolve())
+    links = {inputs / "test": _test_split(images)}
     if negatives:
-        (inputs / TEST_NEGATIVES).symlink_to(negatives.resolve())
+        links[inputs / TEST_NEGATIVES] = _test_split(negatives)
+    for link, folder in links.items():
+        link.symlink_to(folder.resolve())
     command = [sys.executable, "-m", "scones.model", "evaluate"]
     # The root is /opt/ml in the container, and cannot be created on every machine.
     environment = os.environ | {ML_ROOT_VARIABLE: str(root)}
@@ -54,10 +60,19 @@ def run(root: Path, images: Path, negatives: Path | None) -> Evaluation:
         # A processing job puts the reason there, as its ExitMessage; a killed process has not written it.
         message = root / "output" / "message"
         reason = message.read_text(encoding="utf-8") if message.exists() else done.stderr[-_MAX_REASON_CHARS:]
+        # The longer path first, because one may be the beginning of the other.
+        for link in sorted(links, key=lambda link: len(str(link)), reverse=True):
+            reason = reason.replace(str(link), str(links[link]))
         raise JobError(f"evaluate failed: {' '.join(reason.split())}")
     written = root / "processing" / "output" / "evaluation" / "evaluation.json"
     evaluation: Evaluation = json.loads(written.read_text(encoding="utf-8"))
     return evaluation
+
+
+def _test_split(folder: Path) -> Path:
+    """Return the part of a folder to evaluate: `test` if it has the published splits, otherwise all of it."""
+    names = {child.name for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")}
+    return folder / "test" if names == PUBLISHED_SPLITS else folder
 
 
 def summary(evaluation: Evaluation) -> list[dict[str, object]]:

@@ -41,6 +41,25 @@ def test_an_unreachable_endpoint_is_one_line_on_stderr(folder: Path) -> None:
     assert "127.0.0.1:9" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["report", "--out", "file"], "error: file cannot be written: "),
+        (["simulate", "--out", "file/chart.svg"], "error: file/chart.svg cannot be written: "),
+        (["orders", "sample", "file/evening.csv"], "error: file/evening.csv cannot be written: "),
+        (["simulate", "--out", "folder.svg"], "error: folder.svg cannot be written: it is a folder; "),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_named_before_the_work(
+    folder: Path, arguments: list[str], said: str
+) -> None:
+    (folder / "file").touch()
+    (folder / "folder.svg").mkdir()
+    done = scones(folder, *arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(said)
+
+
 def test_what_aws_refuses_is_one_line_with_action_and_resource(folder: Path, start_localaws: Any) -> None:
     known = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
     with start_localaws(folder / "state") as server:

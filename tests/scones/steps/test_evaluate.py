@@ -68,3 +68,24 @@ def test_a_failure_has_the_reason_that_the_program_wrote(archive: bytes, tmp_pat
     (folder / "bicycle/0.png").write_bytes(b"not an image")
     with pytest.raises(JobError, match="TooManyBadImagesError: 1 of 2 images are unreadable"):
         evaluate(folder, None, "r", bucket="b", s3=Bucket(archive))
+
+
+def test_of_a_folder_with_splits_the_test_images_are_measured(archive: bytes, tmp_path: Path) -> None:
+    images(tmp_path / "mine" / "train", 4, 100)
+    images(tmp_path / "mine" / "test", 3, 200)
+    images(tmp_path / "negatives" / "train", 4, 300)
+    images(tmp_path / "negatives" / "test", 1, 400)
+    measured = evaluate(tmp_path / "mine", tmp_path / "negatives", "r", bucket="b", s3=Bucket(archive))
+    assert measured["accuracy"]["n"] == 6
+    assert {row["measure"]: row["n"] for row in summary(measured)}["out-of-distribution rejected"] == 2
+
+
+def test_a_failure_names_the_folders_as_they_were_given(archive: bytes, tmp_path: Path) -> None:
+    folder = images(tmp_path / "mine", 1, 0)
+    (folder / "car").mkdir()
+    with pytest.raises(JobError, match=f"{folder} has images of car, which the model does not know"):
+        evaluate(folder, None, "r", bucket="b", s3=Bucket(archive))
+    (folder / "car").rmdir()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(JobError, match=f"{tmp_path / 'empty'} has no folder of images"):
+        evaluate(folder, tmp_path / "empty", "r", bucket="b", s3=Bucket(archive))

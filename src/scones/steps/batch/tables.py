@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from scones.contract.delivery import BatchAnswer, BatchError
 from scones.errors import UsageError
+from scones.steps.storage.outputs import require_file
 
 Row = dict[str, Any]
 _FIRST_COLUMNS: Final = ("key", "label", "decision")
@@ -53,6 +54,7 @@ def check_writable(path: Path) -> None:
         raise UsageError('.parquet needs pyarrow; run `pip install "scones[parquet]"`, or write .csv or .jsonl')
     if not path.resolve().parent.is_dir():
         raise UsageError(f"{path.parent} is not a folder; create it first")
+    require_file(path)
 
 
 def _write_csv(rows: Sequence[Row], columns: Sequence[str], path: Path) -> None:
