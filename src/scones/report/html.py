@@ -66,7 +66,7 @@ def render(run: Run, left: Sequence[str] | None = None) -> str:
         "lines": lines,
         **_reliability(run),
     }
-    return _environment().get_template("report.html.j2").render(content)
+    return environment().get_template("report.html.j2").render(content)
 
 
 def _facts(run: Run) -> list[tuple[str, str | None]]:
@@ -116,7 +116,8 @@ def _machine(title: str, machine: MachineRun | None, lambdas: list[LambdaRun]) -
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates of this package, with the filters and constants that they use; text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

@@ -10,7 +10,7 @@ from scones.report.types import Run, verdict
 
 
 def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
-    """Return `summary.json`: data set, model quality, executions of the workflow, what cleanup `left`, and times.
+    """Return `summary.json`: release, data set, model quality, executions, what cleanup `left`, and times.
 
     `lambdas` and `states` are the rows of `efficiency`. `left` is None, and null in the file, before any cleanup.
     `workflow.failed` counts executions that were decided as FAILED or ended without a decision. Shares are of 1,
@@ -20,7 +20,9 @@ def summarise(run: Run, left: list[str] | None) -> dict[str, object]:
     evaluation = run["evaluation"]
     metrics = run["metrics"]
     machines = {"release": run["release"], "deploy": run["deploy"], "delivery": run["delivery"]}
+    facts = run["facts"]
     return {
+        "release": {"name": facts["name"], "status": facts["status"], "started_at": facts["started_at"]},
         "data": {
             "source": manifest["source"],
             "digest": manifest["digest"],

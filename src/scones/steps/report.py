@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -12,6 +13,7 @@ from scones.contract.layout import MACHINES
 from scones.contract.release import Audit, Manifest
 from scones.errors import NotReleasedError
 from scones.report import render
+from scones.report.index import render_index
 from scones.report.summary import summarise
 from scones.report.types import MachineRun, ReleaseFacts, Run
 from scones.settings import Settings
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part")
 
+RUNS = "runs"
 SKETCHES = "These figures are of sketches that Scones draws itself, not of photographs."
 
 
@@ -122,11 +125,25 @@ def _instance_types(settings: Settings) -> dict[str, str]:
 def write(run: Run, folder: Path, *, left: list[str] | None = None) -> Path:
     """Write `report.html` and `summary.json` into a folder, and return the path of the report.
 
-    `left` names the resources that a cleanup has left, None if no cleanup has run.
+    `left` names the resources that a cleanup has left, None if no cleanup has run. If the folder is in one named
+    `runs`, writes `runs/index.html` with all its runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     summary = summarise(run, left)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     page = folder / "report.html"
     page.write_text(render(run, left), encoding="utf-8")
+    runs = folder.resolve().parent
+    # `--out` may name any folder, and an index.html of somebody else may be beside it.
+    if runs.name == RUNS:
+        (runs / "index.html").write_text(render_index(_summaries(runs)), encoding="utf-8")
     return page
+
+
+def _summaries(runs: Path) -> dict[str, object]:
+    """Return folder name -> content of each readable `summary.json` in the folders of `runs`."""
+    found: dict[str, object] = {}
+    for file in runs.glob("*/summary.json"):
+        with suppress(OSError, ValueError):
+            found[file.parent.name] = json.loads(file.read_text(encoding="utf-8"))
+    return found

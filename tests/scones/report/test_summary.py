@@ -9,6 +9,7 @@ from scones.report.types import ExecutionRun, Run
 def test_the_summary_has_the_shape_that_machines_were_promised(run: Run) -> None:
     summary = json.loads(json.dumps(summarise(run, ["bucket x"])))
     assert {name: sorted(part) for name, part in summary.items() if isinstance(part, dict) and name != "seconds"} == {
+        "release": ["name", "started_at", "status"],
         "data": ["counts", "digest", "source"],
         "model": ["accuracy", "interval", "per_class", "seconds"],
         "workflow": ["accepted", "dispatched", "executions", "failed", "p50_ms", "p95_ms", "rejected", "review"],

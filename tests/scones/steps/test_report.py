@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,21 @@ def test_a_report_is_a_page_and_a_summary_that_names_what_is_left(tmp_path: Path
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     summary = json.loads((page.parent / "summary.json").read_text(encoding="utf-8"))
     assert summary["cleanup"] == {"left": ["bucket b"]}
+
+
+def test_the_folder_runs_has_an_index_of_its_runs(tmp_path: Path) -> None:
+    broken = tmp_path / "runs" / "0"
+    broken.mkdir(parents=True)
+    (broken / "summary.json").write_text("{")
+    for name in ("1", "2"):
+        write(whole_run(), tmp_path / "runs" / name)
+    index = (tmp_path / "runs" / "index.html").read_text(encoding="utf-8")
+    assert re.findall('href="(.*?)"', index) == ["2/report.html", "1/report.html"]
+
+
+def test_a_folder_elsewhere_gets_no_index_beside_it(tmp_path: Path) -> None:
+    write(whole_run(), tmp_path / "mine")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 @pytest.fixture
