@@ -61,7 +61,7 @@ def require_no_stack(settings: Settings, *, cloudformation: CloudFormationClient
     # A stack in review was only planned.
     if stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
         raise UsageError(
-            f"project {settings.project} is deployed already, and there is no scones.toml here: the defaults would "
+            f"project {settings.project} is deployed already, and this folder has no scones.toml: the defaults would "
             "replace its settings; run the command in the folder of its scones.toml, or add --defaults"
         )
 

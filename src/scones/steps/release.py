@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scones.contract import hyperparameters
 from scones.contract.layout import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES
 from scones.contract.release import Channel, Evaluation, Manifest, ReleaseInput
 from scones.errors import ReleaseError, UsageError
@@ -41,7 +42,15 @@ def release_input(
 
     `backbone` is the prefix that `upload_backbone` returned, or None for the container image's own weights. The name
     is the project and the second of `now` (default: the current time); Step Functions refuses a name that is in use.
+    Raises UsageError if the hyperparameter `alpha` does not fit the classes of the data set.
     """
+    alpha = {name: value for name, value in settings.hyperparameters.items() if name == "alpha"}
+    try:
+        # Whether the values are valid was checked with the settings; the classes are only known now.
+        hyperparameters.parse(alpha).alphas(manifest["classes"])
+    except ValueError as error:
+        classes = ", ".join(manifest["classes"])
+        raise UsageError(f"setting hyperparameters: {error}, which are {classes}; look at scones.toml") from error
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
     training = ["train", "validation", *_if_filled(NEGATIVES, manifest)]
     testing = ["test", *_if_filled(TEST_NEGATIVES, manifest)]

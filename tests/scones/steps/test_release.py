@@ -39,7 +39,7 @@ def test_a_release_is_named_after_the_project_and_the_second(filled: list[str]) 
     settings = Settings(project="depot", seed=7, minimum_accuracy=0.5)
     settings = settings.model_copy(update={"hyperparameters": {"epochs": "3"}})
     counts = {split: 3 * (split in filled) for split in ("negatives", "test-negatives")}
-    staged: Any = {"digest": "abc", "negatives": counts}
+    staged: Any = {"digest": "abc", "classes": ["bicycle", "motorcycle"], "negatives": counts}
     request = release_input(settings, staged, now=datetime(2026, 11, 22, 18, 30, 5, tzinfo=UTC))
     assert request == {
         "name": "depot-20261122-183005",
@@ -51,8 +51,19 @@ def test_a_release_is_named_after_the_project_and_the_second(filled: list[str]) 
     }
 
 
+def test_an_alpha_of_other_classes_is_refused_before_anything_starts() -> None:
+    staged: Any = {"digest": "abc", "classes": ["bicycle", "motorcycle"], "negatives": {}}
+    settings = Settings(hyperparameters={"alpha": "bicycle:0.05,car:0.01"})
+    with pytest.raises(UsageError, match="one for each of the classes, which are bicycle, motorcycle"):
+        release_input(settings, staged)
+
+
 def test_uploaded_weights_are_a_channel_of_the_training_job_only(s3: Any, bucket: str, tmp_path: Path) -> None:
-    staged: Any = {"digest": "abc", "negatives": {"negatives": 0, "test-negatives": 0}}
+    staged: Any = {
+        "digest": "abc",
+        "classes": ["bicycle", "motorcycle"],
+        "negatives": {"negatives": 0, "test-negatives": 0},
+    }
     weights = tmp_path / "w.npz"
     np.savez(weights, stem=np.zeros(3, np.float16))
     prefix = upload_backbone(weights, bucket=bucket, s3=s3)
