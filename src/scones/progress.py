@@ -36,14 +36,12 @@ class _KnownBar(BarColumn):
 
 
 class _TimeLeft(ProgressColumn):
-    """The time that is left, by the speed of the last 30 seconds, once enough has been done to know it."""
-
-    # The speed changes with each update; more often, the seconds would jump.
-    max_refresh = 0.5
+    """The time until the estimated end; nothing without an estimate, or once it has passed."""
 
     def render(self, task: Task) -> Text:
-        seconds = task.time_remaining
-        return Text(f"{duration(seconds)} left" if seconds and task.total is not None else "")
+        ends_at = task.fields["ends_at"]
+        seconds = ends_at - task.get_time() if ends_at else 0
+        return Text(f"{duration(seconds)} left" if seconds >= 1 else "")
 
 
 def duration(seconds: float) -> str:
@@ -61,13 +59,29 @@ class _BarProgress(Progress):
     def __init__(self, name: str, console: Console, bars: Bars) -> None:
         self._console = console
         self._bars = bars
-        self._task = bars.add_task(name, total=None, detail="")
+        self._task = bars.add_task(name, total=None, detail="", ends_at=None)
+        # When the total became known, and how much was done then.
+        self._first = (0.0, 0.0)
 
     def update(self, done: float, total: float | None = None, detail: str = "") -> None:
-        if total is None:
+        task = self._bars.tasks[0]
+        now = self._bars.get_time()
+        ends_at = task.fields["ends_at"]
+        if total != task.total:
             # rich keeps a total that is not given again.
-            self._bars.tasks[0].total = None
-        self._bars.update(self._task, completed=done, total=total, detail=plain(detail).plain)
+            task.total = total
+            self._first = (now, done)
+            ends_at = None
+        elif total is not None and done > task.completed:
+            ends_at = self._estimate_end(now, done, total)
+        self._bars.update(self._task, completed=done, detail=plain(detail).plain, ends_at=ends_at)
+
+    def _estimate_end(self, now: float, done: float, total: float) -> float | None:
+        """Return the time at which all is done at the mean speed since the total became known."""
+        started, done_before = self._first
+        if done <= done_before:
+            return None
+        return now + (total - done) * (now - started) / (done - done_before)
 
     def note(self, text: str) -> None:
         self._console.print(plain(f"  {text}"), highlight=False)

@@ -89,7 +89,8 @@ def _review_notes(project: Project, progress: Progress) -> Callable[[], None]:
         reviews = list_reviews(project.workflow["ReviewFunction"], awslambda=project.client("lambda"))
         waiting = {review["arrival_id"] for review in reviews}
         if waiting - noted:
-            progress.note(f"{len(waiting)} wait for review; answer with `scones review`")
+            verb = "waits" if len(waiting) == 1 else "wait"
+            progress.note(f"{len(waiting)} {verb} for review; answer with `scones review`")
         noted.update(waiting)
 
     return note_new_reviews
@@ -127,7 +128,7 @@ def deliveries(
         rows = steps.failed_deliveries(context, selection)
     else:
         rows = steps.list_deliveries(context, selection, limit=limit)
-    columns = ("started_at", "driver", "image", "outcome", "order_id", "cause", "name")
+    columns = ("started_at", "driver", "image", "outcome", "order_id", "name", "cause")
     print_rows([dict(row) if as_json else _shown(row) for row in rows], columns, as_json, if_empty="no deliveries")
 
 
