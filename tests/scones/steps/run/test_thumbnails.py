@@ -104,7 +104,10 @@ def test_wrong_images_come_with_their_maps_and_the_surest_first() -> None:
         prediction("bicycle/1.png", "motorcycle", 0.2, map=[[1.0]]),
     )
     shown = thumbnails.wrong(dataset(manifest()), evaluated)
-    assert [image["caption"] for image in shown] == ["predicted: motorcycle, confidence 0.800", "predicted: bicycle, confidence 0.600"]
+    assert [image["caption"] for image in shown] == [
+        "predicted: motorcycle, confidence 0.800",
+        "predicted: bicycle, confidence 0.600",
+    ]
     assert [image.get("map") for image in shown] == [[[1.0]], None]
 
 
