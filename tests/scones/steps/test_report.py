@@ -77,6 +77,29 @@ def released(localaws: Any, outputs: dict[str, str], eventually: Callable[..., A
     return outputs
 
 
+def test_a_release_that_the_gate_stopped_has_a_report_with_its_reason(
+    localaws: Any, released: dict[str, str], tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    states = localaws.client("stepfunctions")
+    fail = {"Type": "Fail", "Error": "ModelBelowGateError", "Cause": "accuracy 0.7 is below 0.8"}
+    machine = states.create_state_machine(
+        name="report-gate",
+        definition=json.dumps({"StartAt": "BelowGate", "States": {"BelowGate": fail}}),
+        roleArn="arn:aws:iam::000000000000:role/any",
+    )["stateMachineArn"]
+    request = json.dumps({"name": "report-stopped", "digest": "4a5b", "minimum_accuracy": 0.8})
+    execution = states.start_execution(stateMachineArn=machine, input=request)["executionArn"]
+    eventually(lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED")
+    outputs = released | {"ReleaseMachine": machine}
+    run = collect(Settings(), outputs, run_id="r", where="laptop", client=localaws.client)
+    # The executions of the fixture started before this release.
+    assert run["delivery"]
+    assert run["delivery"]["executions"] == []
+    page = write(run, tmp_path).read_text(encoding="utf-8")
+    assert "No: the release gate stopped the model: accuracy 0.7 is below 0.8." in page
+    assert "report-stopped" in page
+
+
 @pytest.mark.parametrize(
     ("operation", "what"),
     [
