@@ -37,9 +37,11 @@ def read(root: Path, name: str) -> dict[str, object]:
 
 def test_every_epoch_prints_a_line_for_the_metric_definitions(trained: Path) -> None:
     lines = (trained / "train.log").read_text().splitlines()
-    assert len(lines) == 2 * 2 + 1 + 2
-    assert all(METRIC.fullmatch(text) for text in lines[:5])
-    assert all(text.startswith("final epoch=") for text in lines[5:])
+    totals, *epochs = lines
+    assert totals == "folds=2 epochs=2"
+    assert len(epochs) == 2 * 2 + 1 + 2
+    assert all(METRIC.fullmatch(text) for text in epochs[:5])
+    assert all(text.startswith("final epoch=") for text in epochs[5:])
 
 
 def test_the_final_metrics_are_the_means_over_the_folds(trained: Path) -> None:
@@ -89,6 +91,7 @@ def test_a_job_that_is_killed_leaves_no_process_behind(
 ) -> None:
     with start_program("train", smaller(job, tmp_path, epochs="1000")) as process:
         assert process.stdout
+        assert process.stdout.readline() == "folds=2 epochs=1000\n"
         assert process.stdout.readline().startswith("fold=")
         fits = children(process.pid)
         process.kill()
