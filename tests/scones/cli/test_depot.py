@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from scones.cli import app
@@ -111,6 +114,40 @@ def test_staging_with_labels_adds_them_and_prints_their_number(run: Run, localaw
     before["counts"]["train"]["motorcycle"] += 1
     assert after["counts"] == before["counts"]
     assert json.loads(run("stage", str(tmp_path)).stdout)[0]["digest"] == before["digest"] != after["digest"]
+
+
+REVIEWS = """
+def handler(event, context):
+    if event["action"] == "list":
+        return [{"arrival_id": "5f0c1d", "s3_bucket": "depot", "s3_key": "arrivals/anna/1.png", "labels": ["bicycle"],
+                 "inferences": [0.6], "due_at": "2026-11-25T19:45:00+00:00"}]
+    return {"answer": event["answer"], "reviewer": event["reviewer"], "answered_at": event["arrival_id"]}
+"""
+
+
+@pytest.fixture
+def review_function(localaws: Any, outputs: dict[str, str]) -> Iterator[None]:
+    """A review function with one review, which answers what it is asked."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("reviews.py", REVIEWS)
+    awslambda = localaws.client("lambda")
+    awslambda.create_function(
+        FunctionName=outputs["ReviewFunction"],
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/r",
+        Handler="reviews.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    yield
+    awslambda.delete_function(FunctionName=outputs["ReviewFunction"])
+
+
+@pytest.mark.usefixtures("review_function")
+def test_a_review_is_answered_by_the_beginning_of_its_arrival_and_a_class_in_any_case(run: Run) -> None:
+    assert [row["arrival_id"] for row in json.loads(run("review").stdout)] == ["5f0c1d"]
+    answered = {"answer": "bicycle", "reviewer": "eve", "answered_at": "5f0c1d", "arrival_id": "5f0c1d"}
+    assert json.loads(run("review", "5f", "Bicycle", "--reviewer", "eve").stdout) == [answered]
 
 
 def test_a_review_without_an_answer_is_a_usage_error(tmp_path: Path) -> None:
