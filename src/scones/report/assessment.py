@@ -24,7 +24,8 @@ def assess(run: Run, left: Sequence[str] | None) -> Assessment:
     facts = run["facts"]
     usable = facts["status"] == "SUCCEEDED"
     answer = _permission(run) if usable else _refusal(facts)
-    reasons = [_accuracy(run), _certificate(run), _remains(left)]
+    failure = f"Reason: {facts['cause']}" if facts["cause"] and not usable else None
+    reasons = [failure, _accuracy(run), _certificate(run), _remains(left)]
     return Assessment(usable=usable, answer=answer, reasons=[reason for reason in reasons if reason])
 
 
@@ -35,11 +36,10 @@ def _permission(run: Run) -> str:
 
 
 def _refusal(facts: ReleaseFacts) -> str:
-    reason = f": {facts['cause']}" if facts["cause"] else ""
     if facts["error"] == "ModelBelowGateError":
-        return f"No: the release gate stopped the model{reason}."
+        return "No: the release gate stopped the model."
     state = f" in state {facts['failed_state']}" if facts["failed_state"] else ""
-    return f"No: the release ended as {facts['status']}{state} with {facts['error'] or 'no error'}{reason}."
+    return f"No: the release ended as {facts['status']}{state} with {facts['error'] or 'no error'}."
 
 
 def _accuracy(run: Run) -> str | None:

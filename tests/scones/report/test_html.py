@@ -297,7 +297,7 @@ def hostile(text: str) -> Run:
             "model_package": f"!{text}",
             "failed_state": text,
             "error": text,
-            "cause": text,
+            "cause": f"!{text}",
         },
         manifest={
             "digest": text,

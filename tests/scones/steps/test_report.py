@@ -96,7 +96,8 @@ def test_a_release_that_the_gate_stopped_has_a_report_with_its_reason(
     assert run["delivery"]
     assert run["delivery"]["executions"] == []
     page = write(run, tmp_path).read_text(encoding="utf-8")
-    assert "No: the release gate stopped the model: accuracy 0.7 is below 0.8." in page
+    assert "No: the release gate stopped the model." in page
+    assert "Reason: accuracy 0.7 is below 0.8" in page
     assert "report-stopped" in page
 
 
