@@ -24,6 +24,10 @@ class Progress:
         Without a total, how much there is to do is not known, or no longer.
         """
 
+    def count(self, done: int, total: int, detail: str) -> None:
+        """Report as `update` does; a terminal also shows both numbers, and a log still has one line for the detail."""
+        self.update(done, total, detail)
+
     def note(self, text: str) -> None:
         """Report a line that stays on the screen."""
 
@@ -75,6 +79,9 @@ class _BarProgress(Progress):
         elif total is not None and done > task.completed:
             ends_at = self._estimate_end(now, done, total)
         self._bars.update(self._task, completed=done, detail=plain(detail).plain, ends_at=ends_at)
+
+    def count(self, done: int, total: int, detail: str) -> None:
+        self.update(done, total, f"{done:,} of {total:,}  {detail}")
 
     def _estimate_end(self, now: float, done: float, total: float) -> float | None:
         """Return the time at which all is done at the mean speed since the total became known."""

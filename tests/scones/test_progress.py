@@ -66,6 +66,18 @@ def test_a_terminal_shows_the_time_left_while_the_total_is_known(eventually: Cal
     assert "━" not in last
 
 
+def test_a_terminal_counts_and_a_log_has_one_line_for_the_detail(eventually: Callable[..., Any]) -> None:
+    terminal = Console(file=io.StringIO(), width=120, force_terminal=True, no_color=True)
+    with Reporter(terminal).step("stage", "upload the images") as progress:
+        progress.count(12, 4000, "uploading")
+        eventually(lambda: "12 of 4,000  uploading" in written(terminal))
+    console = log()
+    with Reporter(console).step("stage", "upload the images") as progress:
+        progress.count(12, 40, "uploading")
+        progress.count(13, 40, "uploading")
+    assert written(console).splitlines()[1:-1] == ["  stage: uploading"]
+
+
 def test_the_seconds_are_in_the_order_of_the_steps() -> None:
     reporter = Reporter(log(), clock=iter([0.0, 1.5, 2.0, 2.126]).__next__)
     for name in ("stage", "release"):
@@ -83,5 +95,6 @@ def test_a_step_that_raises_has_no_time() -> None:
 
 def test_the_base_class_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     Progress().update(1, 2, "detail")
+    Progress().count(1, 2, "detail")
     Progress().note("text")
     assert capsys.readouterr() == ("", "")

@@ -128,7 +128,7 @@ def _delete_rows(table: str, arrival_ids: Sequence[str], records: DriverRecords)
     dynamodb = records.client("dynamodb")
     for done, arrival in enumerate(arrival_ids, start=1):
         dynamodb.delete_item(TableName=table, Key=to_item({"arrival_id": arrival}))
-        records.progress.update(done, len(arrival_ids), f"rows of {table}")
+        records.progress.count(done, len(arrival_ids), f"rows of {table}")
 
 
 def _versions(prefix: str, records: DriverRecords) -> list[ObjectIdentifierTypeDef]:

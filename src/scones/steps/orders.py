@@ -149,7 +149,7 @@ def add_orders(
         order_id = new_order.order.order_id
         if _add_order(new_order, table=table, dynamodb=dynamodb, now=now):
             added[order_id] = None
-        progress.update(done, len(new_orders), order_id)
+        progress.count(done, len(new_orders), order_id)
     return list(added)
 
 

@@ -25,7 +25,7 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item], progress: 
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 future.result()
-                progress.update(done, len(futures), detail)
+                progress.count(done, len(futures), detail)
         except BaseException:
             # Without this, leaving the `with` would first run everything that still waits.
             pool.shutdown(wait=False, cancel_futures=True)
