@@ -252,7 +252,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder for report.html and summary.json.")] = Path("runs/latest"),
     as_json: Json = False,
 ) -> None:
-    """Write a report on the newest release and all deliveries."""
+    """Write a report on the newest release and on what ran since it started."""
     from scones.steps.report import collect, write
     from scones.steps.storage.outputs import require_folder
 
