@@ -4,7 +4,8 @@
 
 Each command of `scones` runs on a laptop's AWS while one call of one operation fails: a call of the command, of a
 Lambda function, of a state machine or of a job. The endpoint gets broken images, half-sent requests and random
-divisions of requests into reads. About 50 minutes on 2 idle cores; `--only COMMAND` runs the drills of one command.
+divisions of requests into reads. About 50 minutes on 2 idle cores; `--only COMMAND` runs the drills of one command, and
+`--append` adds them, with another seed, to those that the output file has.
 """
 
 from __future__ import annotations
@@ -37,16 +38,22 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="a command; may be repeated")
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--append", action="store_true", help="add to the output file instead of replacing it")
     arguments = parser.parse_args()
+    earlier: dict[str, Any] = {"runs": [], "rows": [], "endpoint": None, "outages": []}
+    if arguments.append:
+        earlier = json.loads(arguments.output.read_text())
+    is_whole = not (arguments.only or arguments.append)
     started = time.monotonic()
     about = machine(LIBRARIES)
     names = arguments.only or list(SCENARIOS)
-    endpoint = None if arguments.only else endpoint_faults.measure()
+    endpoint = endpoint_faults.measure() if is_whole else earlier["endpoint"]
     with tempfile.TemporaryDirectory(prefix="scones-faults-") as folder, open_site(Path(folder)) as site:
         depots = open_depots(site)
-        outages = [] if arguments.only else outage.measure(depots)
-        rows = run(depots, names, arguments.seed)
-    result: dict[str, Any] = {"machine": about, "seed": arguments.seed, "seconds": round(time.monotonic() - started)}
+        outages = outage.measure(depots) if is_whole else earlier["outages"]
+        rows = earlier["rows"] + run(depots, names, arguments.seed)
+    this_run = {"seed": arguments.seed, "seconds": round(time.monotonic() - started), "machine": about}
+    result: dict[str, Any] = {"runs": [*earlier["runs"], this_run]}
     measured = figures(rows, outages) + (endpoint_figures(endpoint) if endpoint else [])
     result |= {"figures": measured, "endpoint": endpoint, "outages": outages, "rows": rows}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def measure(depots: Depots, name: str, scenario: Scenario, per_call: int, seed: 
         for kind in chance.sample(kinds, min(per_call, len(kinds))):
             drill = scenario(depots, next(number))
             skip = chance.randrange(call["count"])
-            yield {"command": name, "kind": kind, **_run(depots, drill, call, kind, skip)}
+            yield {"command": name, "seed": seed, "kind": kind, **_run(depots, drill, call, kind, skip)}
 
 
 def _calls(depots: Depots, drill: Drill) -> Sequence[dict[str, Any]]:
