@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,8 @@ def printed(text: str) -> str:
 
 def written(is_terminal: bool) -> tuple[Console, io.StringIO]:
     file = io.StringIO()
-    return Console(file=file, width=10_000, force_terminal=is_terminal, no_color=True, soft_wrap=True), file
+    options: dict[str, Any] = {"no_color": True, "soft_wrap": True, "_environ": {"TERM": "xterm"}}
+    return Console(file=file, width=10_000, force_terminal=is_terminal, **options), file
 
 
 @given(TEXTS)

@@ -15,6 +15,11 @@ def log() -> Console:
     return Console(file=io.StringIO(), width=100)
 
 
+def terminal() -> Console:
+    # A live bar needs a terminal that can move its cursor, whatever TERM is where the tests run.
+    return Console(file=io.StringIO(), width=120, force_terminal=True, no_color=True, _environ={"TERM": "xterm"})
+
+
 def written(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -38,7 +43,7 @@ def test_a_log_has_a_line_for_each_new_detail() -> None:
 
 
 def test_a_terminal_keeps_the_notes_and_the_time_of_a_step() -> None:
-    console = Console(file=io.StringIO(), width=100, force_terminal=True, no_color=True)
+    console = terminal()
     with Reporter(console, clock=itertools.count().__next__).step("stage", "upload the images") as progress:
         progress.update(1, 2, "1 of 2")
         progress.note("uploaded")
@@ -55,7 +60,7 @@ def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None
 
 
 def test_a_terminal_shows_the_time_left_while_the_total_is_known(eventually: Callable[..., Any]) -> None:
-    console = Console(file=io.StringIO(), width=120, force_terminal=True, no_color=True)
+    console = terminal()
     with Reporter(console).step("release", "train") as progress:
         done = itertools.count()
         eventually(lambda: progress.update(next(done) / 100, 10_000, "epoch") or " left " in written(console))
@@ -67,10 +72,10 @@ def test_a_terminal_shows_the_time_left_while_the_total_is_known(eventually: Cal
 
 
 def test_a_terminal_counts_and_a_log_has_one_line_for_the_detail(eventually: Callable[..., Any]) -> None:
-    terminal = Console(file=io.StringIO(), width=120, force_terminal=True, no_color=True)
-    with Reporter(terminal).step("stage", "upload the images") as progress:
+    shown = terminal()
+    with Reporter(shown).step("stage", "upload the images") as progress:
         progress.count(12, 4000, "uploading")
-        eventually(lambda: "12 of 4,000  uploading" in written(terminal))
+        eventually(lambda: "12 of 4,000  uploading" in written(shown))
     console = log()
     with Reporter(console).step("stage", "upload the images") as progress:
         progress.count(12, 40, "uploading")

@@ -64,7 +64,7 @@ def test_a_shell_completes_commands(folder: Path, words: str, completions: set[s
 
 @pytest.mark.parametrize(("variables", "has_colour"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_no_color_turns_colours_off(folder: Path, variables: dict[str, str], has_colour: bool) -> None:
-    done = scones(folder, "cleanup", "--plan", env=NO_CREDENTIALS | {"FORCE_COLOR": "1"} | variables)
+    done = scones(folder, "cleanup", "--plan", env=NO_CREDENTIALS | {"FORCE_COLOR": "1", "TERM": "xterm"} | variables)
     assert "no AWS credentials" in done.stderr
     assert bool(COLOUR.search(done.stderr)) == has_colour
 
