@@ -35,7 +35,8 @@ def test_the_wheel_lists_every_command_and_runs_the_demo(scones: Path, tmp_path:
     for command in ("demo", "local", "deploy", "stage", "release", "deliver", "report", "cleanup"):
         assert f" {command} " in shown
     run(str(scones), "demo", "--data", "sketches", "--epochs", "8", "--arrivals", "4", cwd=tmp_path)
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = [path for path in (tmp_path / "runs").iterdir() if path.is_dir()]
+    assert (tmp_path / "runs/index.html").exists()
     assert {path.name for path in folder.iterdir()} == {"report.html", "summary.json"}
     assert {path.name for path in tmp_path.iterdir()} == {".scones", "runs"}
     assert json.loads((folder / "summary.json").read_text())["cleanup"] == {"left": []}
