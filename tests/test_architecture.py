@@ -15,11 +15,11 @@ MAY_LOAD = {
     "scones.contract": set(),
     "scones.errors": set(),
     "scones.items": {"botocore", "scones.contract"},
-    "scones.transient": {"botocore"},
+    "scones.aws_errors": {"botocore"},
     "scones.dispatch_rule": {"scones.contract", "scones.errors"},
     "scones.workflow": {
         "boto3", "botocore",
-        "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items", "scones.transient",
+        "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.items", "scones.aws_errors",
     },
     "scones.model": {
         "torch", "onnx", "onnxruntime", "numpy", "PIL", "httptools", "uvloop",
@@ -30,7 +30,7 @@ MAY_LOAD = {
     "scones.steps": {
         "boto3", "botocore", "numpy", "PIL", "pyarrow", "rich", "typer",
         "scones.console", "scones.contract", "scones.dispatch_rule", "scones.errors", "scones.extras", "scones.items",
-        "scones.progress", "scones.report", "scones.settings", "scones.simulation", "scones.transient",
+        "scones.progress", "scones.report", "scones.settings", "scones.simulation", "scones.aws_errors",
     },
     "localaws": {
         "ministack", "awslambdaric", "botocore", "boto3", "hypercorn", "psutil", "rich", "simplejson", "typer",

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.errors import DeliveryError
 from scones.items import conditional_write, to_item
 from scones.progress import Progress
 from scones.steps.run.delivery import Delivery, Selection, from_execution, from_message, input_key
 from scones.steps.run.executions import execution_arn, list_executions
 from scones.steps.run.names import by_prefix
-from scones.steps.run.patience import error_code
 from scones.steps.storage.threads import in_threads
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _start(name: str, text: str, context: DeliveryContext) -> None:
         context.stepfunctions.start_execution(stateMachineArn=context.machine, name=name, input=text)
     except ClientError as error:
         # Somebody else has redriven it in the meantime.
-        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+        if error_code(error) != "ExecutionAlreadyExists":
             raise
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.layout import ARRIVALS, CAPTURES, DECISIONS, LABELS
 from scones.errors import UsageError
 from scones.items import from_item, to_item
@@ -22,7 +23,6 @@ from scones.progress import Progress
 from scones.steps.account.gone import is_gone
 from scones.steps.run.delivery import input_key
 from scones.steps.run.executions import list_executions, stop_execution
-from scones.steps.run.patience import error_code
 from scones.steps.storage.s3 import all_versions, delete_objects
 from scones.steps.storage.threads import in_threads
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scones.aws_errors import error_code, is_transient
 from scones.contract import hyperparameters
 from scones.contract.layout import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES
 from scones.contract.release import Channel, Evaluation, Manifest, ReleaseInput
@@ -20,9 +21,8 @@ from scones.errors import ReleaseError, UsageError
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.run.executions import execution_arn, failure_reason, follow, start_execution
-from scones.steps.run.patience import error_code, patiently
+from scones.steps.run.patience import patiently
 from scones.steps.run.training_log import TrainingLog, TrainingProgress
-from scones.transient import is_transient
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.delivery import Assignment, ImageData, ReviewAnswer
 from scones.dispatch_rule import Choice, Order, Rules, choose, in_doubt
 from scones.errors import (
@@ -234,7 +235,7 @@ def _transact(*updates: UpdateTypeDef, context: DispatchContext) -> list[str] | 
     try:
         context.dynamodb.transact_write_items(TransactItems=[{"Update": update} for update in updates])
     except ClientError as error:
-        if error.response["Error"]["Code"] != "TransactionCanceledException":
+        if error_code(error) != "TransactionCanceledException":
             raise
         reasons = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
         if _THROTTLED.intersection(reasons):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.delivery import ImageData, Review, ReviewAnswer
 from scones.contract.layout import NEITHER, RETENTION_SECONDS
 from scones.errors import BadAnswerError, EventError, ReviewAnsweredError, ReviewClosedError, ReviewNotFoundError
@@ -283,7 +284,7 @@ def _send(token: str, review_answer: ReviewAnswer, *, context: ReviewContext) ->
     try:
         context.stepfunctions.send_task_success(taskToken=token, output=json.dumps(review_answer))
     except ClientError as error:
-        if error.response["Error"]["Code"] in _ENDED:
+        if error_code(error) in _ENDED:
             return False
         raise
     return True

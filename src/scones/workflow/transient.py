@@ -12,8 +12,8 @@ from typing import ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scones.aws_errors import is_transient
 from scones.errors import ServiceUnavailableError
-from scones.transient import is_transient
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.errors import ImageBuildError
 from scones.progress import Progress
 from scones.settings import Settings
@@ -65,7 +66,7 @@ def _tags(settings: Settings, ecr: ECRClient) -> list[str]:
             repositoryName=f"{settings.project}/scones", imageIds=[{"imageTag": settings.image_tag}]
         )["imageDetails"]
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ImageNotFoundException":
+        if error_code(error) == "ImageNotFoundException":
             return []
         raise
     return [tag for image in details for tag in image["imageTags"]]
@@ -78,7 +79,7 @@ def _start(project: str, codebuild: CodeBuildClient, progress: Progress) -> Buil
         return codebuild.start_build(projectName=project, idempotencyToken=uuid.uuid4().hex)["build"]
     except ClientError as error:
         # The laptop's AWS has no CodeBuild: it runs the container's programs directly.
-        if error.response["Error"]["Code"] != "UnknownOperationException":
+        if error_code(error) != "UnknownOperationException":
             raise
         progress.note(f"image: not built: {error.response['Error']['Message']}")
         return None

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.layout import TAG
 from scones.errors import DeletionError
 from scones.settings import Settings
 from scones.steps.account.gone import ignoring_gone
 from scones.steps.account.stacks import delete_stack, find_stack
 from scones.steps.run.executions import list_executions, stop_execution
-from scones.steps.run.patience import error_code
 from scones.steps.storage.s3 import all_versions, delete_objects
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _stop_job(kind: str, name: str, account: Account) -> dict[str, Any]:
                 getattr(sagemaker, f"stop_{kind}_job")(**{f"{noun}Name": name})
             except ClientError as error:
                 # A job may end between the two calls, and SageMaker refuses to stop one that has ended.
-                if error.response["Error"]["Code"] != "ValidationException":
+                if error_code(error) != "ValidationException":
                     raise
         return status
 

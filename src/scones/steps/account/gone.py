@@ -9,7 +9,7 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
-from scones.steps.run.patience import error_code
+from scones.aws_errors import error_code
 
 _GONE: Final = frozenset(
     {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.layout import ALARMS, FUNCTIONS, MACHINES, TABLES, TAG
 from scones.settings import Settings
 from scones.steps.account.gone import ignoring_gone
@@ -151,7 +152,7 @@ def _buckets(project: str, s3: S3Client) -> Iterator[Resource]:
             tags = s3.get_bucket_tagging(Bucket=bucket["Name"])["TagSet"]
         except ClientError as error:
             # The bucket has no tags, or the listing lags behind its deletion.
-            if error.response["Error"]["Code"] in {"NoSuchTagSet", "NoSuchBucket"}:
+            if error_code(error) in {"NoSuchTagSet", "NoSuchBucket"}:
                 continue
             raise
         if _has_tag(project, tags):
@@ -248,7 +249,7 @@ def _log_streams(project: str, logs: CloudWatchLogsClient) -> Iterator[Resource]
             ]
         except ClientError as error:
             # The account never ran a job of this type.
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            if error_code(error) == "ResourceNotFoundException":
                 continue
             raise
         for name in filter(job.match, names):

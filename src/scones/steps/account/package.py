@@ -18,7 +18,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def function_zip() -> bytes:
     """Return the zip of all Lambda functions: `workflow/` and the modules that it may import."""
-    shared = [_ROOT / f"{name}.py" for name in ("__init__", "dispatch_rule", "errors", "items", "transient")]
+    shared = [_ROOT / f"{name}.py" for name in ("__init__", "aws_errors", "dispatch_rule", "errors", "items")]
     paths = [*shared, *(_ROOT / "contract").glob("*.py"), *(_ROOT / "workflow").rglob("*.py")]
     return _zip({path.relative_to(_ROOT.parent).as_posix(): path for path in paths})
 

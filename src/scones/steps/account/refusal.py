@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from scones.steps.run.patience import error_code
+from scones.aws_errors import error_code
 
 if TYPE_CHECKING:
     from botocore.hooks import BaseEventHooks

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.errors import StackError
 from scones.progress import Progress
 from scones.steps.account.gone import ignoring_gone
-from scones.steps.run.patience import error_code, patiently
+from scones.steps.run.patience import patiently
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.layout import LABELS, MAX_IMAGE_BYTES, NEITHER
 from scones.progress import Progress
 from scones.steps.dataset.source import Source, SourceImage
@@ -106,7 +107,7 @@ class _LabelDownloads:
         try:
             stored = self.s3.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
+            if error_code(error) == "NoSuchKey":
                 raise BadLabelError(f"{key} is not there") from error
             raise
         if stored["ContentLength"] > max_bytes:

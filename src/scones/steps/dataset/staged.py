@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.layout import DATA
 from scones.errors import DataNotFoundError
 from scones.progress import Progress
 from scones.steps.run.names import by_prefix
-from scones.steps.run.patience import error_code
 from scones.steps.storage.threads import in_threads
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.progress import Progress
-from scones.steps.run.patience import error_code, patiently
+from scones.steps.run.patience import patiently
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.delivery import Decision
 from scones.contract.layout import DATA, DECISIONS, EVALUATIONS, FUNCTIONS, MODELS
 from scones.contract.release import Evaluation, Manifest, ReleaseInput
@@ -64,7 +65,7 @@ def artifacts(bucket: str, release: str, *, s3: S3Client) -> dict[str, Any]:
     try:
         stored = s3.get_object(Bucket=bucket, Key=f"{MODELS}{release}/output/model.tar.gz")
     except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
+        if error_code(error) == "NoSuchKey":
             return {}
         raise
     with tarfile.open(fileobj=io.BytesIO(stored["Body"].read()), mode="r:gz") as archive:
@@ -200,7 +201,7 @@ def _log_messages(group: str, since: datetime | None, *, logs: CloudWatchLogsCli
         return [event["message"] for page in pages for event in page["events"]]
     except ClientError as error:
         # A function's log group is created by its first invocation.
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+        if error_code(error) == "ResourceNotFoundException":
             return []
         raise
 

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scones.aws_errors import is_transient
 from scones.progress import Progress
-from scones.transient import is_transient
 
 # The SDK has already repeated the call, for some seconds. Together these waits are five minutes.
 DELAYS: Final = (1, 2, 4, 8, *[15] * 19)
@@ -32,8 +32,3 @@ def patiently(call: Callable[[], Result], *, progress: Progress, sleep: Callable
                 progress.note(f"{error}; trying again for {sum(DELAYS) // 60} minutes")
             sleep(delay)
     return call()
-
-
-def error_code(error: ClientError) -> str:
-    """Return the service's code of an error, such as "ValidationException"."""
-    return error.response["Error"].get("Code", "")

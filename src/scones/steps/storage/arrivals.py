@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.layout import ARRIVALS, REPEAT_SECONDS
 from scones.progress import Progress
-from scones.steps.run.patience import error_code, patiently
+from scones.steps.run.patience import patiently
 from scones.steps.storage.s3 import list_objects
 
 if TYPE_CHECKING:

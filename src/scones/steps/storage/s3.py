@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.errors import DeletionError
 from scones.steps.run.patience import DELAYS
 
@@ -34,7 +35,7 @@ def read_json(bucket: str, key: str, *, s3: S3Client) -> Any:
     try:
         stored = s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
+        if error_code(error) == "NoSuchKey":
             return None
         raise
     return json.loads(stored["Body"].read())

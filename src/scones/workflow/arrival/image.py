@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.delivery import ImageData
 from scones.contract.layout import MAX_IMAGE_BYTES
 from scones.errors import ImageNotFoundError, ImageRejectedError
@@ -42,7 +43,7 @@ def open_image(data: ImageData, *, s3: S3Client, max_bytes: int = MAX_IMAGE_BYTE
     try:
         response = s3.get_object(**request)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
+        if error_code(error) in ("NoSuchKey", "NoSuchVersion"):
             raise ImageNotFoundError(f"s3://{bucket}/{key} does not exist; was it deleted after it arrived?") from error
         raise
     size = int(response["ContentLength"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scones.aws_errors import error_code
 from scones.contract.delivery import Label, Review, ReviewAnswer
 from scones.contract.layout import JSON, LABELS
 
@@ -29,7 +30,7 @@ def write_label(review: Review, answer: ReviewAnswer, *, s3: S3Client) -> bool:
         _put(review, answer, s3=s3)
     except (BotoCoreError, ClientError) as error:
         print(json.dumps({"not_labelled": review["arrival_id"], "error": str(error)}))
-        return isinstance(error, ClientError) and error.response["Error"]["Code"] in _DELETED
+        return isinstance(error, ClientError) and error_code(error) in _DELETED
     return True
 
 

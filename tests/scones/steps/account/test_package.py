@@ -34,7 +34,7 @@ def test_the_function_zip_holds_only_the_workflows_modules() -> None:
     with zipfile.ZipFile(io.BytesIO(function_zip())) as archive:
         entries = archive.infolist()
     assert {Path(e.filename).suffix for e in entries} == {".py"}
-    shared = {"__init__.py", "dispatch_rule.py", "errors.py", "items.py", "transient.py"}
+    shared = {"__init__.py", "aws_errors.py", "dispatch_rule.py", "errors.py", "items.py"}
     assert {e.filename.split("/")[1] for e in entries} == shared | {"contract", "workflow"}
     assert {(e.date_time, e.external_attr >> 16, e.create_system) for e in entries} == {
         ((1980, 1, 1, 0, 0, 0), 0o644, 3)

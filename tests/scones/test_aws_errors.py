@@ -1,4 +1,4 @@
-"""Which errors of AWS are transient; `tests/scones/workflow/test_transient.py` has the same ones in the handlers."""
+"""The codes of AWS's errors, and which are transient; `workflow/test_transient.py` has them in the handlers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
-from scones.transient import is_transient
+from scones.aws_errors import error_code, is_transient
 
 
 def client_error(code: str, status: int) -> ClientError:
@@ -34,3 +34,8 @@ def test_throttling_a_failing_service_and_no_answer_are_transient(error: Excepti
 )
 def test_a_refusal_and_errors_of_our_own_are_not_transient(error: Exception) -> None:
     assert not is_transient(error)
+
+
+@pytest.mark.parametrize(("error", "code"), [({"Code": "SlowDown"}, "SlowDown"), ({}, "")])
+def test_an_error_without_a_code_has_an_empty_one(error: dict[str, str], code: str) -> None:
+    assert error_code(ClientError({"Error": error}, "PutItem")) == code  # type: ignore[typeddict-item]

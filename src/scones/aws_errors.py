@@ -1,4 +1,4 @@
-"""Which errors of AWS are transient: the same call may succeed if it is repeated.
+"""What an error of AWS says: its code, and whether the same call may succeed if it is repeated.
 
 Used by the Lambda functions and by the operator's commands.
 """
@@ -39,9 +39,14 @@ _CODES: Final = frozenset(
 _NO_ANSWER: Final = (ConnectionError, HTTPClientError, IncompleteReadError)
 
 
+def error_code(error: ClientError) -> str:
+    """Return the service's code of an error, such as "ValidationException"."""
+    return error.response["Error"].get("Code", "")
+
+
 def is_transient(error: Exception) -> bool:
     """Return whether a call that raised this error may succeed if it is repeated."""
     if not isinstance(error, ClientError):
         return isinstance(error, _NO_ANSWER)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.response["Error"].get("Code") in _CODES
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or error_code(error) in _CODES
