@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,13 @@ class LocalAws:
         """Return a boto3 client of this server that does not retry, so that a test sees the first error."""
         config = Config(retries={"total_max_attempts": 1}, read_timeout=READ_SECONDS)
         return boto3.client(service, endpoint_url=self.url, config=config, **CREDENTIALS)
+
+    def faults(self, method: str, **rule: object) -> Any:
+        """POST a rule to the injector of faults, GET its report, or DELETE both; return the JSON of the answer."""
+        body = json.dumps(rule).encode() if rule else None
+        request = urllib.request.Request(f"{self.url}/_localaws/faults", body, method=method)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request) as response:  # noqa: S310
+            return json.loads(response.read())
 
     def wait(self) -> int:
         """Wait until the process has ended, and return its exit code."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +24,10 @@ RECORDS_CALLS = [("dynamodb", "UpdateItem"), ("s3", "PutObject")]
 class Site:
     """A deployed project without an endpoint."""
 
-    url: str
     bucket: str
     client: Any
+    faults: Callable[..., Any]
     eventually: Callable[..., Any]
-
-    def faults(self, method: str, **rule: object) -> Any:
-        body = json.dumps(rule).encode() if rule else None
-        request = urllib.request.Request(f"{self.url}/_localaws/faults", body, method=method)  # noqa: S310 - loopback
-        with urllib.request.urlopen(request) as response:  # noqa: S310
-            return json.loads(response.read())
 
     def reject(self, name: str) -> dict[str, Any]:
         """Upload an empty image, and return its decision."""
@@ -51,7 +43,7 @@ def site(start_localaws: Any, tmp_path_factory: Any, eventually: Callable[..., A
     with start_localaws(folder / "state") as server:
         cloudformation, s3 = server.client("cloudformation"), server.client("s3")
         outputs = deploy(SETTINGS, cloudformation=cloudformation, s3=s3, progress=Progress())
-        yield Site(server.url, outputs["Bucket"], server.client, eventually)
+        yield Site(outputs["Bucket"], server.client, server.faults, eventually)
 
 
 def test_the_calls_of_record_are_known(site: Site) -> None:

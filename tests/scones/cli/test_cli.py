@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,9 +61,7 @@ def test_an_output_that_cannot_be_written_is_named_before_the_work(
 def test_what_aws_refuses_is_one_line_with_action_and_resource(folder: Path, start_localaws: Any) -> None:
     known = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
     with start_localaws(folder / "state") as server:
-        rule = json.dumps({"kind": "access-denied", "service": "cloudformation"}).encode()
-        request = urllib.request.Request(f"{server.url}/_localaws/faults", rule, method="POST")  # noqa: S310 - loopback
-        urllib.request.urlopen(request).close()  # noqa: S310 - loopback
+        server.faults("POST", kind="access-denied", service="cloudformation")
         done = scones(folder, "stage", "sketches", env=NO_CREDENTIALS | known | {"AWS_ENDPOINT_URL": server.url})
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "AWS does not allow you cloudformation:DescribeStacks on scones-storage; add this action" in done.stderr

@@ -1,9 +1,7 @@
-"""A refused call is explained with action and resource, whoever of message and request names them."""
+"""A refused call is explained with its action and resource, from AWS's message or from the request."""
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,9 +34,7 @@ CALLS = [
 def forbidding(start_localaws: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server that refuses every call of a command."""
     with start_localaws(Path(tmp_path_factory.mktemp("forbidding"))) as server:
-        rule = json.dumps({"kind": "access-denied", "count": 1000}).encode()
-        request = urllib.request.Request(f"{server.url}/_localaws/faults", rule, method="POST")  # noqa: S310 - loopback
-        urllib.request.urlopen(request).close()  # noqa: S310 - loopback
+        server.faults("POST", kind="access-denied", count=1000)
         yield server.url
 
 
