@@ -207,7 +207,7 @@ def _reviewed(depots: Depots, name: str, arrival: str, result: Result) -> str:
     if not decision or (decision["review"] or {}).get("answer") != "bicycle":
         return f"the decision is {decision}"
     label = read_json(bucket, f"{LABELS}{arrival}.json", s3=depots.site.client("s3"))
-    return "" if label else "there is no label"
+    return "" if label else "the label is missing"
 
 
 def reviews(depots: Depots, n: int) -> Drill:
@@ -261,7 +261,7 @@ def _redriven(depots: Depots, name: str, result: Result) -> str:
 def report(depots: Depots, n: int) -> Drill:
     folder = depots.site.folder / "reports" / str(n)
     argv = ("report", "--out", str(folder), "--json")
-    return Drill(argv, lambda result: "" if (folder / "report.html").exists() else "there is no report", REVIEWED)
+    return Drill(argv, lambda result: "" if (folder / "report.html").exists() else "the report is missing", REVIEWED)
 
 
 def classify(depots: Depots, n: int) -> Drill:

@@ -38,7 +38,7 @@ TINY = {"epochs": "3", "size": "16", "width": "8", "folds": "2", "backbone": "no
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 # Longer than any command should take, even one that retries.
 COMMAND_SECONDS = 240
-# A server process for the commands, so that each does not load its modules anew.
+# Commands are forked from a server process, so that their modules are loaded only once.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["scones.cli", "boto3", "scones.settings", "scones.steps.report"])
 

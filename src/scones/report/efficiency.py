@@ -44,7 +44,7 @@ class LambdaUse(TypedDict):
 
 
 class StateUse(TypedDict):
-    """The row of one state; percentiles are None if it was never left. `share`, of 1, is of all the executions' time.
+    """The row of one state; percentiles are None if it was never left. `share` is its fraction of the executions' time.
 
     `parts` divides the `seconds` into the handler's time, its cold starts, the time of a job or another service,
     waiting (for an answer, in a Wait state, for the next attempt), and the overhead of the engine and the calls. It is

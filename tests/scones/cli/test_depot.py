@@ -127,7 +127,7 @@ def handler(event, context):
 
 @pytest.fixture
 def review_function(localaws: Any, outputs: dict[str, str]) -> Iterator[None]:
-    """A review function with one review, which answers what it is asked."""
+    """A review function with one review. It returns the answer that it receives."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("reviews.py", REVIEWS)
