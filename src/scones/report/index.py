@@ -60,7 +60,8 @@ def run_row(folder: str, summary: object) -> RunRow:
 
 def trend(values: Sequence[float]) -> list[tuple[float, float]]:
     """Return the points of a line through the values, oldest first, in pixels of a WIDTH x HEIGHT drawing."""
-    low, high = min(values, default=0.0), max(values, default=0.0)
+    low = min(values, default=0.0)
+    high = max(values, default=0.0)
     # Equal values are a line in the middle.
     span = high - low
     heights = [(value - low) / span if span else 0.5 for value in values]

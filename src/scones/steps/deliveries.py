@@ -22,7 +22,7 @@ from scones.errors import DeliveryError
 from scones.items import conditional_write, to_item
 from scones.progress import Progress
 from scones.steps.run.delivery import Delivery, Selection, from_execution, from_message, input_key
-from scones.steps.run.executions import execution_arn, list_executions
+from scones.steps.run.executions import execution_arn, list_executions, start_execution
 from scones.steps.run.names import by_prefix
 from scones.steps.storage.threads import in_threads
 
@@ -105,7 +105,7 @@ def redrive(context: DeliveryContext, selection: Selection = ALL, *, progress: P
             )
             continue
         # SQS may deliver a message twice. Its ID as the name makes the second start fail, which `_start` ignores.
-        _start(message["MessageId"], message["Body"], context)
+        start_execution(context.machine, message["MessageId"], message["Body"], stepfunctions=context.stepfunctions)
         context.sqs.delete_message(QueueUrl=context.queue, ReceiptHandle=message["ReceiptHandle"])
         started.append(from_message(message))
     return started
@@ -142,18 +142,10 @@ def _is_selected(delivery: Delivery, selection: Selection) -> bool:
 def _replay(described: DescribeExecutionOutputTypeDef, context: DeliveryContext, progress: Progress) -> Delivery:
     name = described["name"]
     _release_claim(name, context)
-    _start(next_name(name), described["input"], context)
+    # Somebody else may have redriven it in the meantime; an execution with this name and input is then left as it is.
+    start_execution(context.machine, next_name(name), described["input"], stepfunctions=context.stepfunctions)
     progress.note(f"{name} started again")
     return from_execution(described)
-
-
-def _start(name: str, text: str, context: DeliveryContext) -> None:
-    try:
-        context.stepfunctions.start_execution(stateMachineArn=context.machine, name=name, input=text)
-    except ClientError as error:
-        # Somebody else has redriven it in the meantime.
-        if error_code(error) != "ExecutionAlreadyExists":
-            raise
 
 
 def _release_claim(execution: str, context: DeliveryContext) -> None:

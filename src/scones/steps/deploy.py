@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from scones.contract.layout import CODE, MACHINES, REPEAT_SECONDS, RETENTION_SECONDS, TABLES
 from scones.errors import UsageError
 from scones.progress import Progress
 from scones.settings import Settings
 from scones.steps.account.package import function_zip, hashed_key, image_zip, state_machine, template
 from scones.steps.account.stacks import Change, Stack, deploy_stack, find_stack, plan_stack, stack_outputs
+from scones.steps.storage.s3 import find_object
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -141,9 +140,5 @@ def _artifacts() -> dict[str, _Artifact]:
 
 def _upload_once(bucket: str, artifact: _Artifact, *, s3: S3Client) -> None:
     # The key has the content's hash: an object that exists is the same.
-    try:
-        s3.head_object(Bucket=bucket, Key=artifact.key)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-            raise
+    if find_object(bucket, artifact.key, s3=s3) is None:
         s3.put_object(Bucket=bucket, Key=artifact.key, Body=artifact.content)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scones.aws_errors import error_code, is_transient
+from scones.aws_errors import is_transient
 from scones.contract import hyperparameters
 from scones.contract.layout import BACKBONE, BACKBONES, DATA, NEGATIVES, TEST_NEGATIVES
 from scones.contract.release import Channel, Evaluation, Manifest, ReleaseInput
 from scones.errors import ReleaseError, UsageError
 from scones.progress import Progress
 from scones.settings import Settings
-from scones.steps.run.executions import execution_arn, failure_reason, follow, start_execution
+from scones.steps.run.executions import execution_arn, failure_reason, follow, start_execution, stop_execution
 from scones.steps.run.patience import patiently
 from scones.steps.run.training_log import TrainingLog, TrainingProgress
 
@@ -158,11 +158,8 @@ def _stop(execution: str, *, stepfunctions: SFNClient) -> None:
     """Stop the execution. Raises ReleaseError if that fails, because the execution then goes on."""
     try:
         # Step Functions then stops the job that it waits for, which would be billed to its end.
-        stepfunctions.stop_execution(executionArn=execution, error="Interrupted", cause="the operator pressed Ctrl-C")
+        stop_execution(execution, "Interrupted", cause="the operator pressed Ctrl-C", stepfunctions=stepfunctions)
     except (BotoCoreError, ClientError) as error:
-        # Ctrl-C came before the execution was started.
-        if isinstance(error, ClientError) and error_code(error) == "ExecutionDoesNotExist":
-            return
         raise ReleaseError(_goes_on(execution, error)) from error
 
 

@@ -256,26 +256,27 @@ def _deliver_answer(row: Mapping[str, Any], *, context: ReviewContext, now: date
 
 
 def _remove_token(row: Mapping[str, Any], *, context: ReviewContext) -> None:
-    # The conditions of both updates: the row may have been deleted, and must not come back as a fragment.
-    conditional_write(
-        context.dynamodb.update_item,
-        TableName=context.table,
-        Key=to_item({"arrival_id": row["arrival_id"]}),
-        UpdateExpression="REMOVE #token",
-        ConditionExpression="attribute_exists(arrival_id)",
-        ExpressionAttributeNames={"#token": "token"},
-    )
+    _update(row, context, UpdateExpression="REMOVE #token", ExpressionAttributeNames={"#token": "token"})
 
 
 def _set_answered(row: Mapping[str, Any], *, context: ReviewContext) -> None:
+    _update(
+        row,
+        context,
+        UpdateExpression="SET #state = :answered",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues=to_item({":answered": "ANSWERED"}),
+    )
+
+
+def _update(row: Mapping[str, Any], context: ReviewContext, **update: object) -> None:
     conditional_write(
         context.dynamodb.update_item,
         TableName=context.table,
         Key=to_item({"arrival_id": row["arrival_id"]}),
-        UpdateExpression="SET #state = :answered",
+        # The row may have been deleted, and must not come back as a fragment.
         ConditionExpression="attribute_exists(arrival_id)",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues=to_item({":answered": "ANSWERED"}),
+        **update,
     )
 
 

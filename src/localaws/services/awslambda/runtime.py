@@ -117,12 +117,14 @@ def _decimal(value: object) -> object:
 def describe(error: Exception, request_id: str = "") -> dict[str, Any]:
     """Return an error in the form that callers of a function get."""
     if isinstance(error, RuntimeFault):
-        kind, trace = error.kind, error.trace
+        kind = error.kind
+        trace = error.trace
     else:
         frames = traceback.extract_tb(error.__traceback__)
         # The trace begins with the function's own first frame.
         own = [number for number, frame in enumerate(frames) if frame.filename != __file__]
-        kind, trace = type(error).__name__, traceback.format_list(frames[own[0] :] if own else [])
+        kind = type(error).__name__
+        trace = traceback.format_list(frames[own[0] :] if own else [])
     # A lone surrogate can neither be sent nor printed.
     message = str(error).encode(errors="backslashreplace").decode()
     return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}

@@ -218,7 +218,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _respond(self, response: Response) -> None:
-        request, self._pending = self._pending, None
+        request = self._pending
+        self._pending = None
         if request is None or self._transport.is_closing():
             return
         is_refusing = self._state is State.CLOSING

@@ -81,14 +81,17 @@ async def answer(body: bytes, predict: PredictLine) -> bytes:
 def _groups(body: bytes) -> Iterator[list[Line]]:
     """Yield the lines in the groups that are answered together."""
     group: list[Line] = []
+    size = 0
     start = 0
     while start < len(body):
         newline = body.find(b"\n", start)
         end = len(body) if newline < 0 else newline
-        if group and (len(group) == _CONCURRENT_LINES or sum(line.size for line in group) > _CONCURRENT_BYTES):
+        if len(group) == _CONCURRENT_LINES or size > _CONCURRENT_BYTES:
             yield group
             group = []
+            size = 0
         group.append(Line(body, start, end))
+        size += end - start
         start = end + 1
     if group:
         yield group

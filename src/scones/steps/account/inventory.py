@@ -114,10 +114,11 @@ def _listings(settings: Settings, client: ClientFactory) -> Iterator[tuple[str, 
 def _scalable_targets(project: str, scaling: ApplicationAutoScalingClient) -> Iterator[Resource]:
     for target in _pages(scaling, "describe_scalable_targets", "ScalableTargets", ServiceNamespace="sagemaker"):
         if target["ResourceId"].startswith(f"endpoint/{project}/"):
+            tags: Mapping[str, str] = {}
             with ignoring_gone():
                 tags = scaling.list_tags_for_resource(ResourceARN=target["ScalableTargetARN"])["Tags"]
-                if tags.get(TAG) == project:
-                    yield Resource("scalable target", target["ResourceId"])
+            if tags.get(TAG) == project:
+                yield Resource("scalable target", target["ResourceId"])
 
 
 def _image_builds(project: str, codebuild: CodeBuildClient) -> Iterator[Resource]:
@@ -224,9 +225,11 @@ def _roles(project: str, iam: IAMClient) -> Iterator[Resource]:
     for role in _pages(iam, "list_roles", "Roles"):
         name = role["RoleName"]
         if name.startswith(prefixes):
+            tags: Sequence[Mapping[str, object]] = ()
             with ignoring_gone():
-                if _has_tag(project, iam.list_role_tags(RoleName=name)["Tags"]):
-                    yield Resource("role", name)
+                tags = iam.list_role_tags(RoleName=name)["Tags"]
+            if _has_tag(project, tags):
+                yield Resource("role", name)
 
 
 def _log_groups(project: str, logs: CloudWatchLogsClient) -> Iterator[Resource]:

@@ -7,13 +7,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
-from scones.aws_errors import error_code
 from scones.contract.layout import DATA
 from scones.errors import DataNotFoundError
 from scones.progress import Progress
 from scones.steps.run.names import by_prefix
+from scones.steps.storage.s3 import find_object
 from scones.steps.storage.threads import in_threads
 
 if TYPE_CHECKING:
@@ -64,10 +62,5 @@ def _staged_at(digests: list[str], bucket: str, *, s3: S3Client) -> dict[str, da
 
 
 def _manifest_time(bucket: str, digest: str, *, s3: S3Client) -> datetime | None:
-    try:
-        return s3.head_object(Bucket=bucket, Key=f"{DATA}{digest}/manifest.json")["LastModified"]
-    except ClientError as error:
-        # HeadObject has no body, and therefore no better code than this one.
-        if error_code(error) == "404":
-            return None
-        raise
+    manifest = find_object(bucket, f"{DATA}{digest}/manifest.json", s3=s3)
+    return manifest["LastModified"] if manifest else None

@@ -62,10 +62,10 @@ def start_execution(machine: str, name: str, text: str, *, stepfunctions: SFNCli
         return execution
 
 
-def stop_execution(execution: str, reason: str, *, stepfunctions: SFNClient) -> None:
-    """Stop an execution, with `reason` as its error, unless it has ended or does not exist."""
+def stop_execution(execution: str, reason: str, *, stepfunctions: SFNClient, cause: str = "") -> None:
+    """Stop an execution, with `reason` as its error and a `cause` for people, unless it has ended or does not exist."""
     try:
-        stepfunctions.stop_execution(executionArn=execution, error=reason)
+        stepfunctions.stop_execution(executionArn=execution, error=reason, cause=cause)
     except ClientError as error:
         # An execution may end between the look that found it running and this call.
         if error_code(error) == "ExecutionDoesNotExist" or not _is_running(execution, stepfunctions=stepfunctions):

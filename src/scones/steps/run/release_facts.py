@@ -26,8 +26,9 @@ class Traces(NamedTuple):
 
 def newest_release(machine: str, *, stepfunctions: SFNClient) -> ExecutionListItemTypeDef | None:
     """Return the newest execution of the release machine's ARN that has ended, however it ended; None without one."""
-    ended = [run for run in list_executions(machine, stepfunctions=stepfunctions) if run.get("stopDate")]
-    return max(ended, key=lambda run: run["startDate"], default=None)
+    # They are listed newest first, so that the pages of earlier ones are not asked for.
+    runs = list_executions(machine, stepfunctions=stepfunctions)
+    return next((run for run in runs if run.get("stopDate")), None)
 
 
 def release_facts(

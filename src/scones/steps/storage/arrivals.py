@@ -19,7 +19,7 @@ from scones.aws_errors import error_code
 from scones.contract.layout import ARRIVALS, REPEAT_SECONDS
 from scones.progress import Progress
 from scones.steps.run.patience import patiently
-from scones.steps.storage.s3 import list_objects
+from scones.steps.storage.s3 import find_object, list_objects
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -96,17 +96,11 @@ class ArrivalUploads:
     def _has_just_arrived(self, name: str, digest: str) -> bool:
         """Return whether this content has this name: an earlier try, or an earlier run, uploaded it."""
 
-        def look() -> bool:
-            try:
-                stored = self.s3.head_object(Bucket=self.bucket, Key=ARRIVALS + name)
-            except ClientError as error:
-                # HeadObject has no body, and therefore no better code than this one.
-                if error_code(error) == "404":
-                    return False
-                raise
-            return stored["Metadata"].get(_DIGEST) == digest and _is_recent(stored["LastModified"])
-
-        return patiently(look, progress=self.progress, sleep=self.sleep)
+        look = partial(find_object, self.bucket, ARRIVALS + name, s3=self.s3)
+        stored = patiently(look, progress=self.progress, sleep=self.sleep)
+        if stored is None:
+            return False
+        return stored["Metadata"].get(_DIGEST) == digest and _is_recent(stored["LastModified"])
 
 
 def _is_recent(modified: datetime) -> bool:

@@ -15,7 +15,7 @@ from scones.steps.run.patience import DELAYS
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import ErrorTypeDef, ObjectIdentifierTypeDef, ObjectTypeDef
+    from types_boto3_s3.type_defs import ErrorTypeDef, HeadObjectOutputTypeDef, ObjectIdentifierTypeDef, ObjectTypeDef
 
 # DeleteObjects accepts no more keys at once.
 _MAX_DELETED_KEYS: Final = 1000
@@ -39,6 +39,17 @@ def read_json(bucket: str, key: str, *, s3: S3Client) -> Any:
             return None
         raise
     return json.loads(stored["Body"].read())
+
+
+def find_object(bucket: str, key: str, *, s3: S3Client) -> HeadObjectOutputTypeDef | None:
+    """Return an object's metadata, or None if the object does not exist."""
+    try:
+        return s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        # HeadObject has no body, and therefore no better code than this one.
+        if error_code(error) == "404":
+            return None
+        raise
 
 
 def delete_objects(
