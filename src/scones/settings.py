@@ -156,7 +156,7 @@ def set_variables() -> list[str]:
 
 
 def has_settings() -> bool:
-    """Return whether the current folder or the environment sets anything, or all settings are the defaults."""
+    """Return whether the current folder or the environment sets anything; otherwise all settings are the defaults."""
     return Path(FILE).exists() or bool(set_variables())
 
 
